@@ -1,0 +1,24 @@
+//! The words, plans and verdicts of postrider, and nothing that touches the world.
+//!
+//! **Invariant:** this crate has no clock, no randomness, no environment, no files, no sockets, no
+//! locks, no async and no logging. The same input gives the same answer, so every decision about
+//! somebody's mail can be printed, tested and replayed.
+//!
+//! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
+//! what a user chose ([`settings`]), what to do about a server ([`plan`]), what may leave it
+//! ([`retention`]), when to try again ([`pace`]), and what an error means ([`fault`]).
+
+pub mod account;
+pub mod fault;
+pub mod flag;
+pub mod mailbox;
+pub mod message;
+pub mod mod_seq;
+pub mod pace;
+pub mod plan;
+pub mod retention;
+pub mod secret;
+pub mod settings;
+pub mod time;
+pub mod uid;
+pub mod uidl;
