@@ -1,1 +1,12 @@
-//! placeholder
+//! What to do about one mailbox, as a value that can be printed before it is carried out.
+//!
+//! Every three-way decision names its base: [`view::Base`] is what server and we last agreed on,
+//! [`view::LocalView`] what lies in the Maildir, [`view::ServerView`] what the server says now.
+//! [`imap::plan_imap`] and [`pop3::plan_pop3`] compare them; [`uid_validity::rematch`] finds known
+//! messages again when the server has renumbered them (R4).
+
+pub mod flags;
+pub mod imap;
+pub mod pop3;
+pub mod uid_validity;
+pub mod view;

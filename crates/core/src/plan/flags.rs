@@ -1,0 +1,58 @@
+//! The three-way merge of flags.
+
+use crate::flag::{Flag, FlagSet};
+
+/// The flags that a file should bear: what the server changed since `base` is taken over, what it
+/// did not touch stays as the reader left it.
+///
+/// A flag has two states, so when both sides changed it they changed it alike: there is no conflict
+/// to settle. `\Deleted` never reaches a file: a plain quit in mutt would unlink it (CONTRACT
+/// section 5).
+#[must_use]
+pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet) -> FlagSet {
+    let mut merged = local.clone();
+    for (flag, ..) in Flag::TABLE {
+        if flag != Flag::Deleted && base.has(flag) != server.has(flag) {
+            merged.set(flag, server.has(flag));
+        }
+    }
+    merged
+}
+
+/// The flags that a newly delivered file bears: the server's, without `\Deleted`.
+#[must_use]
+pub fn delivered(server: &FlagSet) -> FlagSet {
+    let mut flags = server.without_keywords();
+    flags.set(Flag::Deleted, false);
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_wins_where_it_changed_something_and_only_there() {
+        for (base, local, server, merged) in [
+            ("", "", "S", "S"),
+            ("S", "S", "", ""),
+            ("", "F", "S", "FS"),
+            ("S", "FS", "", "F"),
+            ("", "S", "S", "S"),
+            ("S", "", "S", ""),
+            ("S", "", "FS", "F"),
+            ("", "", "T", ""),
+            ("", "T", "S", "ST"),
+        ] {
+            let set = FlagSet::from_letters;
+            let pulled = pull(&set(base), &set(local), &set(server));
+            assert_eq!(pulled.letters(), merged, "{base} {local} {server}");
+        }
+    }
+
+    #[test]
+    fn deleted_and_keywords_are_not_delivered() {
+        let server = FlagSet::from_index("\\Deleted \\Seen $Forwarded work");
+        assert_eq!(delivered(&server).to_string(), "$Forwarded \\Seen");
+    }
+}

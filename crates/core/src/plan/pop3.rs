@@ -1,0 +1,283 @@
+//! How to bring one POP3 maildrop up to date.
+//!
+//! A message number lives for one session, a UIDL is a promise that many servers break, and a size
+//! is the server's word. So a listed message is *known* only where UIDL and size agree with the
+//! record; where they half agree its header is compared; where that cannot tell, its octets are.
+
+use crate::message::{MessageKey, Sha256};
+use crate::uidl::Uidl;
+use std::collections::{HashMap, HashSet};
+
+/// A message of this maildrop that the index has a row for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMessage {
+    /// The message.
+    pub key: MessageKey,
+    /// The unique-id under which it was last listed, if it had a usable one.
+    pub uidl: Option<Uidl>,
+    /// What LIST said of its size.
+    pub size_octets: Option<u64>,
+    /// The hash of its header, as TOP would show it.
+    pub header: Sha256,
+    /// What became of its server copy.
+    pub state: KnownState,
+}
+
+/// What became of a known message's server copy, as far as we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownState {
+    /// We expired it, and QUIT was acknowledged.
+    Expired,
+    /// DELE was sent, but QUIT's answer never came (R2).
+    ExpiryRequested,
+    /// It was there when we last looked.
+    Present,
+    /// It was gone when we last looked, and not by us.
+    Vanished,
+}
+
+/// A message of the present session's listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMessage {
+    /// Its number, for this session only.
+    pub number: u32,
+    /// Its unique-id; `None` when missing, blank or not unique.
+    pub uidl: Option<Uidl>,
+    /// LIST's word on its size.
+    pub size_octets: Option<u64>,
+}
+
+/// What to do about one listed message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Unique-id and size agree with the record: it is this one.
+    Known(MessageKey),
+    /// It may be one of these: ask for its header and see [`settle`].
+    Compare(Vec<MessageKey>),
+    /// Unknown: fetch it.
+    New,
+}
+
+/// What to do about a maildrop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What each listed message is, in the listing's order.
+    pub listed: Vec<(u32, Identity)>,
+    /// Known messages that are in the listing no more, and whose deletion we had asked for: it was
+    /// carried out, only the answer was lost (R2).
+    pub expired: Vec<MessageKey>,
+    /// Known messages whose unique-id is in the listing no more; those that a comparison finds again
+    /// have not vanished.
+    pub vanished: Vec<MessageKey>,
+}
+
+/// Decides what each listed message is. Same views, same plan.
+///
+/// For each listed message:
+/// a) its UIDL and size are those of a present one: known;
+/// b) its UIDL is known, but the size is another or the message was gone: the header tells whether
+///    the server reuses unique-ids, forgot a deletion, or came back from a backup;
+/// c) its UIDL is unknown, and a message of that size left the listing: the server may have changed
+///    its unique-ids (R4), the header tells;
+/// d) it has no usable UIDL: only known messages without one, of that size, can be it;
+/// e) otherwise it is new.
+#[must_use]
+pub fn plan_pop3(known: &[KnownMessage], listing: &[ListedMessage]) -> Plan {
+    let listed_uidls: HashSet<&Uidl> = listing.iter().filter_map(|m| m.uidl.as_ref()).collect();
+    let mut by_uidl: HashMap<&Uidl, &KnownMessage> = HashMap::new();
+    let mut lost_by_size: HashMap<Option<u64>, Vec<MessageKey>> = HashMap::new();
+    for message in known {
+        let is_listed = message
+            .uidl
+            .as_ref()
+            .is_some_and(|u| listed_uidls.contains(u));
+        if let Some(uidl) = &message.uidl {
+            // Later rows win: they are the newer owners of a reused unique-id.
+            by_uidl.insert(uidl, message);
+        }
+        if !is_listed && message.state != KnownState::Expired {
+            let lost = lost_by_size.entry(message.size_octets).or_default();
+            lost.push(message.key);
+        }
+    }
+    let identify = |listed: &ListedMessage| {
+        let owner = listed.uidl.as_ref().and_then(|uidl| by_uidl.get(uidl));
+        match owner {
+            Some(owner) if is_same(owner, listed) => Identity::Known(owner.key),
+            Some(owner) => Identity::Compare(vec![owner.key]),
+            None => match lost_by_size.get(&listed.size_octets) {
+                Some(lost) => Identity::Compare(lost.clone()),
+                None => Identity::New,
+            },
+        }
+    };
+    let mut plan = Plan {
+        listed: listing.iter().map(|m| (m.number, identify(m))).collect(),
+        ..Plan::default()
+    };
+    let gone = |m: &&KnownMessage| m.uidl.as_ref().is_none_or(|u| !listed_uidls.contains(u));
+    for message in known.iter().filter(gone) {
+        match message.state {
+            KnownState::ExpiryRequested => plan.expired.push(message.key),
+            KnownState::Present => plan.vanished.push(message.key),
+            KnownState::Expired | KnownState::Vanished => {}
+        }
+    }
+    plan
+}
+
+fn is_same(known: &KnownMessage, listed: &ListedMessage) -> bool {
+    let there = matches!(
+        known.state,
+        KnownState::Present | KnownState::ExpiryRequested
+    );
+    there && known.size_octets == listed.size_octets
+}
+
+/// Settles a [`Identity::Compare`] once the header's hash is known: the one candidate with that
+/// header and that size, if it is the only one; else the message must be fetched and compared whole.
+#[must_use]
+pub fn settle(
+    candidates: &[MessageKey],
+    known: &[KnownMessage],
+    listed: &ListedMessage,
+    header: Sha256,
+) -> Option<MessageKey> {
+    let alike = |m: &&KnownMessage| {
+        candidates.contains(&m.key) && m.header == header && m.size_octets == listed.size_octets
+    };
+    let mut matching = known.iter().filter(alike);
+    let first = matching.next()?;
+    matching.next().is_none().then_some(first.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uidl(text: &str) -> Option<Uidl> {
+        Uidl::parse(text.trim_matches('-').as_bytes())
+    }
+
+    /// `a/10` is UIDL a of 10 octets, then `!` vanished, `x` expired, `?` expiry requested; `-` is no
+    /// UIDL. Keys and numbers count from 1; a header's hash is the key.
+    fn case(known: &[&str], listing: &[&str]) -> String {
+        let known: Vec<_> = (1..)
+            .zip(known)
+            .map(|(n, text)| known_row(n, text))
+            .collect();
+        let listing: Vec<_> = (1..)
+            .zip(listing)
+            .map(|(number, text)| {
+                let (id, size) = text.split_once('/').unwrap();
+                ListedMessage {
+                    number,
+                    uidl: uidl(id),
+                    size_octets: size.parse().ok(),
+                }
+            })
+            .collect();
+        let plan = plan_pop3(&known, &listing);
+        let names = |keys: &[MessageKey]| {
+            let keys = keys.iter().map(|k| k.0.to_string());
+            keys.collect::<Vec<_>>().join("+")
+        };
+        let mut out: Vec<_> = plan
+            .listed
+            .iter()
+            .map(|(number, identity)| match identity {
+                Identity::Known(key) => format!("{number}={}", key.0),
+                Identity::Compare(keys) => format!("{number}~{}", names(keys)),
+                Identity::New => format!("{number}new"),
+            })
+            .collect();
+        out.push(format!(
+            "expired {} vanished {}",
+            names(&plan.expired),
+            names(&plan.vanished)
+        ));
+        out.join(" ")
+    }
+
+    fn known_row(n: i64, text: &str) -> KnownMessage {
+        let (id, rest) = text.split_once('/').unwrap();
+        let state = match rest.chars().last().unwrap() {
+            '!' => KnownState::Vanished,
+            'x' => KnownState::Expired,
+            '?' => KnownState::ExpiryRequested,
+            _ => KnownState::Present,
+        };
+        KnownMessage {
+            key: MessageKey(n),
+            uidl: uidl(id),
+            size_octets: rest.trim_end_matches(['!', 'x', '?']).parse().ok(),
+            header: Sha256([u8::try_from(n).unwrap(); 32]),
+            state,
+        }
+    }
+
+    #[test]
+    fn a_first_look_fetches_everything() {
+        assert_eq!(case(&[], &["a/1", "b/2"]), "1new 2new expired  vanished ");
+    }
+
+    #[test]
+    fn known_by_uidl_and_size() {
+        assert_eq!(
+            case(&["a/1"], &["b/2", "a/1"]),
+            "1new 2=1 expired  vanished "
+        );
+    }
+
+    #[test]
+    fn r2_a_deletion_whose_quit_was_lost_is_found_or_finished() {
+        assert_eq!(case(&["a/1?", "b/2?"], &["b/2"]), "1=2 expired 1 vanished ");
+    }
+
+    #[test]
+    fn a_reused_uidl_is_not_taken_for_the_old_message() {
+        assert_eq!(case(&["a/1"], &["a/9"]), "1~1 expired  vanished ");
+        assert_eq!(case(&["a/1x"], &["a/1"]), "1~1 expired  vanished ");
+    }
+
+    #[test]
+    fn r4_changed_uidls_are_compared_by_header() {
+        assert_eq!(
+            case(&["a/1", "b/2"], &["x/2", "y/1"]),
+            "1~2 2~1 expired  vanished 1+2"
+        );
+        assert_eq!(case(&["a/1!"], &["a/1"]), "1~1 expired  vanished ");
+    }
+
+    #[test]
+    fn expired_messages_do_not_slow_down_new_mail_of_the_same_size() {
+        assert_eq!(case(&["a/1x"], &["b/1"]), "1new expired  vanished ");
+    }
+
+    #[test]
+    fn without_uidl_only_messages_of_that_size_can_be_it() {
+        assert_eq!(
+            case(&["-/5"], &["-/5", "-/6"]),
+            "1~1 2new expired  vanished 1"
+        );
+    }
+
+    #[test]
+    fn a_header_settles_only_what_is_unique() {
+        let known = [
+            known_row(1, "a/5"),
+            known_row(2, "b/5"),
+            known_row(2, "c/5"),
+        ];
+        let listed = ListedMessage {
+            number: 1,
+            uidl: None,
+            size_octets: Some(5),
+        };
+        let keys = [MessageKey(1), MessageKey(2)];
+        let settle = |header: u8| settle(&keys, &known, &listed, Sha256([header; 32]));
+        assert_eq!(settle(1), Some(MessageKey(1)));
+        assert_eq!(settle(2), None, "two rows alike");
+        assert_eq!(settle(3), None);
+    }
+}
