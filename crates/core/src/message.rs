@@ -19,10 +19,10 @@ pub enum ServerRef {
         /// The identifier within the epoch.
         uid: Uid,
     },
-    /// A unique-id of the maildrop.
+    /// A message of a maildrop.
     Pop3 {
-        /// The unique-id.
-        uidl: Uidl,
+        /// Its unique-id; `None` when the server gives none that could be a key.
+        uidl: Option<Uidl>,
     },
 }
 

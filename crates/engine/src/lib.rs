@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Wait, look, plan, fetch, deliver, record, expire: the way of a message, walked.
+//!
+//! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
+//! in the adapter crates; this crate brings them together and is the only one that logs.
+//!
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
+//! `imap::pass` and `pop3::pass` are the journeys; `deliver` stores messages, `prove` reads them
+//! back, `recover` heals what a crash left; [`events`] is what the log says.
+
+mod account;
+mod check;
+mod choose;
+mod connect;
+mod context;
+mod daemon;
+mod deliver;
+mod delivery_pool;
+mod error;
+pub mod events;
+mod header;
+mod imap;
+mod index_thread;
+mod local;
+mod password;
+mod pop3;
+mod prove;
+mod recover;
+mod report;
+mod shutdown;
+mod state;
+mod status;
+mod step;
+mod sync;
+
+pub use check::{CheckReport, CheckedMailbox, check};
+pub use daemon::Daemon;
+pub use error::EngineError;
+pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
+pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use state::EngineSettings;
+pub use status::{AccountStatus, status};
+pub use step::{Step, Steps};
+pub use sync::{SyncOptions, sync};

@@ -1,0 +1,130 @@
+//! One pass over one account, with what the log and the index say of it.
+
+use crate::context::{Account, now};
+use crate::error::EngineError;
+use crate::events;
+use crate::recover::recover;
+use crate::report::{PassReport, Progress};
+use crate::{imap, pop3};
+use postrider_core::account::Protocol;
+use postrider_core::fault::Fault;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// How long a pass may go on after a stop was asked for: well below the ten seconds that the whole
+/// process has, so that what was received can be stored and the index closed.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// Makes one complete pass and records how it ended.
+pub(crate) async fn pass(account: &Account) -> Result<PassReport, EngineError> {
+    let begun = Instant::now();
+    events::SyncStarted {
+        account: account.log_name(),
+        _of: PhantomData,
+    }
+    .emit();
+    account.tell(Progress::Started {
+        account: account.name().clone(),
+    });
+    let result = tokio::select! {
+        result = journey(account) => result,
+        () = grace(account) => Err(EngineError::Stopped),
+    };
+    match result {
+        Ok(mut report) => {
+            report.elapsed = begun.elapsed();
+            succeeded(account, &report).await?;
+            Ok(report)
+        }
+        Err(error) => {
+            failed(account, &error).await;
+            Err(error)
+        }
+    }
+}
+
+async fn journey(account: &Account) -> Result<PassReport, EngineError> {
+    if account.shutdown.is_requested() {
+        return Err(EngineError::Stopped);
+    }
+    recover(account).await?;
+    match account.settings.protocol {
+        Protocol::Imap => imap::pass::run(account).await,
+        Protocol::Pop3 => pop3::pass::run(account).await,
+    }
+}
+
+async fn grace(account: &Account) {
+    account.shutdown.requested().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineError> {
+    let id = account.id;
+    let index = &account.shared.index;
+    index.call(move |index| index.record_success(id, now())).await?;
+    events::SyncFinished {
+        account: account.log_name(),
+        mailboxes: report.mailboxes,
+        new: report.new,
+        flags_pulled: report.flags_pulled,
+        flags_pushed: report.flags_pushed,
+        expired: report.expired,
+        vanished: report.vanished,
+        octets: report.octets,
+        round_trips: report.round_trips,
+        elapsed_ms: u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+        _of: PhantomData,
+    }
+    .emit();
+    account.tell(Progress::Finished {
+        account: account.name().clone(),
+        report: report.clone(),
+    });
+    Ok(())
+}
+
+async fn failed(account: &Account, error: &EngineError) {
+    account.tell(Progress::Failed {
+        account: account.name().clone(),
+    });
+    if matches!(error, EngineError::Stopped | EngineError::Interrupted { .. }) {
+        return;
+    }
+    let (id, kind, story) = (account.id, error.fault().kind(), error.story());
+    let record = move |index: &mut postrider_index::Index| index.record_error(id, now(), kind, &story);
+    // The pass failed already; an index that fails too is told by the next pass.
+    let _recorded = account.shared.index.call(record).await.is_ok();
+}
+
+/// Tells the log that a pass failed, once, with when it is tried again.
+pub(crate) fn report_failure(account: &str, error: &EngineError, retry_in: Option<Duration>) {
+    let (kind, story, hint) = (error.fault().kind(), error.story(), error.hint());
+    let retry_in_s = retry_in.map(|pause| pause.as_secs());
+    match error.fault() {
+        Fault::Throttled | Fault::Busy => events::AccountThrottled {
+            account,
+            kind,
+            error: &story,
+            hint: hint.as_deref(),
+            retry_in_s,
+            _of: PhantomData,
+        }
+        .emit(),
+        Fault::Auth
+        | Fault::Config
+        | Fault::LocalIo
+        | Fault::Protocol
+        | Fault::Tls
+        | Fault::Unreachable => events::AccountFailed {
+            account,
+            mailbox: error.mailbox(),
+            kind,
+            error: &story,
+            hint: hint.as_deref(),
+            retry_in_s,
+            _of: PhantomData,
+        }
+        .emit(),
+    }
+}

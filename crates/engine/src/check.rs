@@ -1,0 +1,102 @@
+//! Trying an account without changing anything: connect, log in, list.
+
+use crate::choose::choose;
+use crate::connect;
+use crate::error::EngineError;
+use crate::imap::observe;
+use postrider_core::account::Protocol;
+use postrider_core::mailbox::Role;
+use postrider_core::settings::AccountSettings;
+use postrider_transport::Connector;
+
+/// What a server told about itself and its mailboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The server's capabilities, as it names them.
+    pub capabilities: Vec<String>,
+    /// Its mailboxes; for POP3, the maildrop as INBOX.
+    pub mailboxes: Vec<CheckedMailbox>,
+    /// What a person should know: missing UIDLs, sizes that disagree.
+    pub notes: Vec<String>,
+}
+
+/// One mailbox at the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedMailbox {
+    /// Its decoded name.
+    pub name: String,
+    /// Its role, if it has one.
+    pub role: Option<Role>,
+    /// Whether the configuration chooses it.
+    pub chosen: bool,
+    /// Why, or why not.
+    pub because: String,
+    /// Messages in it, where the server told.
+    pub messages: Option<u64>,
+}
+
+/// Connects, logs in and lists; changes nothing on either side.
+///
+/// # Errors
+/// When any of that fails.
+pub async fn check(settings: &AccountSettings) -> Result<CheckReport, EngineError> {
+    let connector = Connector::new();
+    match settings.protocol {
+        Protocol::Imap => check_imap(settings, &connector).await,
+        Protocol::Pop3 => check_pop3(settings, &connector).await,
+    }
+}
+
+async fn check_imap(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<CheckReport, EngineError> {
+    let mut session = connect::imap(settings, connector).await?;
+    let listed = observe::list(&mut session).await?;
+    let mailboxes = listed.iter().map(|listed| {
+        let choice = choose(&settings.folders, &listed.name, listed.role);
+        let because = if listed.selectable { choice.because } else { "holds no messages".to_owned() };
+        CheckedMailbox {
+            name: listed.name.to_string(),
+            role: listed.role,
+            chosen: choice.chosen && listed.selectable,
+            because,
+            messages: listed.status.as_ref().and_then(|status| status.messages),
+        }
+    });
+    let report = CheckReport {
+        capabilities: session.capabilities().names(),
+        mailboxes: mailboxes.collect(),
+        notes: Vec::new(),
+    };
+    let _said_goodbye = session.log_out().await.is_ok();
+    Ok(report)
+}
+
+async fn check_pop3(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<CheckReport, EngineError> {
+    let mut session = connect::pop3(settings, connector).await?;
+    let maildrop = session.survey().await?;
+    let mut notes = Vec::new();
+    if !maildrop.uidl_supported {
+        notes.push("the server has no UIDL: messages are told apart by their content".to_owned());
+    }
+    if !maildrop.witnesses_agree {
+        notes.push("STAT and LIST disagree about the maildrop".to_owned());
+    }
+    let report = CheckReport {
+        capabilities: session.capabilities().names(),
+        mailboxes: vec![CheckedMailbox {
+            name: "INBOX".to_owned(),
+            role: None,
+            chosen: true,
+            because: "a POP3 account has one maildrop".to_owned(),
+            messages: Some(maildrop.messages.len() as u64),
+        }],
+        notes,
+    };
+    session.quit().await?;
+    Ok(report)
+}

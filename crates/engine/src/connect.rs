@@ -1,0 +1,60 @@
+//! From settings to a session that is logged in.
+
+use crate::error::EngineError;
+use crate::events;
+use crate::password;
+use postrider_core::settings::{AccountSettings, TlsMode};
+use postrider_imap::Session;
+use postrider_pop3::{Authorization, Transaction};
+use postrider_transport::{Connector, Login};
+use std::marker::PhantomData;
+
+/// An IMAP session in the authenticated state.
+pub(crate) async fn imap(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<Session, EngineError> {
+    let address = &settings.server;
+    let stream = connector.connect(address, settings.timeout).await?;
+    let mut session = Session::greet(stream, address.tls).await.map_err(EngineError::imap)?;
+    if address.tls == TlsMode::StartTls {
+        let upgraded = session.start_tls(connector, address).await;
+        session = upgraded.map_err(EngineError::imap)?;
+    }
+    session.log_in(&login(settings).await?).await.map_err(EngineError::imap)?;
+    connected(settings);
+    Ok(session)
+}
+
+/// A POP3 session in the TRANSACTION state.
+pub(crate) async fn pop3(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<Transaction, EngineError> {
+    let address = &settings.server;
+    let stream = connector.connect(address, settings.timeout).await?;
+    let mut session = Authorization::greet(stream, address.tls).await?;
+    if address.tls == TlsMode::StartTls {
+        session = session.start_tls(connector, address).await?;
+    }
+    let session = session.log_in(&login(settings).await?).await?;
+    connected(settings);
+    Ok(session)
+}
+
+async fn login(settings: &AccountSettings) -> Result<Login, EngineError> {
+    Ok(Login {
+        user: settings.user.clone(),
+        password: password::obtain(&settings.password).await?,
+        choice: settings.auth,
+    })
+}
+
+fn connected(settings: &AccountSettings) {
+    events::AccountConnected {
+        account: settings.name.as_str(),
+        host: &settings.server.host,
+        _of: PhantomData,
+    }
+    .emit();
+}

@@ -1,0 +1,69 @@
+//! What every pass is given: the account's settings and the ways to disk, index and server.
+
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::index_thread::IndexHandle;
+use crate::report::{Progress, ProgressSender};
+use crate::shutdown::Shutdown;
+use crate::step::Steps;
+use postrider_core::account::AccountName;
+use postrider_core::settings::AccountSettings;
+use postrider_core::time::UnixTime;
+use postrider_index::{AccountId, MailboxId};
+use postrider_maildir::Mailbox;
+use postrider_transport::Connector;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What all accounts share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) index: IndexHandle,
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) pool: DeliveryPool,
+    pub(crate) steps: Steps,
+    pub(crate) progress: Option<ProgressSender>,
+}
+
+/// One account, ready for a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) settings: Arc<AccountSettings>,
+    pub(crate) shared: Shared,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// A mailbox with a row in the index and a directory on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalMailbox {
+    pub(crate) id: MailboxId,
+    /// For the log: the decoded name.
+    pub(crate) name: Arc<str>,
+    pub(crate) maildir: Arc<Mailbox>,
+}
+
+impl Account {
+    pub(crate) fn name(&self) -> &AccountName {
+        &self.settings.name
+    }
+
+    /// The name as the log shows it.
+    pub(crate) fn log_name(&self) -> &str {
+        self.settings.name.as_str()
+    }
+
+    pub(crate) fn tell(&self, progress: Progress) {
+        if let Some(sender) = &self.shared.progress {
+            // Whoever showed the progress may have gone; the pass goes on.
+            let _nobody_listens = sender.send(progress).is_err();
+        }
+    }
+}
+
+/// The present second.
+pub(crate) fn now() -> UnixTime {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since_epoch.map_or(0, |elapsed| elapsed.as_secs());
+    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

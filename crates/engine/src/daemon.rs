@@ -1,0 +1,255 @@
+//! The daemon: every account at its own pace, for as long as the process lives.
+//!
+//! One supervisor task owns the accounts' tasks and is spoken to by messages. One account's failure
+//! is its own: the others neither wait for it nor hear of it.
+
+use crate::account::{pass, report_failure};
+use crate::context::Account;
+use crate::error::EngineError;
+use crate::events;
+use crate::report::ProgressSender;
+use crate::shutdown::{Shutdown, ShutdownTrigger};
+use crate::state::{EngineSettings, State};
+use crate::step::Steps;
+use postrider_core::account::AccountName;
+use postrider_core::pace::{Jitter, pause_after, pause_between};
+use postrider_core::settings::AccountSettings;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Orders that may wait for the supervisor. People and signals give them one at a time.
+const ORDERS: usize = 8;
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    orders: mpsc::Sender<Order>,
+    supervisor: JoinHandle<()>,
+}
+
+enum Order {
+    Reload(EngineSettings, oneshot::Sender<Result<(), EngineError>>),
+    SyncNow,
+    Stop,
+}
+
+impl Daemon {
+    /// Locks the state directory, heals what a crash left, and starts every account.
+    ///
+    /// # Errors
+    /// When the state directory cannot be used or another instance holds it.
+    pub async fn start(
+        settings: EngineSettings,
+        progress: Option<ProgressSender>,
+    ) -> Result<Self, EngineError> {
+        let count = settings.accounts.len() as u64;
+        events::DaemonStarted {
+            accounts: count,
+            version: env!("CARGO_PKG_VERSION"),
+            _of: PhantomData,
+        }
+        .emit();
+        let state_dir = settings.state_dir.clone();
+        let state = State::open(settings.state_dir, progress, Steps::default()).await?;
+        let mut supervisor = Supervisor {
+            state,
+            state_dir,
+            running: BTreeMap::new(),
+        };
+        for account in settings.accounts {
+            supervisor.start(account).await?;
+        }
+        let (orders, received) = mpsc::channel(ORDERS);
+        events::DaemonReady {
+            accounts: count,
+            _of: PhantomData,
+        }
+        .emit();
+        Ok(Self {
+            orders,
+            supervisor: tokio::spawn(supervisor.run(received)),
+        })
+    }
+
+    /// Takes over another configuration: accounts that did not change are not touched.
+    ///
+    /// # Errors
+    /// When the state directory would have to change, which only a restart can do, or the index
+    /// fails. What ran before keeps running.
+    pub async fn reload(&self, settings: EngineSettings) -> Result<(), EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Reload(settings, answer);
+        self.orders.send(order).await.map_err(|_| EngineError::JobLost)?;
+        answered.await.map_err(|_| EngineError::JobLost)?
+    }
+
+    /// Starts a pass of every account now, whatever its pause.
+    pub async fn sync_now(&self) {
+        let _stopping = self.orders.send(Order::SyncNow).await.is_err();
+    }
+
+    /// Lets every account finish or roll back its step, then closes the index.
+    pub async fn stop(self) {
+        let _stopping = self.orders.send(Order::Stop).await.is_err();
+        let ended = self.supervisor.await;
+        debug_assert!(ended.is_ok(), "the supervisor does not panic");
+    }
+}
+
+struct Running {
+    settings: AccountSettings,
+    wake: Arc<Notify>,
+    trigger: ShutdownTrigger,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.trigger.request();
+        // A task that panicked has ended too.
+        let _ended = self.task.await.is_ok();
+    }
+}
+
+struct Supervisor {
+    state: State,
+    state_dir: PathBuf,
+    running: BTreeMap<AccountName, Running>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        // A dropped daemon is a stopped one.
+        while let Some(order) = orders.recv().await {
+            match order {
+                Order::Reload(settings, answer) => {
+                    let result = self.reload(settings).await;
+                    let _asker_gone = answer.send(result).is_err();
+                }
+                Order::SyncNow => self.running.values().for_each(|r| r.wake.notify_one()),
+                Order::Stop => break,
+            }
+        }
+        events::DaemonStopping {
+            accounts: self.running.len() as u64,
+            _of: PhantomData,
+        }
+        .emit();
+        let running = std::mem::take(&mut self.running);
+        running.values().for_each(|r| r.trigger.request());
+        for (_, account) in running {
+            account.stop().await;
+        }
+        self.state.close().await;
+    }
+
+    async fn start(&mut self, settings: AccountSettings) -> Result<(), EngineError> {
+        let (trigger, shutdown) = Shutdown::new();
+        let account = self.state.account(settings.clone(), shutdown).await?;
+        let wake = Arc::new(Notify::new());
+        let task = tokio::spawn(serve(account, Arc::clone(&wake)));
+        let running = Running {
+            wake,
+            trigger,
+            task,
+            settings: settings.clone(),
+        };
+        self.running.insert(settings.name, running);
+        Ok(())
+    }
+
+    async fn reload(&mut self, settings: EngineSettings) -> Result<(), EngineError> {
+        if settings.state_dir != self.state_dir {
+            return Err(EngineError::StateDirChanged {
+                was: self.state_dir.clone(),
+                now: settings.state_dir,
+            });
+        }
+        let total = settings.accounts.len() as u64;
+        let wanted: BTreeMap<_, _> =
+            settings.accounts.into_iter().map(|a| (a.name.clone(), a)).collect();
+        let known: Vec<_> = self.running.keys().cloned().collect();
+        let (mut added, mut removed, mut changed) = (0, 0, 0);
+        for name in known.iter().filter(|name| !wanted.contains_key(name)) {
+            removed += 1;
+            self.stop_account(name).await;
+        }
+        for (name, settings) in wanted {
+            match self.running.get(&name) {
+                Some(running) if running.settings == settings => continue,
+                Some(_) => changed += 1,
+                None => added += 1,
+            }
+            self.stop_account(&name).await;
+            self.start(settings).await?;
+        }
+        events::DaemonReloaded {
+            accounts: total,
+            added,
+            removed,
+            changed,
+            _of: PhantomData,
+        }
+        .emit();
+        Ok(())
+    }
+
+    async fn stop_account(&mut self, name: &AccountName) {
+        if let Some(running) = self.running.remove(name) {
+            running.stop().await;
+        }
+    }
+}
+
+/// One account's life: a pass, a pause, a pass.
+async fn serve(account: Account, wake: Arc<Notify>) {
+    let mut failures = 0_u32;
+    loop {
+        let pause = match pass(&account).await {
+            Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
+            Ok(_) => {
+                recovered(&account, failures);
+                failures = 0;
+                pause_between(account.settings.poll, jitter())
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                let pause = pause_after(error.fault(), failures, jitter());
+                report_failure(account.log_name(), &error, Some(pause));
+                pause
+            }
+        };
+        if !wait(&account, &wake, pause).await {
+            return;
+        }
+    }
+}
+
+fn recovered(account: &Account, failures: u32) {
+    if failures > 0 {
+        events::AccountRecovered {
+            account: account.log_name(),
+            failures: failures.into(),
+            _of: PhantomData,
+        }
+        .emit();
+    }
+}
+
+/// Waits for the next pass. `false` when it is time to stop.
+async fn wait(account: &Account, wake: &Notify, pause: Duration) -> bool {
+    tokio::select! {
+        () = account.shutdown.requested() => false,
+        () = wake.notified() => true,
+        () = tokio::time::sleep(pause) => true,
+    }
+}
+
+fn jitter() -> Jitter {
+    Jitter::new(fastrand::f64())
+}

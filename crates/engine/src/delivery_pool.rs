@@ -1,0 +1,125 @@
+//! Disk work away from the tasks that talk to servers.
+//!
+//! Blocking jobs run on tokio's blocking threads, whose number the binary bounds; the octets that
+//! wait for them are bounded here, so that memory does not grow when the disk is slower than the
+//! line (R11).
+
+use crate::error::EngineError;
+use bytes::Bytes;
+use postrider_core::time::UnixTime;
+use postrider_maildir::{Incoming, Mailbox, MaildirError, Namer, Received};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+/// Octets that all accounts together may have on the way to the disk, in KiB. Enough to keep two
+/// cores hashing, and a small part of the 40 MB that the whole process may take.
+const IN_FLIGHT_KIB: u32 = 6 * 1024;
+
+/// A message larger than this is written while it arrives; a smaller one in one go.
+const SPILL_OCTETS: usize = 128 * 1024;
+
+/// The way to the disk for every pass.
+#[derive(Clone, Debug)]
+pub(crate) struct DeliveryPool {
+    room: Arc<Semaphore>,
+    namer: Arc<Namer>,
+}
+
+impl DeliveryPool {
+    pub(crate) fn new(namer: Namer) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(IN_FLIGHT_KIB as usize)),
+            namer: Arc::new(namer),
+        }
+    }
+
+    /// Runs a blocking job and waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let done = tokio::task::spawn_blocking(job).await;
+        done.map_err(|_| EngineError::JobLost)
+    }
+
+    async fn room_for(&self, octets: usize) -> Result<OwnedSemaphorePermit, EngineError> {
+        let kib = u32::try_from(octets / 1024).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room);
+        let permit = room.acquire_many_owned(kib.clamp(1, IN_FLIGHT_KIB)).await;
+        permit.map_err(|_| EngineError::JobLost)
+    }
+}
+
+type Writing = JoinHandle<Result<Incoming, MaildirError>>;
+/// A message on its way to `tmp`; flushed by nobody yet.
+pub(crate) type Arriving = JoinHandle<Result<Received, MaildirError>>;
+
+/// One message while its octets arrive. Dropped before its end, it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pool: DeliveryPool,
+    mailbox: Arc<Mailbox>,
+    held: Vec<Bytes>,
+    held_octets: usize,
+    writing: Option<Writing>,
+}
+
+impl Intake {
+    pub(crate) const fn new(pool: DeliveryPool, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            pool,
+            mailbox,
+            held: Vec::new(),
+            held_octets: 0,
+            writing: None,
+        }
+    }
+
+    /// Takes octets as they came from the server. Waits while the disk is behind.
+    pub(crate) async fn take(&mut self, chunk: Bytes) -> Result<(), EngineError> {
+        self.held_octets += chunk.len();
+        self.held.push(chunk);
+        if self.held_octets >= SPILL_OCTETS {
+            let write = self.write_job().await?;
+            self.writing = Some(tokio::task::spawn_blocking(write));
+        }
+        Ok(())
+    }
+
+    /// The message is whole. What is returned is its way to `tmp`, still to be awaited.
+    pub(crate) async fn end(
+        mut self,
+        internal_date: Option<UnixTime>,
+    ) -> Result<Arriving, EngineError> {
+        let write = self.write_job().await?;
+        Ok(tokio::task::spawn_blocking(move || write()?.finish(internal_date)))
+    }
+
+    /// A job that writes what is held, behind what was written before.
+    async fn write_job(
+        &mut self,
+    ) -> Result<impl FnOnce() -> Result<Incoming, MaildirError> + Send + use<>, EngineError> {
+        let before = match self.writing.take() {
+            Some(writing) => {
+                let incoming = writing.await.map_err(|_| EngineError::JobLost)?;
+                Some(incoming.map_err(EngineError::disk)?)
+            }
+            None => None,
+        };
+        let chunks = std::mem::take(&mut self.held);
+        let room = self.pool.room_for(self.held_octets).await?;
+        self.held_octets = 0;
+        let (mailbox, namer) = (Arc::clone(&self.mailbox), Arc::clone(&self.pool.namer));
+        Ok(move || {
+            let mut incoming = match before {
+                Some(incoming) => incoming,
+                None => Incoming::create(&mailbox, &namer)?,
+            };
+            for chunk in chunks {
+                incoming.write(&chunk)?;
+            }
+            drop(room);
+            Ok(incoming)
+        })
+    }
+}

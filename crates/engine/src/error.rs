@@ -1,0 +1,189 @@
+//! What can go wrong in a pass, and what it means.
+
+use crate::step::Step;
+use postrider_core::fault::Fault;
+use postrider_imap::ImapError;
+use postrider_index::IndexError;
+use postrider_maildir::MaildirError;
+use postrider_pop3::Pop3Error;
+use postrider_transport::TransportError;
+
+/// An error of the engine. `Display` says what we were doing; `source` says why it failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The account named on the command line is not in the configuration.
+    #[error("there is no account named {name}")]
+    NoSuchAccount {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The connection could not be made or secured.
+    #[error("connecting to the server")]
+    Connect(#[from] TransportError),
+    /// The IMAP conversation failed.
+    #[error("{}", doing(.mailbox.as_deref(), "talking IMAP"))]
+    Imap {
+        /// The mailbox it was about.
+        mailbox: Option<String>,
+        /// Why.
+        source: ImapError,
+    },
+    /// The POP3 conversation failed.
+    #[error("talking POP3")]
+    Pop3(#[from] Pop3Error),
+    /// The index failed.
+    #[error("using the index")]
+    Index(#[from] IndexError),
+    /// The Maildir failed.
+    #[error("{}", doing(.mailbox.as_deref(), "writing the Maildir"))]
+    Maildir {
+        /// The mailbox it was about.
+        mailbox: Option<String>,
+        /// Why.
+        source: MaildirError,
+    },
+    /// The password could not be had.
+    #[error("getting the password: {reason}")]
+    Password {
+        /// Why, without the password.
+        reason: String,
+    },
+    /// The server refused something a pass cannot do without.
+    #[error("the server refused {what}: {text}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The server's words, escaped.
+        text: String,
+    },
+    /// A reload would have to change the state directory.
+    #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
+    StateDirChanged {
+        /// The one in use.
+        was: std::path::PathBuf,
+        /// The one that the new configuration names.
+        now: std::path::PathBuf,
+    },
+    /// A thread could not be started.
+    #[error("starting a thread")]
+    Thread {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The index thread has ended.
+    #[error("the index is closed")]
+    IndexGone,
+    /// A background job ended without an answer.
+    #[error("a disk job ended without an answer")]
+    JobLost,
+    /// The engine was asked to stop in the middle of a pass. What was received whole is stored.
+    #[error("stopped before the pass was complete")]
+    Stopped,
+    /// A crash test stopped the engine here.
+    #[error("interrupted after {step:?}")]
+    Interrupted {
+        /// The last step that was done.
+        step: Step,
+    },
+}
+
+fn doing(mailbox: Option<&str>, what: &str) -> String {
+    match mailbox {
+        Some(mailbox) => format!("mailbox {mailbox}: {what}"),
+        None => what.to_owned(),
+    }
+}
+
+impl EngineError {
+    /// An error of an IMAP conversation that is not about one mailbox.
+    pub(crate) const fn imap(source: ImapError) -> Self {
+        Self::Imap {
+            mailbox: None,
+            source,
+        }
+    }
+
+    /// An error of the disk, before anybody knows in which mailbox.
+    pub(crate) const fn disk(source: MaildirError) -> Self {
+        Self::Maildir {
+            mailbox: None,
+            source,
+        }
+    }
+
+    /// The same error, with the mailbox it happened in.
+    #[must_use]
+    pub(crate) fn in_mailbox(mut self, name: &str) -> Self {
+        if let Self::Imap { mailbox, .. } | Self::Maildir { mailbox, .. } = &mut self {
+            mailbox.get_or_insert_with(|| name.to_owned());
+        }
+        self
+    }
+
+    /// What is to be done about it.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoSuchAccount { .. } | Self::StateDirChanged { .. } => Fault::Config,
+            Self::Connect(source) => source.fault(),
+            Self::Imap { source, .. } => source.fault(),
+            Self::Pop3(source) => source.fault(),
+            Self::Index(source) => source.fault(),
+            Self::Maildir { source, .. } => source.fault(),
+            Self::Password { .. } => Fault::Auth,
+            Self::Refused { .. } => Fault::Protocol,
+            Self::Thread { .. } => Fault::LocalIo,
+            Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => Fault::Busy,
+        }
+    }
+
+    /// What a person can type or change next, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(source) => source.hint(),
+            Self::Imap { source, .. } => source.hint(),
+            Self::Pop3(source) => source.hint(),
+            Self::Index(source) => source.hint(),
+            Self::Maildir { source, .. } => source.hint(),
+            Self::NoSuchAccount { .. } => {
+                Some("`postrider check --offline` lists the accounts of the configuration".to_owned())
+            }
+            Self::StateDirChanged { .. } => {
+                Some("restart the daemon: systemctl restart postrider".to_owned())
+            }
+            Self::Password { .. } => Some(
+                "run the `password:` command by hand, or read the file or variable it names".to_owned(),
+            ),
+            Self::Refused { .. }
+            | Self::Thread { .. }
+            | Self::IndexGone
+            | Self::JobLost
+            | Self::Stopped
+            | Self::Interrupted { .. } => None,
+        }
+    }
+
+    /// The mailbox it happened in, where it was in one.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&str> {
+        match self {
+            Self::Imap { mailbox, .. } | Self::Maildir { mailbox, .. } => mailbox.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The whole story in one line: what we were doing and every cause below it.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut story = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            story.push_str(": ");
+            story.push_str(&error.to_string());
+            cause = error.source();
+        }
+        story
+    }
+}

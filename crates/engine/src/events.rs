@@ -1,0 +1,97 @@
+//! What happened to mail and to accounts: the closed vocabulary of the log (CONTRACT section 8).
+//!
+//! One struct per event; nothing else in the workspace logs above `trace`. `docs/events.md` is made
+//! from [`TABLE`], and a test keeps the two equal.
+
+use tracing::Level;
+
+/// One row of the documentation: name, level, fixed sentence, fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventKind {
+    /// `subject.verbed`.
+    pub name: &'static str,
+    /// The level it is logged at.
+    pub level: Level,
+    /// The fixed sentence.
+    pub sentence: &'static str,
+    /// The fields besides `timestamp`, `level` and `event`, in order.
+    pub fields: &'static [&'static str],
+}
+
+macro_rules! events {
+    ($( $name:literal $level:ident $sentence:literal $kind:ident { $( $field:ident: $of:ty ),* $(,)? } )*) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $sentence, ".")]
+            #[derive(Debug)]
+            pub(crate) struct $kind<'a> {
+                $( pub(crate) $field: $of, )*
+                /// Ties the borrowed fields together where an event has none.
+                pub(crate) _of: std::marker::PhantomData<&'a ()>,
+            }
+
+            impl $kind<'_> {
+                pub(crate) fn emit(&self) {
+                    tracing::event!(
+                        target: "postrider",
+                        Level::$level,
+                        event = $name,
+                        $( $field = self.$field, )*
+                        $sentence
+                    );
+                }
+            }
+        )*
+
+        /// Every event, in the order of the documentation.
+        pub const TABLE: &[EventKind] = &[
+            $( EventKind {
+                name: $name,
+                level: Level::$level,
+                sentence: $sentence,
+                fields: &[$( stringify!($field) ),*],
+            } ),*
+        ];
+    };
+}
+
+events! {
+    "daemon.started" INFO "the daemon has started" DaemonStarted { accounts: u64, version: &'a str }
+    "daemon.ready" INFO "the daemon serves its accounts" DaemonReady { accounts: u64 }
+    "daemon.reloaded" INFO "the configuration was read again" DaemonReloaded { accounts: u64, added: u64, removed: u64, changed: u64 }
+    "daemon.stopping" INFO "the daemon is stopping" DaemonStopping { accounts: u64 }
+    "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
+    "account.failed" ERROR "the account's pass failed" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
+    "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
+    "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64 }
+    "sync.started" DEBUG "a pass has started" SyncStarted { account: &'a str }
+    "sync.finished" INFO "a pass is complete" SyncFinished { account: &'a str, mailboxes: u64, new: u64, flags_pulled: u64, flags_pushed: u64, expired: u64, vanished: u64, octets: u64, round_trips: u64, elapsed_ms: u64 }
+    "message.stored" INFO "a message was stored" MessageStored { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, octets: u64, file: &'a str }
+    "message.skipped" WARN "a message was not stored" MessageSkipped { account: &'a str, mailbox: &'a str, uid: Option<u64>, number: Option<u64>, because: &'a str }
+    "server_copy.expired" INFO "a server copy was deleted by policy" ServerCopyExpired { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, because: &'a str }
+    "server_copy.held" WARN "a server copy was not deleted though the policy lets it go" ServerCopyHeld { account: &'a str, mailbox: &'a str, messages: u64, because: &'a str }
+    "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
+    "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: &'a str, mailbox: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
+}
+
+/// The page `docs/events.md`.
+#[must_use]
+pub fn documentation() -> String {
+    let mut page = String::from(
+        "# Log events\n\nMade from `crates/engine/src/events.rs` by the test \
+         `events_are_documented`; `INSTA_UPDATE=always cargo test` writes it anew.\n\n\
+         Every event has `timestamp`, `level` and `event`; a field without a value is left out.\n\n\
+         | event | level | what happened | fields |\n|---|---|---|---|\n",
+    );
+    for kind in TABLE {
+        let fields: Vec<_> = kind.fields.iter().map(|f| format!("`{f}`")).collect();
+        let level = kind.level.as_str().to_lowercase();
+        let row = format!(
+            "| `{}` | {level} | {} | {} |\n",
+            kind.name,
+            kind.sentence,
+            fields.join(" ")
+        );
+        page.push_str(&row);
+    }
+    page
+}

@@ -1,0 +1,178 @@
+//! Deleting what retention lets go from an IMAP server: exactly those UIDs, and only after the
+//! server has shown in the same session that they are still the same messages.
+
+use crate::context::{Account, now};
+use crate::error::EngineError;
+use crate::events;
+use crate::imap::observe::Observed;
+use crate::prove::prove;
+use crate::report::PassReport;
+use crate::step::Step as Point;
+use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::message::MessageKey;
+use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
+use postrider_core::uid::{Uid, UidSet, UidValidity};
+use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_index::PresentRow;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+/// Expires what the policy lets go in one mailbox.
+pub(crate) async fn expire(
+    account: &Account,
+    session: &mut Session,
+    observed: &Observed,
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    let policy = account.settings.retention;
+    if policy == Policy::Keep {
+        return Ok(());
+    }
+    let (id, index) = (observed.local.id, &account.shared.index);
+    let Some((epoch, present)) = index.call(move |index| index.present(id)).await? else {
+        return Ok(());
+    };
+    let let_go = verdicts(account, policy, &present).await?;
+    let uids: HashMap<MessageKey, Uid> = present.iter().map(|row| (row.key, row.uid)).collect();
+    let going = let_go.iter().filter_map(|(key, why)| Some((*uids.get(key)?, (*key, *why))));
+    let mut going: HashMap<Uid, (MessageKey, ExpireReason)> = going.collect();
+    if going.is_empty() {
+        return Ok(());
+    }
+    let there = open(session, observed, epoch, going.keys().copied().collect()).await?;
+    going.retain(|uid, _| there.contains(*uid));
+    if !session.capabilities().has_uidplus() && others_deleted(session, &there).await? {
+        held(account, observed, going.len(), "another message bears \\Deleted, and the server has no UIDPLUS");
+        return Ok(());
+    }
+    let keys: Vec<_> = going.values().map(|(key, _)| *key).collect();
+    let asked = keys.clone();
+    index.call(move |index| index.request_expiry(&asked, now())).await?;
+    account.shared.steps.reached(Point::ExpiryRequested)?;
+    if !expunge(session, there).await? {
+        held(account, observed, going.len(), "the server refused to expunge");
+        return Ok(());
+    }
+    account.shared.steps.reached(Point::Expired)?;
+    let because = ExpireReason::Delete.to_string();
+    index.call(move |index| index.mark_expired(&keys, now(), &because)).await?;
+    report.expired += going.len() as u64;
+    going.iter().for_each(|(uid, (_, why))| log_expired(account, observed, *uid, *why));
+    Ok(())
+}
+
+/// The messages that may go, after their local copies were proven.
+async fn verdicts(
+    account: &Account,
+    policy: Policy,
+    present: &[PresentRow],
+) -> Result<Vec<(MessageKey, ExpireReason)>, EngineError> {
+    let unproven = present.iter().filter(|row| !row.proven).map(|row| row.key);
+    let proven = prove(account, &unproven.collect::<Vec<_>>()).await?;
+    let facts = present.iter().map(|row| Facts {
+        message: row.key,
+        proven: row.proven || proven.contains(&row.key),
+        identified: true,
+    });
+    let verdicts = decide(policy, &facts.collect::<Vec<_>>());
+    let going = verdicts.into_iter().filter_map(|verdict| match verdict {
+        Verdict::Expire { message, because } => Some((message, because)),
+        Verdict::Keep { .. } => None,
+    });
+    Ok(going.collect())
+}
+
+/// Opens the mailbox for writing and asks which of the messages it still holds. Nothing when the
+/// server has renumbered since.
+async fn open(
+    session: &mut Session,
+    observed: &Observed,
+    epoch: UidValidity,
+    uids: UidSet,
+) -> Result<UidSet, EngineError> {
+    let steps = vec![
+        Step::Select {
+            mailbox: observed.wire_name.clone(),
+            mode: SelectMode::ReadWrite,
+        },
+        Step::Search { uids: uids.clone() },
+    ];
+    let (mut found, mut same, mut done) = (UidSet::new(), false, false);
+    let mut flight = session.flight(steps);
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        match event {
+            FlightEvent::Selected { selected, .. } => {
+                same = selected.uid_validity == Some(epoch) && !selected.read_only;
+            }
+            FlightEvent::Found { uids: f, .. } => found = f,
+            FlightEvent::Done { step: 1 } => done = true,
+            _ => {}
+        }
+    }
+    Ok(if same && done { uids.intersect(found.iter()) } else { UidSet::new() })
+}
+
+/// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
+async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
+    let uids = UidSet::range(Uid::MIN, Uid::MAX);
+    let steps = vec![Step::Flags { uids, changed_since: None }];
+    let (mut others, mut done) = (false, false);
+    let mut flight = session.flight(steps);
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        match event {
+            FlightEvent::Flags { row, .. } => {
+                others |= row.flags.has(Flag::Deleted) && !ours.contains(row.uid);
+            }
+            FlightEvent::Done { .. } => done = true,
+            _ => {}
+        }
+    }
+    Ok(others || !done)
+}
+
+/// Whether the server said OK to both marking and expunging.
+async fn expunge(session: &mut Session, uids: UidSet) -> Result<bool, EngineError> {
+    let deleted = FlagSet::new().with(Flag::Deleted);
+    let steps = vec![
+        Step::StoreFlags { uids: uids.clone(), add: deleted },
+        Step::Expunge { uids },
+    ];
+    let mut done = 0;
+    for step in steps {
+        // One after the other: what could not be marked must not be expunged.
+        let mut flight = session.flight(vec![step]);
+        let before = done;
+        while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+            if let FlightEvent::Done { .. } = event {
+                done += 1;
+            }
+        }
+        if done == before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn held(account: &Account, observed: &Observed, messages: usize, because: &str) {
+    events::ServerCopyHeld {
+        account: account.log_name(),
+        mailbox: &observed.local.name,
+        messages: messages as u64,
+        because,
+        _of: PhantomData,
+    }
+    .emit();
+}
+
+fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: ExpireReason) {
+    events::ServerCopyExpired {
+        account: account.log_name(),
+        mailbox: &observed.local.name,
+        uid: Some(uid.as_u32().into()),
+        uidl: None,
+        because: &because.to_string(),
+        _of: PhantomData,
+    }
+    .emit();
+}

@@ -1,0 +1,105 @@
+//! Surviving a changed UIDVALIDITY (R4): known messages are found again by what the server says of
+//! them, the rest by their octets. Nothing is deleted, nothing stored twice.
+
+use crate::context::{Account, now};
+use crate::deliver::Orphans;
+use crate::error::EngineError;
+use crate::events;
+use crate::header;
+use crate::imap::observe::{Look, Observed};
+use postrider_core::message::ServerRef;
+use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
+use postrider_core::uid::{UidSet, UidValidity};
+use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_index::UnmatchedRow;
+use std::collections::HashSet;
+use std::marker::PhantomData;
+
+/// Attaches what can be matched by description to its new UID and leaves the others in `orphans`,
+/// where their octets will find them.
+pub(crate) async fn rematch(
+    account: &Account,
+    session: &mut Session,
+    look: &Look,
+    uid_validity: UidValidity,
+    orphans: &mut Orphans,
+) -> Result<(), EngineError> {
+    let id = look.observed.local.id;
+    let index = &account.shared.index;
+    let unmatched = index.call(move |index| index.unmatched(id, uid_validity)).await?;
+    let matched = index.call(move |index| index.uids(id, uid_validity)).await?;
+    let unknown = look.view.messages().iter().map(|m| m.uid);
+    let unknown: UidSet = unknown.filter(|uid| !matched.contains(*uid)).collect();
+    let candidates = describe(session, &look.observed, unknown).await?;
+    let known: Vec<_> = unmatched.iter().map(orphan).collect();
+    let found = match_again(&known, &candidates);
+    let attached: HashSet<_> = found.attach.iter().map(|(key, _)| *key).collect();
+    for row in unmatched.iter().filter(|row| !attached.contains(&row.key)) {
+        orphans.entry((id, row.sha256)).or_default().push(row.key);
+    }
+    events::UidValidityChanged {
+        account: account.log_name(),
+        mailbox: &look.observed.local.name,
+        was: look.observed.row.uid_validity.map_or(0, |v| v.as_u32().into()),
+        uidvalidity: uid_validity.as_u32().into(),
+        rematched: found.attach.len() as u64,
+        fetching: found.fetch.count(),
+        _of: PhantomData,
+    }
+    .emit();
+    let attach = move |index: &mut postrider_index::Index| {
+        for (key, uid) in &found.attach {
+            let server = ServerRef::Imap { uid_validity, uid: *uid };
+            index.attach(*key, &server, None)?;
+        }
+        // What the new epoch lacks is gone until its octets turn up.
+        let rest: Vec<_> = unmatched.iter().map(|row| row.key).collect();
+        let rest: Vec<_> = rest.into_iter().filter(|key| !attached.contains(key)).collect();
+        index.mark_vanished(&rest, now())
+    };
+    index.call(attach).await
+}
+
+fn orphan(row: &UnmatchedRow) -> Orphan {
+    Orphan {
+        key: row.key,
+        likeness: Likeness {
+            message_id: row.message_id.clone(),
+            size_octets: row.server_octets,
+            internal_date: row.internal_date,
+        },
+    }
+}
+
+/// What the server says of messages without handing out their octets.
+async fn describe(
+    session: &mut Session,
+    observed: &Observed,
+    uids: UidSet,
+) -> Result<Vec<Candidate>, EngineError> {
+    if uids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let steps = vec![
+        Step::Select {
+            mailbox: observed.wire_name.clone(),
+            mode: SelectMode::ReadOnly,
+        },
+        Step::Facts { uids },
+    ];
+    let mut candidates = Vec::new();
+    let mut flight = session.flight(steps);
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        if let FlightEvent::Facts { facts, .. } = event {
+            candidates.push(Candidate {
+                uid: facts.uid,
+                likeness: Likeness {
+                    message_id: header::message_id(&facts.header),
+                    size_octets: facts.size_octets,
+                    internal_date: facts.internal_date,
+                },
+            });
+        }
+    }
+    Ok(candidates)
+}

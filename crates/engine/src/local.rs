@@ -1,0 +1,181 @@
+//! The local side of a mailbox: its row, its directory, and where its files lie now.
+
+use crate::context::{Account, LocalMailbox, now};
+use crate::deliver::relative;
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use postrider_core::flag::FlagSet;
+use postrider_core::message::MessageKey;
+use postrider_core::plan::view::LocalView;
+use postrider_index::{FileRow, MailboxRow, NewMailbox};
+use postrider_maildir::{Entry, Mailbox, MaildirError};
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Looking up this many files one by one costs less than reading the directory.
+const FEW: usize = 16;
+
+/// Gives each mailbox a row and a directory. A mailbox keeps the directory it was first given; where
+/// two would share one, the later gets a suffix that no name encodes to.
+pub(crate) async fn register(
+    account: &Account,
+    mut wanted: Vec<NewMailbox>,
+) -> Result<Vec<(MailboxRow, Mailbox)>, EngineError> {
+    let id = account.id;
+    let known = account.shared.index.call(move |index| index.mailboxes(id)).await?;
+    let mut taken: HashMap<PathBuf, String> =
+        known.iter().map(|row| (row.path.clone(), row.wire_name.clone())).collect();
+    for mailbox in &mut wanted {
+        let first = mailbox.path.clone();
+        let mut suffix = 2;
+        while taken.get(&mailbox.path).is_some_and(|owner| *owner != mailbox.wire_name) {
+            let mut name = first.clone().into_os_string();
+            name.push(format!("%~{suffix}"));
+            mailbox.path = PathBuf::from(name);
+            suffix += 1;
+        }
+        taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
+    }
+    let write = move |index: &mut postrider_index::Index| {
+        wanted.iter().map(|mailbox| index.mailbox(id, mailbox)).collect::<Result<Vec<_>, _>>()
+    };
+    let rows = account.shared.index.call(write).await?;
+    let root = account.settings.maildir.clone();
+    let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
+    DeliveryPool::run(create).await?
+}
+
+fn create(root: &std::path::Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
+    let mailbox = Mailbox::create(root, &row.path);
+    let mailbox = mailbox.map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
+    Ok((row, mailbox))
+}
+
+/// Notes in the index where readers have moved files to within the mailbox, if its directories
+/// changed since we last looked.
+pub(crate) async fn refresh(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineError> {
+    let (id, maildir) = (mailbox.id, Arc::clone(&mailbox.maildir));
+    let index = &account.shared.index;
+    let seen = index.call(move |index| index.stamp(id)).await?;
+    let scan = DeliveryPool::run(move || {
+        let stamp = postrider_maildir::stamp(&maildir)?;
+        if Some(stamp) == seen {
+            return Ok(None);
+        }
+        postrider_maildir::scan(&maildir).map(Some)
+    });
+    let scan = scan.await?.map_err(|e| EngineError::disk(e).in_mailbox(&mailbox.name))?;
+    let Some(scan) = scan else { return Ok(()) };
+    let files: HashMap<String, String> = scan
+        .entries
+        .iter()
+        .map(|entry| (entry.base().to_owned(), entry.relative()))
+        .collect();
+    // A directory touched in this very second may be touched again without its time changing.
+    let stamp = scan.stamp.settled(now()).then_some(scan.stamp);
+    let write = move |index: &mut postrider_index::Index| index.refresh_files(id, &files, stamp);
+    index.call(write).await
+}
+
+/// The flags in the names of the files of `keys`. Messages without a file are left out.
+pub(crate) async fn view(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    keys: Vec<MessageKey>,
+) -> Result<LocalView, EngineError> {
+    let mut view = LocalView::default();
+    for (row, entry) in entries(account, mailbox, keys).await? {
+        view.flags.insert(row.key, entry.file_name.flags());
+    }
+    Ok(view)
+}
+
+/// Where the files of `keys` lie now, in this mailbox.
+async fn entries(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    keys: Vec<MessageKey>,
+) -> Result<Vec<(FileRow, Entry)>, EngineError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = account.shared.index.call(move |index| index.files(&keys)).await?;
+    let maildir = Arc::clone(&mailbox.maildir);
+    let found = DeliveryPool::run(move || locate(&maildir, rows)).await?;
+    found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))
+}
+
+fn locate(maildir: &Mailbox, rows: Vec<FileRow>) -> Result<Vec<(FileRow, Entry)>, MaildirError> {
+    let mut found = Vec::with_capacity(rows.len());
+    if rows.len() <= FEW {
+        for row in rows {
+            if let Some(entry) = postrider_maildir::locate(maildir, &row.base, &row.file)? {
+                found.push((row, entry));
+            }
+        }
+        return Ok(found);
+    }
+    let scan = postrider_maildir::scan(maildir)?;
+    let entries = scan.entries.into_iter().map(|entry| (entry.base().to_owned(), entry));
+    let mut by_base: HashMap<String, Entry> = entries.collect();
+    for row in rows {
+        if let Some(entry) = by_base.remove(&row.base) {
+            found.push((row, entry));
+        }
+    }
+    Ok(found)
+}
+
+/// Renames files so that their names bear these flags. Returns those that could not be found under
+/// the name they had a moment ago: a reader was faster.
+pub(crate) async fn set_flags(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    wanted: Vec<(MessageKey, FlagSet)>,
+) -> Result<HashSet<MessageKey>, EngineError> {
+    let keys = wanted.iter().map(|(key, _)| *key).collect();
+    let found = entries(account, mailbox, keys).await?;
+    let found: HashMap<_, _> = found.into_iter().map(|(row, entry)| (row.key, entry)).collect();
+    let maildir = Arc::clone(&mailbox.maildir);
+    let rename = move || {
+        let (mut renamed, mut failed) = (Vec::new(), HashSet::new());
+        for (key, flags) in wanted {
+            let Some(entry) = found.get(&key) else {
+                failed.insert(key);
+                continue;
+            };
+            match postrider_maildir::set_flags(&maildir, entry, &flags) {
+                Ok(entry) => renamed.push((key, entry.relative())),
+                Err(error) if error.is_not_found() => drop(failed.insert(key)),
+                Err(error) => return Err(error),
+            }
+        }
+        if !renamed.is_empty() {
+            postrider_maildir::flush_directories(&[&maildir])?;
+        }
+        Ok((renamed, failed))
+    };
+    let done = DeliveryPool::run(rename).await?;
+    let (renamed, failed) =
+        done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
+    if !renamed.is_empty() {
+        let write = move |index: &mut postrider_index::Index| index.set_files(&renamed);
+        account.shared.index.call(write).await?;
+    }
+    Ok(failed)
+}
+
+/// Finds a file by its base name in any mailbox of the account: readers move files.
+pub(crate) fn locate_anywhere(mailboxes: &[MailboxRow], base: &str) -> Option<(PathBuf, Entry)> {
+    mailboxes.iter().find_map(|row| {
+        let mailbox = Mailbox::open(&row.path);
+        let entry = postrider_maildir::locate(&mailbox, base, &relative_guess(base)).ok()??;
+        Some((row.path.join(entry.relative()), entry))
+    })
+}
+
+fn relative_guess(base: &str) -> String {
+    relative(postrider_maildir::Subdir::New, base)
+}

@@ -1,0 +1,166 @@
+//! Which listed messages are known, by UIDL and size, by header, or not at all.
+
+use crate::context::{Account, LocalMailbox};
+use crate::deliver::Orphans;
+use crate::error::EngineError;
+use crate::events;
+use crate::header;
+use crate::report::PassReport;
+use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::plan::pop3::{
+    Identity, KnownMessage, KnownState, ListedMessage, plan_pop3, settle,
+};
+use postrider_core::retention::Policy;
+use postrider_index::Pop3Row;
+use postrider_pop3::{Maildrop, Transaction, UidlState};
+use std::collections::{HashMap, HashSet};
+use std::marker::PhantomData;
+
+/// The listing, sorted.
+#[derive(Debug)]
+pub(crate) struct Identified {
+    /// Messages whose identity is certain, by number.
+    pub(crate) known: HashMap<u32, MessageKey>,
+    /// Messages to fetch.
+    pub(crate) new: Vec<ListedMessage>,
+    /// Known messages that a fetched one may turn out to be.
+    pub(crate) orphans: Orphans,
+    pub(crate) absent: Absent,
+}
+
+/// Known messages that the listing lacks. Empty when only one witness says so (R5).
+#[derive(Debug, Default)]
+pub(crate) struct Absent {
+    pub(crate) expired: Vec<MessageKey>,
+    pub(crate) vanished: Vec<MessageKey>,
+}
+
+/// Sorts the listing. Asks for headers where UIDL and size do not settle it.
+pub(crate) async fn identify(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    session: &mut Transaction,
+    maildrop: &Maildrop,
+    report: &mut PassReport,
+) -> Result<Identified, EngineError> {
+    let id = mailbox.id;
+    let rows = account.shared.index.call(move |index| index.pop3_rows(id)).await?;
+    let known: Vec<_> = rows.iter().map(known_message).collect();
+    let listing: Vec<_> = maildrop.messages.iter().map(listed_message).collect();
+    let plan = plan_pop3(&known, &listing);
+    let mut sorted = Identified {
+        known: HashMap::new(),
+        new: Vec::new(),
+        orphans: Orphans::new(),
+        absent: Absent::default(),
+    };
+    if maildrop.witnesses_agree {
+        sorted.absent.expired = plan.expired;
+        sorted.absent.vanished = plan.vanished;
+    } else {
+        skipped(account, mailbox, "STAT and LIST disagree: absences are not believed", report);
+    }
+    let mut open = Vec::new();
+    for ((number, identity), listed) in plan.listed.into_iter().zip(&listing) {
+        match identity {
+            Identity::Known(key) => drop(sorted.known.insert(number, key)),
+            Identity::Compare(candidates) => open.push((candidates, listed)),
+            Identity::New => sorted.new.push(listed.clone()),
+        }
+    }
+    let headers = headers(account, session, &open).await?;
+    let mut again = Vec::new();
+    for (candidates, listed) in open {
+        let header = headers.get(&listed.number);
+        let key = header.and_then(|header| settle(&candidates, &known, listed, *header));
+        match key {
+            Some(key) => {
+                sorted.known.insert(listed.number, key);
+                let uidl = listed.uidl.clone();
+                again.push((key, ServerRef::Pop3 { uidl }, listed.size_octets));
+            }
+            None => sorted.new.push(listed.clone()),
+        }
+    }
+    sorted.orphans = orphans(mailbox, &rows, &sorted.known);
+    let attach = move |index: &mut postrider_index::Index| {
+        again.iter().try_for_each(|(key, server, size)| index.attach(*key, server, *size))
+    };
+    account.shared.index.call(attach).await?;
+    Ok(sorted)
+}
+
+/// The header hashes of the messages that must be compared. Without a UIDL, and where the policy
+/// deletes, only the octets will do: a header alone must not delete anything.
+async fn headers(
+    account: &Account,
+    session: &mut Transaction,
+    open: &[(Vec<MessageKey>, &ListedMessage)],
+) -> Result<HashMap<u32, postrider_core::message::Sha256>, EngineError> {
+    let deletes = account.settings.retention == Policy::Delete;
+    let comparable = open.iter().filter(|(_, listed)| listed.uidl.is_some() || !deletes);
+    let numbers: Vec<u32> = comparable.map(|(_, listed)| listed.number).collect();
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let told = session.headers(&numbers).await?;
+    let hashes = told.into_iter().map(|(number, header)| (number, header::fingerprint(&header)));
+    Ok(hashes.collect())
+}
+
+fn known_message(row: &Pop3Row) -> KnownMessage {
+    let state = if row.expired {
+        KnownState::Expired
+    } else if row.vanished {
+        KnownState::Vanished
+    } else if row.expire_requested {
+        KnownState::ExpiryRequested
+    } else {
+        KnownState::Present
+    };
+    KnownMessage {
+        key: row.key,
+        uidl: row.uidl.clone(),
+        size_octets: row.server_octets,
+        header: row.header_sha256,
+        state,
+    }
+}
+
+fn listed_message(listed: &postrider_pop3::ListedMessage) -> ListedMessage {
+    ListedMessage {
+        number: listed.number,
+        uidl: match &listed.uidl {
+            UidlState::Unique(uidl) => Some(uidl.clone()),
+            UidlState::Ambiguous | UidlState::Missing => None,
+        },
+        size_octets: listed.octets,
+    }
+}
+
+/// Rows that no listed message was found to be: what is fetched may be one of them.
+fn orphans(
+    mailbox: &LocalMailbox,
+    rows: &[Pop3Row],
+    known: &HashMap<u32, MessageKey>,
+) -> Orphans {
+    let found: HashSet<_> = known.values().collect();
+    let mut orphans = Orphans::new();
+    for row in rows.iter().filter(|row| !found.contains(&row.key)) {
+        orphans.entry((mailbox.id, row.sha256)).or_default().push(row.key);
+    }
+    orphans
+}
+
+fn skipped(account: &Account, mailbox: &LocalMailbox, because: &str, report: &mut PassReport) {
+    report.skipped += 1;
+    events::MessageSkipped {
+        account: account.log_name(),
+        mailbox: &mailbox.name,
+        uid: None,
+        number: None,
+        because,
+        _of: PhantomData,
+    }
+    .emit();
+}

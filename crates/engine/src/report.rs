@@ -1,0 +1,84 @@
+//! What a pass did, for people, exit statuses and progress bars.
+
+use crate::error::EngineError;
+use postrider_core::account::AccountName;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What one complete pass over one account did. Octets are those of stored messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassReport {
+    /// Mailboxes that were looked at, by whatever means.
+    pub mailboxes: u64,
+    /// Messages stored.
+    pub new: u64,
+    /// Messages whose flags the server had changed.
+    pub flags_pulled: u64,
+    /// Messages whose flags a reader had changed.
+    pub flags_pushed: u64,
+    /// Server copies deleted by policy.
+    pub expired: u64,
+    /// Server copies that were gone, and not by us.
+    pub vanished: u64,
+    /// Messages that could not be stored.
+    pub skipped: u64,
+    /// Octets stored.
+    pub octets: u64,
+    /// Times we waited for the server after the greeting.
+    pub round_trips: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// How the pass over one account ended.
+#[derive(Debug)]
+pub struct AccountOutcome {
+    /// The account.
+    pub account: AccountName,
+    /// What it did, or why it did not.
+    pub result: Result<PassReport, EngineError>,
+}
+
+/// News of a pass while it runs.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A pass has failed.
+    Failed {
+        /// The account.
+        account: AccountName,
+    },
+    /// A pass is complete.
+    Finished {
+        /// The account.
+        account: AccountName,
+        /// What it did.
+        report: PassReport,
+    },
+    /// More messages were found that have to be downloaded.
+    Found {
+        /// The account.
+        account: AccountName,
+        /// How many.
+        messages: u64,
+        /// Their octets as far as the server told; zero when it did not.
+        octets: u64,
+    },
+    /// A pass has started.
+    Started {
+        /// The account.
+        account: AccountName,
+    },
+    /// Messages are stored: flushed, recorded.
+    Stored {
+        /// The account.
+        account: AccountName,
+        /// How many.
+        messages: u64,
+        /// Their octets.
+        octets: u64,
+    },
+}
+
+/// Where progress goes. Unbounded, because whoever shows it may be slow and mail must not wait; it
+/// carries one item per batch, not per message.
+pub type ProgressSender = mpsc::UnboundedSender<Progress>;

@@ -1,0 +1,102 @@
+//! The state directory, opened: locked, healed, ready for accounts.
+
+use crate::context::{Account, Shared, now};
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::index_thread::{IndexHandle, IndexThread};
+use crate::recover::sweep;
+use crate::report::ProgressSender;
+use crate::shutdown::Shutdown;
+use crate::step::Steps;
+use postrider_core::settings::AccountSettings;
+use postrider_index::{Index, StateLock};
+use postrider_maildir::Namer;
+use postrider_transport::Connector;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What the engine is to work with.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Where index and lock live; made if missing.
+    pub state_dir: PathBuf,
+    /// The accounts.
+    pub accounts: Vec<AccountSettings>,
+}
+
+/// The opened state directory. While it lives, no other process works with it (R10).
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) shared: Shared,
+    thread: IndexThread,
+    _lock: StateLock,
+}
+
+impl State {
+    pub(crate) async fn open(
+        state_dir: PathBuf,
+        progress: Option<ProgressSender>,
+        steps: Steps,
+    ) -> Result<Self, EngineError> {
+        let opened = DeliveryPool::run(move || {
+            // The lock comes first: a second instance must not even open the index.
+            let lock = StateLock::acquire(&state_dir)?;
+            Ok::<_, EngineError>((lock, Index::open(&state_dir)?))
+        });
+        let (lock, index) = opened.await??;
+        let (thread, index) = IndexThread::start(index)?;
+        let namer = new_writer(&index).await?;
+        let shared = Shared {
+            index,
+            connector: Arc::new(Connector::new()),
+            pool: DeliveryPool::new(namer),
+            steps,
+            progress,
+        };
+        Ok(Self {
+            shared,
+            thread,
+            _lock: lock,
+        })
+    }
+
+    /// Makes an account ready for passes.
+    pub(crate) async fn account(
+        &self,
+        settings: AccountSettings,
+        shutdown: Shutdown,
+    ) -> Result<Account, EngineError> {
+        let (name, protocol) = (settings.name.clone(), settings.protocol);
+        let index = &self.shared.index;
+        let account = Account {
+            id: index.call(move |index| index.account(&name, protocol)).await?,
+            settings: Arc::new(settings),
+            shared: self.shared.clone(),
+            shutdown,
+        };
+        sweep(&account).await?;
+        Ok(account)
+    }
+
+    /// Closes the index in order and gives the lock back.
+    pub(crate) async fn close(self) {
+        let Self {
+            shared,
+            thread,
+            _lock: lock,
+        } = self;
+        drop(shared);
+        thread.join().await;
+        drop(lock);
+    }
+}
+
+/// Writes this process down as one that makes files in `tmp`, so that the next one knows whose they
+/// are when this one dies.
+async fn new_writer(index: &IndexHandle) -> Result<Namer, EngineError> {
+    let token = format!("{:08x}", fastrand::u32(..));
+    let host = postrider_maildir::host_name();
+    let namer = Namer::new(&host, std::process::id(), &token);
+    index.call(move |index| index.register_writer(&token, now())).await?;
+    Ok(namer)
+}

@@ -1,0 +1,59 @@
+//! How the accounts fare, from the index alone.
+
+use crate::error::EngineError;
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::time::UnixTime;
+use postrider_index::AccountStatusRow;
+use std::path::Path;
+
+/// How one account fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountStatus {
+    /// Its name.
+    pub name: AccountName,
+    /// How its server is spoken to.
+    pub protocol: Protocol,
+    /// When a pass was last complete.
+    pub last_success_at: Option<UnixTime>,
+    /// When a pass last failed.
+    pub last_error_at: Option<UnixTime>,
+    /// The kind of that failure.
+    pub last_error_kind: Option<String>,
+    /// Its story.
+    pub last_error: Option<String>,
+    /// Mailboxes in the index.
+    pub mailboxes: u64,
+    /// Messages whose server copy is there, as far as known.
+    pub messages: u64,
+    /// Those among them whose local copy is not proven.
+    pub unproven: u64,
+    /// Those whose deletion was asked for and not yet confirmed.
+    pub pending_expiry: u64,
+}
+
+/// Reads the state of every account the index knows, without disturbing a running daemon. Empty when
+/// there is no index yet.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn status(state_dir: &Path) -> Result<Vec<AccountStatus>, EngineError> {
+    let Some(index) = postrider_index::open_read_only(state_dir)? else {
+        return Ok(Vec::new());
+    };
+    Ok(index.statuses()?.into_iter().map(of_row).collect())
+}
+
+fn of_row(row: AccountStatusRow) -> AccountStatus {
+    AccountStatus {
+        name: row.name,
+        protocol: row.protocol,
+        last_success_at: row.last_success_at,
+        last_error_at: row.last_error_at,
+        last_error_kind: row.last_error_kind,
+        last_error: row.last_error,
+        mailboxes: row.mailboxes,
+        messages: row.messages,
+        unproven: row.unproven,
+        pending_expiry: row.pending_expiry,
+    }
+}
