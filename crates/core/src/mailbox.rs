@@ -25,10 +25,16 @@ impl MailboxName {
     /// Empty levels (a trailing or a doubled delimiter) are left out.
     #[must_use]
     pub fn from_decoded(name: &str, delimiter: Option<char>) -> Self {
-        let mut levels: Vec<String> = match delimiter {
+        Self::from_levels(match delimiter {
             Some(delimiter) => name.split(delimiter).map(str::to_owned).collect(),
             None => vec![name.to_owned()],
-        };
+        })
+    }
+
+    /// Takes levels that are already cut, outermost first (a directory read back, for one).
+    /// Empty levels are left out.
+    #[must_use]
+    pub fn from_levels(mut levels: Vec<String>) -> Self {
         levels.retain(|level| !level.is_empty());
         if let Some(first) = levels.first_mut()
             && first.eq_ignore_ascii_case("INBOX")

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! A Maildir as readers like it: names, delivery, scanning, flags, and the proof of what lies there.
+//!
+//! **Deliberately absent:** the network, the index, any clock but the one handed in, and any way to
+//! rewrite a delivered file. Everything is synchronous; callers run it on threads that may block.
+//!
+//! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
+//! [`entry`]), how it comes there ([`incoming`], [`line_ends`], [`deliver`]), how it is found again
+//! ([`scan`]), re-flagged ([`flags`]) and proven ([`prove`]), and what is cleared away ([`sweep`]).
+
+pub mod deliver;
+pub mod entry;
+pub mod error;
+pub mod flags;
+pub mod incoming;
+pub mod layout;
+mod line_ends;
+pub mod mailbox;
+pub mod name;
+pub mod prove;
+mod rename;
+pub mod scan;
+pub mod sweep;
+
+pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
+pub use entry::{Entry, Subdir};
+pub use error::MaildirError;
+pub use flags::set_flags;
+pub use incoming::{Incoming, Received};
+pub use layout::{directory, name_of};
+pub use mailbox::Mailbox;
+pub use name::{FileName, Namer};
+pub use prove::{Proof, read_back};
+pub use scan::{Scan, Stamp, locate, scan, stamp};
+pub use sweep::sweep;

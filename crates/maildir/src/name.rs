@@ -1,0 +1,228 @@
+//! File names of messages: `<base>:2,<flags>`.
+//!
+//! Ours are `<seconds>.M<usec>P<pid>Q<n>R<random>.<host>,S=<octets>,W=<octets with CRLF>`; no UID is
+//! in them, because readers carry a name along into other mailboxes. Names that others made are read
+//! as they are and keep what we do not know: unsorted and unknown letters, the `a` to `z` of
+//! `dovecot-keywords`, `;2,` and `!2,` (mu, where a file system has no `:`), `:1,`, no info at all.
+
+use postrider_core::flag::{Flag, FlagSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What parts a base from its flags; `x;2,S:2,F` is what readers make of a name they half know.
+const INFO: [&str; 3] = [":2,", ";2,", "!2,"];
+
+/// The longest base we make, in octets: notmuch stops its whole run at 240 (READERS.md).
+pub const LONGEST_BASE: usize = 150;
+
+/// Octets kept free for `,S=` and `,W=`, 20 digits each.
+const SIZES: usize = 46;
+
+/// The name of a message's file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName {
+    text: Box<str>,
+    base: usize,
+}
+
+impl FileName {
+    /// Reads a name; `None` when it names no message: empty, hidden, or no name of a file at all.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() || text.starts_with('.') || text.contains(['/', '\0']) {
+            return None;
+        }
+        let info = INFO.iter().filter_map(|mark| text.find(mark)).min();
+        // mbsync 1.4.4 makes files named `:2,DFPRST`. They have no base but themselves.
+        let base = info.filter(|at| *at > 0).unwrap_or(text.len());
+        Some(Self {
+            text: text.into(),
+            base,
+        })
+    }
+
+    /// A name that we made: `base` octets of it are the base.
+    pub(crate) fn ours(text: String, base: usize) -> Self {
+        Self {
+            text: text.into(),
+            base,
+        }
+    }
+
+    /// The whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What stays when a reader re-flags or moves the file: the message's identity within its account.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.text.get(..self.base).unwrap_or(&self.text)
+    }
+
+    /// The mark and all that follows it; empty in `new`.
+    #[must_use]
+    pub fn info(&self) -> &str {
+        self.text.get(self.base..).unwrap_or_default()
+    }
+
+    /// The flags that the letters mean.
+    #[must_use]
+    pub fn flags(&self) -> FlagSet {
+        FlagSet::from_letters(&self.letters())
+    }
+
+    /// The same file with other flags, in ASCII order among the letters that are not ours to judge.
+    /// Keywords of `flags` have no letter.
+    #[must_use]
+    pub fn with_flags(&self, flags: &FlagSet) -> Self {
+        let unknown = |letter: &char| Flag::from_letter(*letter).is_none();
+        let mut letters: Vec<char> = self.letters().chars().filter(unknown).collect();
+        letters.extend(flags.letters().chars());
+        letters.sort_unstable();
+        letters.dedup();
+        let mark = self.mark();
+        let letters: String = letters.into_iter().collect();
+        let text = format!("{}{mark}{letters}{}", self.base(), self.tail());
+        Self {
+            text: text.into(),
+            base: self.base,
+        }
+    }
+
+    /// The octets of the file, as the name has it (`,S=`). Others' names may lie.
+    #[must_use]
+    pub fn octets(&self) -> Option<u64> {
+        self.field("S=")
+    }
+
+    /// The octets with every line end as CRLF, as the name has it (`,W=`).
+    #[must_use]
+    pub fn octets_crlf(&self) -> Option<u64> {
+        self.field("W=")
+    }
+
+    fn field(&self, key: &str) -> Option<u64> {
+        let mut fields = self.base().split(',').skip(1);
+        fields.find_map(|field| field.strip_prefix(key)?.parse().ok())
+    }
+
+    /// Which mark a new name gets: the one it has, `:2,` where there are several or none.
+    fn mark(&self) -> &'static str {
+        let mut found = INFO.iter().filter(|mark| self.info().contains(**mark));
+        found.next().copied().unwrap_or(":2,")
+    }
+
+    /// All letters, of every mark, as they stand.
+    fn letters(&self) -> String {
+        let mut letters = self.info().to_owned();
+        for mark in INFO {
+            letters = letters.replace(mark, "");
+        }
+        letters.split(',').next().unwrap_or_default().to_owned()
+    }
+
+    /// What some readers put behind the letters (`:2,S,x`), with its comma.
+    fn tail(&self) -> &str {
+        let after = INFO.iter().filter_map(|mark| {
+            let at = self.info().rfind(mark)?;
+            self.info().get(at + mark.len()..)
+        });
+        let last = after.min_by_key(|rest| rest.len()).unwrap_or_default();
+        last.find(',')
+            .and_then(|at| last.get(at..))
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Makes names that no other process, host or earlier life of ours makes.
+#[derive(Debug)]
+pub struct Namer {
+    host: String,
+    pid: u32,
+    token: String,
+    made: AtomicU64,
+}
+
+impl Namer {
+    /// A namer of this process. `token` tells its unfinished files from those of its earlier and
+    /// later lives: [`Namer::random_token`], kept in the index before the first file is made.
+    ///
+    /// In `host`, what parts a name (`/`, `:`, `;`, `!`, `,`) and all that is not printable ASCII
+    /// becomes `-`; in `token` only hexadecimal digits are kept.
+    #[must_use]
+    pub fn new(host: &str, pid: u32, token: &str) -> Self {
+        let plain = |c: char| {
+            if c.is_ascii_graphic() && !"/:;!,".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        let host: String = host.chars().map(plain).collect();
+        let digit = |c: &char| c.is_ascii_hexdigit();
+        let token: String = token.chars().filter(digit).take(16).collect();
+        let host = if host.is_empty() {
+            "localhost".to_owned()
+        } else {
+            host
+        };
+        Self {
+            host,
+            pid,
+            token,
+            made: AtomicU64::new(0),
+        }
+    }
+
+    /// 16 hexadecimal digits that the system's randomness gave.
+    #[must_use]
+    pub fn random_token() -> String {
+        // The keys of the standard library's hash maps; good enough for a name, no secret.
+        format!("{:016x}", RandomState::new().hash_one(0_u8))
+    }
+
+    /// The token in every name of this namer.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The next unique name, made at `now_micros` (microseconds since the epoch). With `,S=` and
+    /// `,W=` it stays within [`LONGEST_BASE`] octets; a host name that is too long is cut.
+    #[must_use]
+    pub fn unique(&self, now_micros: u64) -> String {
+        let (seconds, micros) = (now_micros / 1_000_000, now_micros % 1_000_000);
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        let (pid, token) = (self.pid, &self.token);
+        let mut unique = format!("{seconds}.M{micros}P{pid}Q{made}R{token}.");
+        let room = (LONGEST_BASE - SIZES).saturating_sub(unique.len());
+        unique.extend(self.host.chars().take(room));
+        unique
+    }
+}
+
+/// The token in a name that a namer made; `None` for everybody else's names.
+#[must_use]
+pub fn token_of(name: &str) -> Option<&str> {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let (seconds, rest) = name.split_once(".M")?;
+    let (micros, rest) = rest.split_once('P')?;
+    let (pid, rest) = rest.split_once('Q')?;
+    let (made, rest) = rest.split_once('R')?;
+    let (token, _host) = rest.split_once('.')?;
+    let numbers = [seconds, micros, pid, made].into_iter().all(number);
+    let hex = token.len() >= 8 && token.bytes().all(|c| c.is_ascii_hexdigit());
+    (numbers && hex).then_some(token)
+}
+
+#[cfg(test)]
+mod tests;
