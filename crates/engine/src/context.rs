@@ -8,7 +8,7 @@ use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
-use postrider_core::time::UnixTime;
+use postrider_core::time::{Now, UnixTime};
 use postrider_index::{AccountId, MailboxId};
 use postrider_maildir::Mailbox;
 use postrider_transport::Connector;
@@ -62,8 +62,13 @@ impl Account {
 }
 
 /// The present second.
-pub(crate) fn now() -> UnixTime {
+pub(crate) fn now() -> Now {
+    let seconds = i64::try_from(now_micros() / 1_000_000).unwrap_or(i64::MAX);
+    Now(UnixTime::from_seconds(seconds))
+}
+
+/// Microseconds since the epoch, for file names.
+pub(crate) fn now_micros() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since_epoch.map_or(0, |elapsed| elapsed.as_secs());
-    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+    since_epoch.map_or(0, |elapsed| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
 }

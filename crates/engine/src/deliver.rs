@@ -21,7 +21,8 @@ use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::flags;
 use postrider_core::time::UnixTime;
 use postrider_index::{Intent, MailboxId, NewMessage};
-use postrider_maildir::{MaildirError, Placement, Received, Subdir};
+use postrider_maildir::{Entry, Placement, Received};
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use tokio::task::JoinHandle;
@@ -134,7 +135,7 @@ async fn store_batch(
     let mut fresh = Vec::with_capacity(batch.len());
     for arrival in batch {
         let whole = Whole::of(arrival, &steps).await?;
-        let found = orphans.get_mut(&(whole.mailbox.id, whole.received().sha256));
+        let found = orphans.get_mut(&(whole.mailbox.id, whole.received.sha256));
         match found.and_then(Vec::pop) {
             Some(key) => {
                 attach(&account, key, &whole).await?;
@@ -191,8 +192,7 @@ async fn deliver(account: &Account, fresh: Vec<Whole>) -> Result<Vec<Stored>, En
 }
 
 fn flush(fresh: Vec<Whole>) -> Result<Vec<Whole>, EngineError> {
-    let files: Vec<_> = fresh.iter().map(Whole::received).collect();
-    postrider_maildir::flush(&files).map_err(EngineError::disk)?;
+    postrider_maildir::flush(&fresh).map_err(EngineError::disk)?;
     Ok(fresh)
 }
 
@@ -202,9 +202,7 @@ fn place(mut fresh: Vec<Whole>, steps: &Steps) -> Result<Vec<Whole>, EngineError
         steps.reached(Step::Placed)?;
     }
     steps.reached(Step::BatchPlaced)?;
-    let mut mailboxes: Vec<_> = fresh.iter().map(|whole| &*whole.mailbox.maildir).collect();
-    mailboxes.sort_by_key(|mailbox| mailbox.path());
-    mailboxes.dedup_by_key(|mailbox| mailbox.path());
+    let mailboxes: Vec<_> = fresh.iter().map(|whole| &*whole.mailbox.maildir).collect();
     postrider_maildir::flush_directories(&mailboxes).map_err(EngineError::disk)?;
     Ok(fresh)
 }
@@ -242,15 +240,10 @@ impl Whole {
         })
     }
 
-    const fn received(&self) -> &Received {
-        &self.received
-    }
-
     fn intent(&self) -> Intent {
         let received = &self.received;
         let fields = header::fields(&received.header);
         Intent {
-            mailbox: self.mailbox.id,
             tmp: received.unique.clone(),
             message: NewMessage {
                 server: self.server.clone(),
@@ -267,15 +260,25 @@ impl Whole {
                 sha256: received.sha256,
                 header_sha256: header::fingerprint(&received.header),
                 base: received.base.clone(),
-                file: self.placement.file(&received.base),
+                file: self.entry().to_string(),
             },
         }
     }
 
+    fn entry(&self) -> Entry {
+        self.placement.entry(&self.received)
+    }
+
     fn place(&mut self) -> Result<(), EngineError> {
-        let placed = self.received.place(&self.mailbox.maildir, &self.placement);
-        let in_mailbox = |e: MaildirError| EngineError::disk(e).in_mailbox(&self.mailbox.name);
-        placed.map(drop).map_err(in_mailbox)
+        let maildir = &self.mailbox.maildir;
+        let placed = postrider_maildir::place(&mut self.received, maildir, &self.placement);
+        placed.map(drop).map_err(|error| EngineError::disk(error).in_mailbox(&self.mailbox.name))
+    }
+}
+
+impl Borrow<Received> for Whole {
+    fn borrow(&self) -> &Received {
+        &self.received
     }
 }
 
@@ -299,13 +302,8 @@ fn log_stored(account: &Account, whole: &Whole) {
         uid,
         uidl,
         octets: whole.octets,
-        file: &whole.placement.file(&whole.received.base),
+        file: &whole.entry().to_string(),
         _of: PhantomData,
     }
     .emit();
-}
-
-/// Where the file of a message that is in the index lies, relative to its mailbox.
-pub(crate) fn relative(subdir: Subdir, file_name: &str) -> String {
-    format!("{subdir}/{file_name}")
 }

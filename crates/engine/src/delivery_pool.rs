@@ -4,6 +4,7 @@
 //! wait for them are bounded here, so that memory does not grow when the disk is slower than the
 //! line (R11).
 
+use crate::context::now_micros;
 use crate::error::EngineError;
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
@@ -113,7 +114,7 @@ impl Intake {
         Ok(move || {
             let mut incoming = match before {
                 Some(incoming) => incoming,
-                None => Incoming::create(&mailbox, &namer)?,
+                None => Incoming::create(&mailbox, &namer, now_micros())?,
             };
             for chunk in chunks {
                 incoming.write(&chunk)?;

@@ -43,7 +43,7 @@ fn read_back(rows: Vec<FileRow>, mailboxes: &[MailboxRow]) -> Vec<MessageKey> {
         let path = row.mailbox_path.join(&row.file);
         let same = |path: &PathBuf| {
             let read = postrider_maildir::read_back(path);
-            read.is_ok_and(|(sha256, octets)| sha256 == row.sha256 && octets == row.octets)
+            read.is_ok_and(|proof| proof.sha256 == row.sha256 && proof.octets == row.octets)
         };
         same(&path) || locate_anywhere(mailboxes, &row.base).is_some_and(|(path, _)| same(&path))
     };

@@ -94,8 +94,8 @@ impl State {
 /// Writes this process down as one that makes files in `tmp`, so that the next one knows whose they
 /// are when this one dies.
 async fn new_writer(index: &IndexHandle) -> Result<Namer, EngineError> {
-    let token = format!("{:08x}", fastrand::u32(..));
-    let host = postrider_maildir::host_name();
+    let token = Namer::random_token();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let namer = Namer::new(&host, std::process::id(), &token);
     index.call(move |index| index.register_writer(&token, now())).await?;
     Ok(namer)

@@ -14,6 +14,7 @@ use crate::rename::rename_exclusive;
 use crate::scan;
 use postrider_core::flag::FlagSet;
 use rustix::io::Errno;
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ const FLUSHERS: usize = 16;
 ///
 /// # Errors
 /// One of the failures; all files are tried, and none of the batch may then be placed.
-pub fn flush(batch: &[Received]) -> Result<(), MaildirError> {
+pub fn flush<R: Borrow<Received> + Sync>(batch: &[R]) -> Result<(), MaildirError> {
     flush_with(batch, FLUSHERS)
 }
 
@@ -37,11 +38,15 @@ pub fn flush(batch: &[Received]) -> Result<(), MaildirError> {
 ///
 /// # Errors
 /// As [`flush`].
-pub fn flush_with(batch: &[Received], flushers: usize) -> Result<(), MaildirError> {
+pub fn flush_with<R: Borrow<Received> + Sync>(
+    batch: &[R],
+    flushers: usize,
+) -> Result<(), MaildirError> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut result = Ok(());
         while let Some(one) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let one = one.borrow();
             // Not fdatasync: it may leave the time behind, which is the message's INTERNALDATE.
             if let Err(error) = one.file.sync_all() {
                 result = Err(MaildirError::io("flush", one.tmp_path())(error));

@@ -163,7 +163,7 @@ impl Received {
 
     /// Leaves the file in `tmp` as a killed process would: for the tests of R3, and for a caller
     /// whose journal will place it at the next start.
-    pub fn abandon(mut self) {
+    pub fn abandon(&mut self) {
         self.tmp.armed = false;
     }
 }

@@ -21,6 +21,7 @@ mod rename;
 pub mod scan;
 pub mod sweep;
 
+pub use content::ContentHash;
 pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;

@@ -19,10 +19,10 @@ pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet) -> FlagSet {
     merged
 }
 
-/// The flags that a newly delivered file bears: the server's, without `\Deleted`.
+/// The flags with which a new message is delivered: the server's, without `\Deleted`.
 #[must_use]
 pub fn delivered(server: &FlagSet) -> FlagSet {
-    let mut flags = server.without_keywords();
+    let mut flags = server.clone();
     flags.set(Flag::Deleted, false);
     flags
 }
@@ -51,8 +51,8 @@ mod tests {
     }
 
     #[test]
-    fn deleted_and_keywords_are_not_delivered() {
+    fn deleted_is_not_delivered() {
         let server = FlagSet::from_index("\\Deleted \\Seen $Forwarded work");
-        assert_eq!(delivered(&server).to_string(), "$Forwarded \\Seen");
+        assert_eq!(delivered(&server).to_string(), "$Forwarded \\Seen work");
     }
 }

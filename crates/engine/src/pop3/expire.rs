@@ -9,6 +9,7 @@ use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
 use postrider_index::Pop3Row;
+use postrider_maildir::ContentHash;
 use postrider_pop3::{RetrieveEvent, Transaction};
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
@@ -117,7 +118,7 @@ async fn confirm_by_second_fetch(
         return Ok(doubtful);
     }
     let mut retrieval = session.retrieve(suspect.keys().copied().collect());
-    let mut hash = postrider_maildir::LineEnds::default();
+    let mut hash = ContentHash::default();
     loop {
         let event = tokio::select! {
             event = retrieval.next() => event?,
@@ -125,7 +126,7 @@ async fn confirm_by_second_fetch(
         };
         match event {
             None => break,
-            Some(RetrieveEvent::Start { .. }) => hash = postrider_maildir::LineEnds::default(),
+            Some(RetrieveEvent::Start { .. }) => hash = ContentHash::default(),
             Some(RetrieveEvent::Chunk(chunk)) => hash.update(&chunk),
             Some(RetrieveEvent::End { number, .. }) => {
                 let again: Sha256 = std::mem::take(&mut hash).finish();

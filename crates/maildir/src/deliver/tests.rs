@@ -90,7 +90,7 @@ fn another_file_system_is_an_error_and_never_a_copy() {
 fn a_crash_before_or_after_the_rename_is_brought_to_its_end() {
     let placement = Placement::for_flags(&FlagSet::new());
     let (_root, mailbox) = mailbox();
-    let received = receive(&mailbox, b"x", 1).remove(0);
+    let mut received = receive(&mailbox, b"x", 1).remove(0);
     let (unique, intended) = (received.unique.clone(), placement.entry(&received));
     received.abandon();
     let first = resume(&mailbox, &unique, &intended).unwrap();
@@ -120,7 +120,7 @@ fn every_file_of_a_batch_is_flushed_by_any_number_of_threads() {
     for flushers in [0, 1, 4, 100] {
         flush_with(&receive(&mailbox, b"x", 9), flushers).unwrap();
     }
-    flush(&[]).unwrap();
+    flush::<Received>(&[]).unwrap();
     // A pipe cannot be fsynced: the failure of one is the failure of the batch.
     let mut batch = receive(&mailbox, b"x", 9);
     let (_reader, writer) = std::io::pipe().unwrap();
