@@ -1,0 +1,206 @@
+//! The engine with a server in memory, a real disk and a real index: what the simulation tests turn.
+
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::retention::Policy;
+use postrider_core::secret::Secret;
+use postrider_core::settings::{
+    AccountSettings, AuthChoice, FolderChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+};
+use postrider_engine::{
+    EngineError, EngineSettings, PassReport, Shutdown, Steps, SyncOptions, sync,
+};
+use postrider_mailserver::{Account, Mailstore, Options, Server};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// One account on a server in memory, with a mail tree and a state directory of its own.
+#[derive(Debug)]
+pub struct Rig {
+    /// The server; its faults and its command log are the test's to use.
+    pub server: Server,
+    /// The account as the server holds it.
+    pub account: Account,
+    /// What the user chose; change it before a pass.
+    pub settings: AccountSettings,
+    dir: TempDir,
+}
+
+impl Rig {
+    /// An empty account on a server with every extension.
+    pub async fn new(protocol: Protocol) -> Self {
+        Self::with(protocol, Options::default()).await
+    }
+
+    /// An empty account on a server with these options.
+    pub async fn with(protocol: Protocol, options: Options) -> Self {
+        let store = Mailstore::new();
+        let account = store.account("ada", "secret");
+        let server = Server::start(store, options).await.expect("a port of loopback");
+        let dir = tempfile::tempdir().expect("a directory");
+        let settings = settings(protocol, &server, dir.path());
+        Self {
+            server,
+            account,
+            settings,
+            dir,
+        }
+    }
+
+    /// Puts `count` distinct messages into `mailbox`.
+    pub fn fill(&self, mailbox: &str, count: usize) {
+        for n in 0..count {
+            self.account.append(mailbox, message(mailbox, n), &[], 1_700_000_000 + n as i64);
+        }
+    }
+
+    /// One complete pass.
+    ///
+    /// # Errors
+    /// What the pass ended with.
+    pub async fn pass(&self) -> Result<PassReport, EngineError> {
+        self.pass_until(Steps::default()).await
+    }
+
+    /// A pass that stops dead where `steps` says, as a crash would.
+    ///
+    /// # Errors
+    /// What the pass ended with.
+    pub async fn pass_until(&self, steps: Steps) -> Result<PassReport, EngineError> {
+        let settings = EngineSettings {
+            state_dir: self.state_dir(),
+            accounts: vec![self.settings.clone()],
+        };
+        let options = SyncOptions {
+            steps,
+            ..SyncOptions::default()
+        };
+        let (_trigger, shutdown) = Shutdown::new();
+        let mut outcomes = sync(settings, options, shutdown).await?;
+        outcomes.pop().expect("one outcome for one account").result
+    }
+
+    /// Where index and lock live.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The account's mail tree.
+    #[must_use]
+    pub fn maildir(&self) -> &Path {
+        &self.settings.maildir
+    }
+
+    /// Everything below the rig's directory, to see that nothing was written beside tree and state.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The messages in the Maildir: how often each content stands there, by content.
+    #[must_use]
+    pub fn stored(&self) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for path in files(self.maildir()) {
+            if !is_in(&path, "tmp") {
+                let octets = std::fs::read(&path).expect("a readable message");
+                *found.entry(String::from_utf8_lossy(&octets).into_owned()).or_default() += 1;
+            }
+        }
+        found
+    }
+
+    /// What the Maildir should hold: the server's messages of these mailboxes, each once, line ends LF.
+    #[must_use]
+    pub fn expected(&self, mailboxes: &[&str]) -> BTreeMap<String, usize> {
+        let mut expected = BTreeMap::new();
+        for mailbox in mailboxes {
+            for message in self.account.messages(mailbox) {
+                let text = String::from_utf8_lossy(&message.bytes).replace("\r\n", "\n");
+                *expected.entry(text).or_default() += 1;
+            }
+        }
+        expected
+    }
+
+    /// Files in any `tmp`.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        files(self.maildir()).iter().filter(|path| is_in(path, "tmp")).count()
+    }
+
+    /// The single number that a query over the index's public views gives.
+    #[must_use]
+    pub fn count(&self, sql: &str) -> i64 {
+        let path = self.state_dir().join("index.db");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let index = rusqlite::Connection::open_with_flags(path, flags).expect("an index");
+        index.query_row(sql, [], |row| row.get(0)).expect("a number")
+    }
+
+    /// The command lines that the server has received since [`Mailstore::forget_commands`] and that
+    /// begin with `word`.
+    #[must_use]
+    pub fn commands(&self, word: &str) -> Vec<String> {
+        let lines = self.server.store().commands().into_iter().map(|command| command.line);
+        lines.filter(|line| line.to_ascii_uppercase().starts_with(word)).collect()
+    }
+}
+
+/// The nth message of a mailbox: distinct, with a header, lines that begin with a dot, and a body whose
+/// length depends on `n`.
+#[must_use]
+pub fn message(mailbox: &str, n: usize) -> String {
+    let body = "a line of some length\r\n..two dots\r\n.\r\n".repeat(1 + n % 7);
+    format!(
+        "From: Ada <ada@example.org>\r\nTo: bob@example.org\r\nSubject: {mailbox} {n}\r\n\
+         Message-ID: <{n}.{mailbox}@example.org>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n\r\n{body}"
+    )
+}
+
+fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings {
+    let (addr, retention) = match protocol {
+        Protocol::Imap => (server.imap_addr, Policy::Keep),
+        Protocol::Pop3 => (server.pop3_addr, Policy::Delete),
+    };
+    AccountSettings {
+        name: AccountName::parse("home").expect("a name"),
+        protocol,
+        server: ServerAddress {
+            host: addr.ip().to_string(),
+            port: addr.port(),
+            tls: TlsMode::None,
+            ca_file: None,
+        },
+        user: "ada".to_owned(),
+        password: PasswordSource::Inline(Secret::new("secret".to_owned())),
+        auth: AuthChoice::Auto,
+        maildir: dir.join("mail"),
+        layout: Layout::Fs,
+        folders: FolderChoice::default(),
+        poll: Duration::from_secs(300),
+        timeout: Duration::from_secs(5),
+        connections: 3,
+        retention,
+    }
+}
+
+/// All regular files below `dir`.
+#[must_use]
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+fn is_in(path: &Path, directory: &str) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|name| name == directory)
+}
