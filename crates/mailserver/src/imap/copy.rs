@@ -1,0 +1,62 @@
+//! COPY and MOVE (RFC 3501 §6.4.7; 6851; COPYUID of RFC 4315).
+
+use std::collections::BTreeSet;
+
+use super::args::Arg;
+use super::set::{self, By};
+use super::{Outcome, Refusal, Session};
+
+impl Session {
+    pub(super) fn copy(&mut self, args: &[Arg], by: By) -> Outcome {
+        let (_, code) = self.copy_messages(args, by)?;
+        Ok(format!("{code}copied"))
+    }
+
+    /// The EXPUNGE lines follow with the other news before the tagged line (RFC 6851 §4.3).
+    pub(super) fn move_messages(&mut self, args: &[Arg], by: By) -> Outcome {
+        self.needs("MOVE")?;
+        let source = self.writable_view()?.name.clone();
+        let (uids, code) = self.copy_messages(args, by)?;
+        if !code.is_empty() {
+            self.reply.line(&format!("* OK {code}moved"));
+        }
+        let account = self.account()?;
+        if let Some(mailbox) = account.lock().mailbox_mut(&source) {
+            mailbox.remove(|message| uids.contains(&message.uid));
+        }
+        Ok("moved".to_owned())
+    }
+
+    /// The source UIDs, and `[COPYUID …] ` where UIDPLUS is known.
+    fn copy_messages(&mut self, args: &[Arg], by: By) -> Result<(BTreeSet<u32>, String), Refusal> {
+        let account = self.account()?;
+        let target = self.mailbox_name(args.get(1))?;
+        let view = self.view()?;
+        let set = args.first().and_then(Arg::text);
+        let pairs = set.and_then(|set| view.resolve(&set, by));
+        let pairs = pairs.ok_or(Refusal::Bad("Not a message set"))?;
+        let source = view.name.clone();
+        let mut state = account.lock();
+        let from = state
+            .mailbox(&source)
+            .ok_or(Refusal::No("No such mailbox"))?;
+        let found = pairs.iter().filter_map(|(_, uid)| from.find(*uid)).cloned();
+        let messages: Vec<_> = found.collect();
+        let to = state.mailbox_mut(&target);
+        let to = to.ok_or(Refusal::No("[TRYCREATE] No such mailbox"))?;
+        let mut copies = Vec::new();
+        for message in &messages {
+            let (bytes, flags) = (message.bytes.clone(), message.flags.clone());
+            copies.push(to.append(bytes, flags, message.internal_date));
+        }
+        let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
+        let uid_validity = to.uid_validity;
+        let code = if self.has("UIDPLUS") && !uids.is_empty() {
+            let (uids, copies) = (set::format(&uids), set::format(&copies));
+            format!("[COPYUID {uid_validity} {uids} {copies}] ")
+        } else {
+            String::new()
+        };
+        Ok((uids.into_iter().collect(), code))
+    }
+}

@@ -1,0 +1,157 @@
+//! FETCH and UID FETCH (RFC 3501 §6.4.5; CHANGEDSINCE and MODSEQ of RFC 7162).
+
+mod section;
+
+use super::args::Arg;
+use super::set::By;
+use super::view::flag_list;
+use super::{Outcome, Refusal, Session};
+use crate::date;
+use crate::faults::Faults;
+use crate::store::Message;
+use crate::wire::Reply;
+use section::BodyItem;
+pub(crate) use section::header_end;
+
+/// One thing to tell about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Item {
+    Body(BodyItem),
+    Flags,
+    InternalDate,
+    ModSeq,
+    Size,
+    Uid,
+}
+
+impl Session {
+    pub(super) fn fetch(&mut self, args: &[Arg], by: By) -> Outcome {
+        let account = self.account()?;
+        let [set, wanted, modifiers @ ..] = args else {
+            return Err(Refusal::Bad("FETCH set items"));
+        };
+        let mut items = Vec::new();
+        if by == By::Uid {
+            items.push(Item::Uid);
+        }
+        for item in wanted.texts().ok_or(Refusal::Bad("FETCH set items"))? {
+            for item in parse_item(&item).ok_or(Refusal::Bad("Unknown FETCH item"))? {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
+        let changed_since = self.changed_since(modifiers)?;
+        if changed_since.is_some() && !items.contains(&Item::ModSeq) {
+            items.push(Item::ModSeq);
+        }
+        if items.contains(&Item::ModSeq) {
+            self.needs("CONDSTORE")?;
+            self.knows_condstore = true;
+        }
+        let faults = self.service.faults.clone();
+        let mut literal_lie = std::mem::take(&mut self.literal_lie);
+        self.view()?;
+        let (Some(view), reply) = (&mut self.selected, &mut self.reply) else {
+            return Err(Refusal::Bad("Select a mailbox first"));
+        };
+        let pairs = set.text().and_then(|set| view.resolve(&set, by));
+        let pairs = pairs.ok_or(Refusal::Bad("Not a message set"))?;
+        let marks_seen = !view.read_only
+            && items
+                .iter()
+                .any(|item| matches!(item, Item::Body(body) if !body.peek));
+        let mut state = account.lock();
+        let mailbox = state.mailbox_mut(&view.name);
+        let mailbox = mailbox.ok_or(Refusal::No("No such mailbox"))?;
+        for (seq, uid) in pairs {
+            if marks_seen {
+                // The changed flags follow with the other news before the tagged line.
+                mailbox.change_flags(uid, |flags| {
+                    flags.insert("\\Seen".to_owned());
+                });
+            }
+            let message = mailbox.find(uid);
+            let message = message.filter(|m| changed_since.is_none_or(|since| m.mod_seq > since));
+            if let Some(message) = message {
+                let mut telling = Telling {
+                    reply: &mut *reply,
+                    faults: &faults,
+                    literal_lie: &mut literal_lie,
+                };
+                telling.tell(seq, message, &items);
+            }
+        }
+        Ok("fetched".to_owned())
+    }
+
+    fn changed_since(&self, modifiers: &[Arg]) -> Result<Option<u64>, Refusal> {
+        let list = match modifiers {
+            [] => return Ok(None),
+            [Arg::List(list)] => list.as_slice(),
+            _ => return Err(Refusal::Bad("FETCH set items (modifiers)")),
+        };
+        match list {
+            [word, value] if word.word().is_some_and(|w| w == "CHANGEDSINCE") => {
+                let value = value.text().and_then(|value| value.parse().ok());
+                value
+                    .map(Some)
+                    .ok_or(Refusal::Bad("CHANGEDSINCE mod-sequence"))
+            }
+            _ => Err(Refusal::Bad("Unknown FETCH modifier")),
+        }
+    }
+}
+
+/// The way of FETCH lines into the reply.
+struct Telling<'a> {
+    reply: &'a mut Reply,
+    faults: &'a Faults,
+    /// How wrong the next literal is about its length.
+    literal_lie: &'a mut i64,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, seq: usize, message: &Message, items: &[Item]) {
+        self.reply.text(&format!("* {seq} FETCH ("));
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.reply.text(" ");
+            }
+            match item {
+                Item::Flags => self.reply.text(&format!("FLAGS {}", flag_list(message))),
+                Item::InternalDate => {
+                    let when = date::format(message.internal_date);
+                    self.reply.text(&format!("INTERNALDATE \"{when}\""));
+                }
+                Item::ModSeq => self.reply.text(&format!("MODSEQ ({})", message.mod_seq)),
+                Item::Size => {
+                    let octets = self.faults.told_size(message.bytes.len());
+                    self.reply.text(&format!("RFC822.SIZE {octets}"));
+                }
+                Item::Uid => self.reply.text(&format!("UID {}", message.uid)),
+                Item::Body(body) => {
+                    let octets = body.octets(&message.bytes);
+                    let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+                    let told = length.saturating_add_signed(std::mem::take(self.literal_lie));
+                    self.reply.text(&format!("{} {{{told}}}\r\n", body.label));
+                    self.reply.octets(octets);
+                }
+            }
+        }
+        self.reply.line(")");
+    }
+}
+
+/// The items of one word; macros name several (RFC 3501 §6.4.5). `None`: unknown, ENVELOPE among them.
+fn parse_item(word: &str) -> Option<Vec<Item>> {
+    Some(match word.to_ascii_uppercase().as_str() {
+        "FAST" => vec![Item::Flags, Item::InternalDate, Item::Size],
+        "FLAGS" => vec![Item::Flags],
+        "INTERNALDATE" => vec![Item::InternalDate],
+        "MODSEQ" => vec![Item::ModSeq],
+        "RFC822.SIZE" => vec![Item::Size],
+        "UID" => vec![Item::Uid],
+        _ => vec![Item::Body(BodyItem::parse(word)?)],
+    })
+}

@@ -1,0 +1,56 @@
+//! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7).
+
+use super::args::Arg;
+use super::{Outcome, Refusal, Session};
+
+impl Session {
+    pub(super) fn create(&self, args: &[Arg]) -> Outcome {
+        let account = self.account()?;
+        let name = self.mailbox_name(args.first())?;
+        // RFC 3501 §6.3.3: a trailing separator only announces children.
+        let created = account.create(name.trim_end_matches('/'));
+        done(
+            created,
+            "created",
+            "[ALREADYEXISTS] There is such a mailbox",
+        )
+    }
+
+    pub(super) fn delete(&self, args: &[Arg]) -> Outcome {
+        let account = self.account()?;
+        let name = self.mailbox_name(args.first())?;
+        if name.eq_ignore_ascii_case("INBOX") {
+            return Err(Refusal::No("[CANNOT] INBOX stays"));
+        }
+        done(
+            account.delete(&name),
+            "deleted",
+            "[NONEXISTENT] No such mailbox",
+        )
+    }
+
+    pub(super) fn rename(&self, args: &[Arg]) -> Outcome {
+        let account = self.account()?;
+        let from = self.mailbox_name(args.first())?;
+        let to = self.mailbox_name(args.get(1))?;
+        done(
+            account.rename(&from, &to),
+            "renamed",
+            "[CANNOT] No such mailbox, or one of the new name",
+        )
+    }
+
+    pub(super) fn subscribe(&self, args: &[Arg], subscribed: bool) -> Outcome {
+        let account = self.account()?;
+        let name = self.mailbox_name(args.first())?;
+        done(
+            account.set_subscribed(&name, subscribed),
+            "noted",
+            "[NONEXISTENT] No such mailbox",
+        )
+    }
+}
+
+fn done(worked: bool, yes: &str, no: &'static str) -> Outcome {
+    worked.then(|| yes.to_owned()).ok_or(Refusal::No(no))
+}
