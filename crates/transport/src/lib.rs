@@ -1,1 +1,51 @@
-//! Placeholder.
+//! The way to a mail server: name, TCP, TLS, and who we say we are.
+//!
+//! What it gives is a [`Stream`]: octets both ways, with an idle timeout beneath and, where the
+//! configuration asks for it, TLS on top. It knows nothing of IMAP or POP3; STARTTLS and STLS are
+//! theirs, and hand their stream to [`Connector::start_tls`].
+//!
+//! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
+//! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
+//!
+//! Reading order: [`connect`](Connector), `tls` (roots and refusals), `idle_timeout`, [`sasl`],
+//! `escape`, [`error`].
+
+mod connect;
+pub mod error;
+mod escape;
+mod idle_timeout;
+pub mod sasl;
+mod scram_guard;
+mod tls;
+
+use postrider_core::secret::Secret;
+use postrider_core::settings::AuthChoice;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use connect::Connector;
+pub use error::TransportError;
+pub use escape::escape_server_text;
+pub use idle_timeout::IdleTimeout;
+
+/// Octets both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A connection to a server, whatever it is made of.
+///
+/// One from [`Connector::connect`] fails with [`std::io::ErrorKind::TimedOut`] when no octet passes
+/// for the account's `timeout` while somebody waits for one, and, under TLS, with
+/// [`std::io::ErrorKind::UnexpectedEof`] when it is cut without the peer's close_notify.
+pub type Stream = Box<dyn Duplex>;
+
+/// Who logs in, and how.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The login name.
+    pub user: String,
+    /// What proves it.
+    pub password: Secret,
+    /// Which mechanism carries the proof.
+    pub choice: AuthChoice,
+}

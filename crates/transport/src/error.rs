@@ -1,0 +1,289 @@
+//! What can go wrong on the way to a server.
+
+use crate::escape::escape_server_text;
+use postrider_core::fault::Fault;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why there is no connection, or no login by SASL.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The name server did not give an address.
+    #[error("looking up {host}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The name has no address at all.
+    #[error("{host} has no address")]
+    NoAddress {
+        /// The name.
+        host: String,
+    },
+    /// Nobody listens there.
+    #[error("{address} refused the connection")]
+    Refused {
+        /// The address that was tried last.
+        address: SocketAddr,
+    },
+    /// The address cannot be reached.
+    #[error("connecting to {address}")]
+    Connect {
+        /// The address that was tried last.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A step took too long.
+    #[error("{phase} {host}:{port} took longer than {} s", .limit.as_secs_f32())]
+    TimedOut {
+        /// The step.
+        phase: Phase,
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// The host cannot stand in a certificate.
+    #[error("{host:?} is not a host name")]
+    HostName {
+        /// What the configuration says.
+        host: String,
+    },
+    /// There is not one trusted root.
+    #[error("loading the system's trusted certificates: {reason}")]
+    Roots {
+        /// What the platform said; may be empty.
+        reason: String,
+    },
+    /// A `ca_file` cannot be read, or holds no PEM certificate.
+    #[error("reading ca_file {}", .path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A certificate of a `ca_file` cannot be a root.
+    #[error("trusting the certificates of ca_file {}", .path.display())]
+    CaCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The certificate's time is over.
+    #[error("the certificate of {host} has expired")]
+    CertificateExpired {
+        /// The host.
+        host: String,
+        /// Since when.
+        source: io::Error,
+    },
+    /// The certificate's time has not come.
+    #[error("the certificate of {host} is not valid yet")]
+    CertificateNotYetValid {
+        /// The host.
+        host: String,
+        /// From when on.
+        source: io::Error,
+    },
+    /// The certificate is somebody else's.
+    #[error("the certificate is not for {host}, but for {}", shown_names(.names))]
+    CertificateName {
+        /// The host.
+        host: String,
+        /// The names that the certificate bears.
+        names: Vec<String>,
+    },
+    /// The certificate's chain ends at nobody we trust.
+    #[error("the certificate of {host} is signed by nobody we trust")]
+    UnknownIssuer {
+        /// The host.
+        host: String,
+    },
+    /// What answered does not speak TLS.
+    #[error("{host}:{port} does not speak TLS")]
+    NotTls {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// TLS failed otherwise: version, algorithm, alert.
+    #[error("agreeing on TLS with {host}")]
+    Handshake {
+        /// The host.
+        host: String,
+        /// What TLS said.
+        source: io::Error,
+    },
+    /// The connection broke during the TLS handshake.
+    #[error("the TLS handshake with {host} was cut")]
+    HandshakeCut {
+        /// The host.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Logging in would show the password to everybody on the way (R9).
+    #[error("the server offers only logins that would send the password in the clear")]
+    CleartextRefused,
+    /// The mechanism that was asked for is not offered.
+    #[error("the server does not offer {mechanism}, but {}", shown_names(.offered))]
+    NotOffered {
+        /// The mechanism.
+        mechanism: &'static str,
+        /// What the server offers.
+        offered: Vec<String>,
+    },
+    /// A mechanism's exchange went wrong on our side of it.
+    #[error("logging in with {mechanism}")]
+    Sasl {
+        /// The mechanism.
+        mechanism: String,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server's challenge is not one of this mechanism.
+    #[error("the server's {mechanism} challenge {problem}")]
+    Challenge {
+        /// The mechanism.
+        mechanism: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The server let us in without having proved that it knows the password (RFC 5802 §5).
+    #[error("the server did not prove by {mechanism} that it knows the password")]
+    ServerUnproven {
+        /// The mechanism.
+        mechanism: String,
+    },
+}
+
+/// A step on the way to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Name to addresses.
+    Resolve,
+    /// TCP.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "looking up",
+            Self::Connect => "connecting to",
+            Self::Tls => "agreeing on TLS with",
+        })
+    }
+}
+
+fn shown_names(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(10).map(escape_server_text).collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        1..=10 => shown.join(", "),
+        more => format!("{} and {} more", shown.join(", "), more - 10),
+    }
+}
+
+impl TransportError {
+    pub(crate) fn connect(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused { address },
+            _ => Self::Connect { address, source },
+        }
+    }
+
+    /// What it means for the account.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Resolve { .. }
+            | Self::NoAddress { .. }
+            | Self::Refused { .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::HandshakeCut { .. } => Fault::Unreachable,
+            Self::HostName { .. }
+            | Self::Roots { .. }
+            | Self::CaFile { .. }
+            | Self::CaCertificate { .. } => Fault::Config,
+            Self::CertificateExpired { .. }
+            | Self::CertificateNotYetValid { .. }
+            | Self::CertificateName { .. }
+            | Self::UnknownIssuer { .. }
+            | Self::NotTls { .. }
+            | Self::Handshake { .. } => Fault::Tls,
+            Self::CleartextRefused
+            | Self::NotOffered { .. }
+            | Self::Sasl { .. }
+            | Self::ServerUnproven { .. } => Fault::Auth,
+            Self::Challenge { .. } => Fault::Protocol,
+        }
+    }
+
+    /// What to type or change next, where we know it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Resolve { host, .. } | Self::NoAddress { host } => {
+                format!("check the spelling of `host: {host}`, and the network")
+            }
+            Self::Refused { .. } => "check `port:` and `tls:`; nothing listens there".to_owned(),
+            Self::Connect { .. } | Self::HandshakeCut { .. } => {
+                "check the network and any firewall".to_owned()
+            }
+            Self::TimedOut { phase, .. } => match phase {
+                Phase::Tls => {
+                    "check `tls:`; a port that waits for us to speak cleartext looks like this"
+                        .to_owned()
+                }
+                Phase::Resolve | Phase::Connect => "check the network and any firewall".to_owned(),
+            },
+            Self::HostName { .. } => "write `host:` as a name or an IP address alone".to_owned(),
+            Self::Roots { .. } => {
+                "install the ca-certificates package, or set `ca_file:`".to_owned()
+            }
+            Self::CaFile { .. } | Self::CaCertificate { .. } => {
+                "`ca_file:` must be a readable PEM file of CA certificates".to_owned()
+            }
+            Self::CertificateExpired { .. } => {
+                "the server's operator must renew it; check this machine's clock as well".to_owned()
+            }
+            Self::CertificateNotYetValid { .. } => "check this machine's clock".to_owned(),
+            Self::CertificateName { names, .. } => match names.as_slice() {
+                [name] if !name.contains('*') => {
+                    format!("if {name} is your server's real name, set `host: {name}`")
+                }
+                _ => "set `host:` to a name that the certificate bears".to_owned(),
+            },
+            Self::UnknownIssuer { .. } => {
+                "if the server has a CA of its own, set `ca_file:` to that CA's certificate"
+                    .to_owned()
+            }
+            Self::NotTls { .. } => {
+                "set `tls: starttls`, or the port for TLS (993 for IMAP, 995 for POP3)".to_owned()
+            }
+            Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
+            Self::NotOffered { .. } => "set `auth: auto`".to_owned(),
+            Self::ServerUnproven { .. } => {
+                "do not log in there: somebody may be posing as your server".to_owned()
+            }
+            Self::Handshake { .. } | Self::Sasl { .. } | Self::Challenge { .. } => return None,
+        };
+        Some(hint)
+    }
+}
