@@ -1,1 +1,21 @@
-//! The daemon as a library.
+//! The command line around the engine: configuration, log, signals, systemd, exit statuses.
+//!
+//! It is a library so that the demo and the tests run the very code of the daemon; `main.rs` only
+//! turns its answer into an exit status. It decides nothing about mail and speaks no protocol: that
+//! is the engine's. It alone knows YAML, the environment, the terminal and systemd.
+//!
+//! Reading order: [`cli`] (what can be asked), [`config`] (what was chosen), [`commands`] (one file
+//! per command), [`logging`] and [`events`] (what is told), [`progress`] (what a terminal sees
+//! meanwhile), [`signals`] and [`systemd`] (who else has a say), [`error`] and [`exit`] (how it ends).
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod events;
+pub mod exit;
+pub mod logging;
+pub mod progress;
+pub mod signals;
+pub mod systemd;
+pub mod words;

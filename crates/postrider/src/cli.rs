@@ -1,0 +1,82 @@
+//! The command line. The doc comments are the manual that `--help` prints.
+
+use crate::config::duration::parse_duration;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What every `--help` ends with (CONTRACT section 4).
+const EXIT_STATUS: &str = "\
+Exit status:
+   0  done, \"no new mail\" included
+  64  the command line is wrong
+  69  a server cannot be reached or does not answer
+  74  local I/O failed, a full disk included
+  75  try again later: locked by another instance, throttled, stale
+  76  a server broke the protocol
+  77  login, certificate or TLS policy refused
+  78  the configuration is wrong
+Of several, the first of 78, 77, 74, 76, 69, 75.";
+
+/// Keeps every message: fetches accounts over IMAP and POP3 into a Maildir.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// The configuration [default: $POSTRIDER_CONFIG, ~/.config/postrider/config.yaml,
+    /// /etc/postrider/config.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The daemon, in the foreground: TERM stops it, HUP reloads the configuration, USR1 syncs now
+    #[command(after_help = EXIT_STATUS)]
+    Run,
+    /// One complete pass of every account, or of those named, then exit
+    #[command(after_help = EXIT_STATUS)]
+    Sync(SyncArgs),
+    /// How the accounts are doing, from the index
+    #[command(after_help = EXIT_STATUS)]
+    Status(StatusArgs),
+    /// Check the configuration; then connect, log in, list mailboxes, and change nothing
+    #[command(after_help = EXIT_STATUS)]
+    Check(CheckArgs),
+}
+
+/// Arguments of `sync`.
+#[derive(Args, Debug, Default)]
+pub struct SyncArgs {
+    /// Accounts to sync [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Debug, Default)]
+pub struct StatusArgs {
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 75 when the last success of an account is longer ago (30s, 5m, 2h, 3d)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub stale_after: Option<Duration>,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug, Default)]
+pub struct CheckArgs {
+    /// Accounts to check [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Check the configuration only, connect to nothing
+    #[arg(long)]
+    pub offline: bool,
+}

@@ -1,0 +1,127 @@
+//! `postrider check`: the configuration as it was understood; then every server asked, none changed.
+
+use super::{answer, chosen, quiet};
+use crate::cli::CheckArgs;
+use crate::config::Config;
+use crate::config::surroundings::Surroundings;
+use crate::error::Error;
+use crate::logging::Logging;
+use crate::words::{count, octets, short, span};
+use postrider_core::account::Protocol;
+use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
+use postrider_engine::{CheckReport, CheckedMailbox};
+use std::fmt::Write as _;
+
+/// The longest piece of server text on a line, in characters.
+const LONGEST: usize = 400;
+
+/// Checks the accounts meant, one after the other.
+///
+/// # Errors
+/// When an account is not known. What a server says to one account stops no other.
+pub async fn run(
+    args: &CheckArgs,
+    config: &Config,
+    around: &Surroundings,
+) -> Result<Vec<Error>, Error> {
+    let accounts = chosen(config, &args.accounts)?;
+    let _logging = Logging::start(quiet(config.log), around, None)?;
+    answer(&format!(
+        "configuration  {}\nstate          {}\n",
+        config.path.display(),
+        config.state_dir.display()
+    ))?;
+    let mut failures = Vec::new();
+    for settings in accounts {
+        answer(&understood(settings))?;
+        if args.offline {
+            continue;
+        }
+        match postrider_engine::check(settings).await {
+            Ok(report) => answer(&found(settings, &report))?,
+            Err(source) => {
+                answer("  failed         see below")?;
+                let account = settings.name.clone();
+                failures.push(Error::Account { account, source });
+            }
+        }
+    }
+    Ok(failures)
+}
+
+/// What the configuration says about an account, as postrider understood it.
+fn understood(settings: &AccountSettings) -> String {
+    let server = &settings.server;
+    let tls = match server.tls {
+        TlsMode::Implicit => "TLS",
+        TlsMode::StartTls => "STARTTLS",
+        TlsMode::None => "cleartext",
+    };
+    let password = match &settings.password {
+        PasswordSource::Inline(_) => "in the configuration".to_owned(),
+        PasswordSource::Command(_) => "from a command".to_owned(),
+        PasswordSource::File(path) => format!("from {}", path.display()),
+        PasswordSource::Env(name) => format!("from ${name}"),
+        PasswordSource::Credential(name) => format!("from the credential {name}"),
+    };
+    format!(
+        "{}\n  server         {}, {} port {}, {tls}\n  user           {}, password {password}\n  \
+         maildir        {}\n  retention      {}\n  poll           every {}\n",
+        settings.name,
+        settings.protocol,
+        server.host,
+        server.port,
+        settings.user,
+        settings.maildir.display(),
+        settings.retention,
+        span(settings.poll),
+    )
+}
+
+/// What the server says.
+fn found(settings: &AccountSettings, report: &CheckReport) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        writeln!(text, "  {name:<14} {}", short(value, LONGEST)).unwrap_or_default();
+    };
+    line("login", "ok");
+    if let Some(name) = &report.server_name {
+        line("software", name);
+    }
+    line("capabilities", &report.capabilities.join(" "));
+    if let Some(messages) = report.messages {
+        let size = report.octets.map(|size| format!(", {}", octets(size)));
+        let messages = count(messages, "message", "messages");
+        line(
+            "messages",
+            &format!("{messages}{}", size.unwrap_or_default()),
+        );
+    }
+    if settings.protocol == Protocol::Imap {
+        let chosen = report.mailboxes.iter().filter(|m| m.chosen).count();
+        line(
+            "mailboxes",
+            &format!("{chosen} of {} chosen", report.mailboxes.len()),
+        );
+    }
+    for note in &report.notes {
+        line("note", note);
+    }
+    let rows = report.mailboxes.iter().map(mailbox);
+    text.extend(rows);
+    text
+}
+
+fn mailbox(mailbox: &CheckedMailbox) -> String {
+    let sign = if mailbox.chosen { '+' } else { '-' };
+    let messages = mailbox.messages.map(|number| number.to_string());
+    let role = mailbox.role.map_or("", |role| role.as_str());
+    let row = format!(
+        "    {sign} {:<32} {:>8}  {role:<9} {}",
+        short(&mailbox.name, LONGEST),
+        messages.unwrap_or_default(),
+        short(&mailbox.because, LONGEST),
+    );
+    format!("{}\n", row.trim_end())
+}

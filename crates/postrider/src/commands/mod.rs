@@ -1,0 +1,105 @@
+//! One file per command, and what they share: which accounts are meant, and how an answer is given.
+
+pub mod check;
+pub mod run;
+pub mod status;
+pub mod sync;
+
+use crate::cli::{Cli, Command};
+use crate::config::surroundings::Surroundings;
+use crate::config::{self, Config, LogLevel, LogSettings};
+use crate::error::Error;
+use postrider_core::settings::AccountSettings;
+use postrider_engine::EngineSettings;
+use std::future::Future;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Threads of the runtime: it waits for networks, and what works on disks has threads of its own.
+const WORKERS: usize = 2;
+
+/// How long blocking work that outlives a command is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Does what the command line asks for. Nothing in the answer is success; an error of one account
+/// stands beside those of others.
+#[must_use]
+pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
+    let named = cli.config.as_deref();
+    let config = match config::load(named, around) {
+        Ok(config) => config,
+        Err(error) => return vec![error.into()],
+    };
+    let done = match &cli.command {
+        Command::Run => on_runtime(run::run(named, config, around)),
+        Command::Sync(args) => on_runtime(sync::run(args, config, around)),
+        Command::Status(args) => status::run(args, &config, around),
+        Command::Check(args) => on_runtime(check::run(args, &config, around)),
+    };
+    done.unwrap_or_else(|error| vec![error])
+}
+
+/// Runs a command on a runtime of its own.
+fn on_runtime(
+    command: impl Future<Output = Result<Vec<Error>, Error>>,
+) -> Result<Vec<Error>, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Setup { source })?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}
+
+/// The accounts that arguments name, in the order of the configuration; all when they name none.
+///
+/// # Errors
+/// When the configuration does not know one of them.
+fn chosen<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c AccountSettings>, Error> {
+    for name in names {
+        let known = |account: &AccountSettings| account.name.as_str() == name;
+        if !config.accounts.iter().any(known) {
+            let all: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
+            return Err(Error::UnknownAccount {
+                name: name.clone(),
+                nearest: config::nearest(name, &all).map(str::to_owned),
+            });
+        }
+    }
+    let meant = |account: &&AccountSettings| {
+        names.is_empty() || names.iter().any(|name| account.name.as_str() == name)
+    };
+    Ok(config.accounts.iter().filter(meant).collect())
+}
+
+/// What the engine wants to know of a configuration.
+fn engine_settings(config: &Config) -> EngineSettings {
+    EngineSettings {
+        state_dir: config.state_dir.clone(),
+        accounts: config.accounts.clone(),
+    }
+}
+
+/// The log of a command whose answer is on the terminal already: only what is wrong.
+fn quiet(log: LogSettings) -> LogSettings {
+    let level = match log.level {
+        LogLevel::Error => LogLevel::Error,
+        LogLevel::Warn | LogLevel::Info | LogLevel::Debug | LogLevel::Trace => LogLevel::Warn,
+    };
+    LogSettings { level, ..log }
+}
+
+/// Writes an answer to stdout. A reader that has gone (`| head`) has read enough.
+///
+/// # Errors
+/// When it cannot be written for another reason.
+fn answer(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|source| Error::Output { source }),
+    }
+}

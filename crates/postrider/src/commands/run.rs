@@ -1,0 +1,101 @@
+//! `postrider run`: the daemon, in the foreground.
+
+use super::engine_settings;
+use crate::config::surroundings::Surroundings;
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::logging::Logging;
+use crate::signals::{Request, Signals};
+use crate::{events, systemd};
+use postrider_engine::Daemon;
+use std::path::Path;
+use std::time::Duration;
+
+/// The contract's: the current step is finished or rolled back, and the process gone, within this.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs until a signal ends it. `named` is the file that an option named, to be read again.
+///
+/// # Errors
+/// When the daemon cannot start, or does not stop in time.
+pub async fn run(
+    named: Option<&Path>,
+    config: Config,
+    around: &Surroundings,
+) -> Result<Vec<Error>, Error> {
+    let logging = Logging::start(config.log, around, None)?;
+    // Before the engine starts: a signal during the start must not kill it in the middle.
+    let mut signals = Signals::of_daemon().map_err(|source| Error::Setup { source })?;
+    events::started(&config);
+    let daemon = Daemon::start(engine_settings(&config)).await?;
+    systemd::ready(&status_line(&config));
+    events::ready(config.accounts.len());
+    let mut service = Service {
+        named,
+        around,
+        logging,
+        config,
+        daemon,
+    };
+    loop {
+        match signals.next().await {
+            Request::Stop => break,
+            Request::Reload => service.reload().await,
+            Request::SyncNow => service.daemon.sync_now(),
+        }
+    }
+    systemd::stopping();
+    events::stopping();
+    let within = STOP_WITHIN;
+    tokio::select! {
+        stopped = tokio::time::timeout(within, service.daemon.stop()) => {
+            stopped.map_err(|_| Error::StopTimedOut { within })?;
+        }
+        () = signals.insist() => {}
+    }
+    Ok(Vec::new())
+}
+
+/// A running daemon, and what it takes to reload its configuration.
+struct Service<'a> {
+    named: Option<&'a Path>,
+    around: &'a Surroundings,
+    logging: Logging,
+    config: Config,
+    daemon: Daemon,
+}
+
+impl Service<'_> {
+    /// Reads the configuration again; a bad one is reported and the one before stays.
+    async fn reload(&mut self) {
+        systemd::reloading();
+        match self.read_again() {
+            Ok(config) => {
+                self.logging.set_level(config.log.level);
+                self.daemon.reload(engine_settings(&config)).await;
+                events::reloaded(config.accounts.len());
+                self.config = config;
+                systemd::ready(&status_line(&self.config));
+            }
+            Err(error) => {
+                events::reload_failed(&error);
+                let status = status_line(&self.config);
+                systemd::ready(&format!("{status}; the last reload failed, see the log"));
+            }
+        }
+    }
+
+    fn read_again(&self) -> Result<Config, Error> {
+        let config = config::load(self.named, self.around)?;
+        if config.state_dir != self.config.state_dir {
+            return Err(Error::StateDirChanged);
+        }
+        Ok(config)
+    }
+}
+
+/// What `systemctl status` shows.
+fn status_line(config: &Config) -> String {
+    let names: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
+    format!("keeping {}", names.join(", "))
+}

@@ -1,0 +1,157 @@
+//! `postrider status`: how the accounts are doing, from the index; no server is asked.
+
+use super::{answer, quiet};
+use crate::cli::StatusArgs;
+use crate::config::Config;
+use crate::config::surroundings::Surroundings;
+use crate::error::Error;
+use crate::logging::Logging;
+use crate::words::{short, span};
+use postrider_core::settings::AccountSettings;
+use postrider_core::time::UnixTime;
+use postrider_engine::AccountStatus;
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime};
+
+/// The longest problem in the table, in characters: the whole of it is in the JSON and in the log.
+const PROBLEM: usize = 60;
+
+/// Says how every account of the configuration is doing.
+///
+/// # Errors
+/// When the index cannot be read. Stale accounts are in the answer.
+pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<Vec<Error>, Error> {
+    let _logging = Logging::start(quiet(config.log), around, None)?;
+    let known = postrider_engine::status(&config.state_dir)?;
+    let rows = rows(&config.accounts, &known);
+    let now = now();
+    if args.json {
+        answer(&document(&rows, now, args.stale_after).to_string())?;
+    } else {
+        answer(&table(&rows, now))?;
+    }
+    let stale = rows
+        .iter()
+        .filter(|row| row.is_stale(now, args.stale_after));
+    Ok(stale.map(|row| row.complaint(now)).collect())
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+/// An account of the configuration, and what the index knows of it once a pass has been tried.
+#[derive(Debug)]
+struct Row<'c> {
+    settings: &'c AccountSettings,
+    known: Option<AccountStatus>,
+}
+
+fn rows<'c>(accounts: &'c [AccountSettings], known: &[AccountStatus]) -> Vec<Row<'c>> {
+    let row = |settings: &'c AccountSettings| {
+        let of_it = |status: &&AccountStatus| status.name == settings.name;
+        let known = known.iter().find(of_it).cloned();
+        Row { settings, known }
+    };
+    accounts.iter().map(row).collect()
+}
+
+impl Row<'_> {
+    /// How long ago the last success was.
+    fn success_ago(&self, now: UnixTime) -> Option<Duration> {
+        let at = self.known.as_ref()?.last_success_at?;
+        Some(now.since(at))
+    }
+
+    fn is_stale(&self, now: UnixTime, stale_after: Option<Duration>) -> bool {
+        let ago = self.success_ago(now);
+        stale_after.is_some_and(|limit| ago.is_none_or(|ago| ago > limit))
+    }
+
+    fn complaint(&self, now: UnixTime) -> Error {
+        Error::Stale {
+            account: self.settings.name.clone(),
+            since: self.success_ago(now),
+        }
+    }
+
+    /// The last error, while no success has followed it.
+    fn problem(&self) -> Option<&AccountStatus> {
+        let known = self.known.as_ref()?;
+        let failed_at = known.last_error_at?;
+        let healed = known.last_success_at.is_some_and(|at| at > failed_at);
+        (!healed).then_some(known)
+    }
+}
+
+fn table(rows: &[Row<'_>], now: UnixTime) -> String {
+    let head = ["ACCOUNT", "PROTOCOL", "LAST SUCCESS", "MESSAGES", "PROBLEM"];
+    let mut lines = vec![head.map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| cells(row, now)));
+    let mut widths = [0; 5];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut table = String::new();
+    for line in &lines {
+        let cells = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let text = cells.collect::<Vec<_>>().join("  ");
+        table.push_str(text.trim_end());
+        table.push('\n');
+    }
+    table
+}
+
+fn cells(row: &Row<'_>, now: UnixTime) -> [String; 5] {
+    let ago = row.success_ago(now).map(|ago| format!("{} ago", span(ago)));
+    let messages = row.known.as_ref().map(|known| known.messages);
+    let problem = row.problem().map(|known| {
+        let kind = known.last_error_kind.as_deref().unwrap_or("failed");
+        let error = known.last_error.as_deref().unwrap_or_default();
+        short(&format!("{kind}: {error}"), PROBLEM)
+    });
+    let braked = row.known.as_ref().map_or(0, |known| known.pending_expiry);
+    let waiting = (braked > 0).then(|| format!("{braked} waiting to be deleted on the server"));
+    [
+        row.settings.name.to_string(),
+        row.settings.protocol.to_string(),
+        ago.unwrap_or_else(|| "never".to_owned()),
+        messages.map_or_else(|| "-".to_owned(), |messages| messages.to_string()),
+        problem.or(waiting).unwrap_or_default(),
+    ]
+}
+
+fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> Value {
+    let row = |row: &Row<'_>| {
+        let known = row.known.as_ref();
+        let time = |at: Option<UnixTime>| {
+            let at = jiff::Timestamp::from_second(at?.as_seconds()).ok()?;
+            Some(at.to_string())
+        };
+        json!({
+            "account": row.settings.name.as_str(),
+            "protocol": row.settings.protocol.as_str(),
+            "last_success_at": time(known.and_then(|known| known.last_success_at)),
+            "last_error_at": time(known.and_then(|known| known.last_error_at)),
+            "last_error_kind": known.and_then(|known| known.last_error_kind.as_deref()),
+            "last_error": known.and_then(|known| known.last_error.as_deref()),
+            "mailboxes": known.map_or(0, |known| known.mailboxes),
+            "messages": known.map_or(0, |known| known.messages),
+            "unproven": known.map_or(0, |known| known.unproven),
+            "pending_expiry": known.map_or(0, |known| known.pending_expiry),
+            "stale": stale_after.map(|_| row.is_stale(now, stale_after)),
+        })
+    };
+    let accounts: Vec<Value> = rows.iter().map(row).collect();
+    json!({ "accounts": accounts })
+}
+
+#[cfg(test)]
+mod tests;

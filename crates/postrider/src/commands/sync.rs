@@ -1,0 +1,124 @@
+//! `postrider sync`: one complete pass, then exit.
+
+use super::{answer, chosen, engine_settings, quiet};
+use crate::cli::SyncArgs;
+use crate::config::Config;
+use crate::config::surroundings::Surroundings;
+use crate::error::Error;
+use crate::logging::Logging;
+use crate::progress::{Screen, summary};
+use crate::signals::Signals;
+use postrider_engine::{AccountOutcome, PassReport, Shutdown};
+use serde_json::{Value, json};
+use std::error::Error as _;
+
+/// Passes over the accounts meant, and says how each one went.
+///
+/// # Errors
+/// When an account is not known, or the engine as a whole cannot work. What happens to one account
+/// is in the answer and stops no other.
+pub async fn run(
+    args: &SyncArgs,
+    config: Config,
+    around: &Surroundings,
+) -> Result<Vec<Error>, Error> {
+    let only: Vec<_> = match args.accounts.as_slice() {
+        [] => Vec::new(),
+        names => chosen(&config, names)?
+            .into_iter()
+            .map(|a| a.name.clone())
+            .collect(),
+    };
+    let screen = Screen::of_stderr();
+    // Where progress is shown, a line per message would only be in its way.
+    let log = if screen.is_some() {
+        quiet(config.log)
+    } else {
+        config.log
+    };
+    let _logging = Logging::start(log, around, screen.clone())?;
+    let mut signals = Signals::of_command().map_err(|source| Error::Setup { source })?;
+    let (trigger, shutdown) = Shutdown::new();
+    let stopper = tokio::spawn(async move {
+        signals.next().await;
+        trigger.trigger();
+        signals.insist().await;
+    });
+    let (progress, shown) = screen.map(|screen| screen.watch()).unzip();
+    let outcomes =
+        postrider_engine::sync(engine_settings(&config), &only, progress, shutdown).await;
+    stopper.abort();
+    if let Some(shown) = shown
+        && let Err(error) = shown.await
+    {
+        tracing::debug!(error = %error, "showing progress");
+    }
+    let outcomes = outcomes?;
+    if args.json {
+        answer(&document(&outcomes).to_string())?;
+    } else {
+        answer(&lines(&outcomes))?;
+    }
+    Ok(outcomes.into_iter().filter_map(failure).collect())
+}
+
+fn failure(outcome: AccountOutcome) -> Option<Error> {
+    let account = outcome.account;
+    let source = outcome.result.err()?;
+    Some(Error::Account { account, source })
+}
+
+/// A line for every account that succeeded; the others are told of on stderr.
+fn lines(outcomes: &[AccountOutcome]) -> String {
+    let line = |outcome: &AccountOutcome| {
+        let report = outcome.result.as_ref().ok()?;
+        Some(format!("{}: {}\n", outcome.account, summary(report)))
+    };
+    outcomes.iter().filter_map(line).collect()
+}
+
+/// `{"accounts": [{"account", "ok", ...}]}`, with the fields of `sync.finished` or of `*.failed`.
+fn document(outcomes: &[AccountOutcome]) -> Value {
+    let accounts: Vec<Value> = outcomes.iter().map(account).collect();
+    json!({ "accounts": accounts })
+}
+
+fn account(outcome: &AccountOutcome) -> Value {
+    let account = outcome.account.as_str();
+    match &outcome.result {
+        Ok(report) => succeeded(account, report),
+        Err(error) => {
+            let mut causes = Vec::new();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                causes.push(error.to_string());
+                cause = error.source();
+            }
+            json!({
+                "account": account,
+                "ok": false,
+                "kind": error.fault().kind(),
+                "error": error.to_string(),
+                "caused_by": causes,
+                "hint": error.hint(),
+            })
+        }
+    }
+}
+
+fn succeeded(account: &str, report: &PassReport) -> Value {
+    json!({
+        "account": account,
+        "ok": true,
+        "mailboxes": report.mailboxes,
+        "new": report.new,
+        "flags_pulled": report.flags_pulled,
+        "flags_pushed": report.flags_pushed,
+        "expired": report.expired,
+        "vanished": report.vanished,
+        "skipped": report.skipped,
+        "octets": report.octets,
+        "round_trips": report.round_trips,
+        "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+    })
+}

@@ -1,0 +1,298 @@
+//! The keys of one account, each also looked for under `defaults`, as [`AccountSettings`].
+
+use super::error::{Place, Problem};
+use super::file::{Entry, Node};
+use super::password;
+use super::reading::{Reading, find};
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::retention::Policy;
+use postrider_core::settings::{
+    AccountSettings, AuthChoice, FolderChoice, Layout, ServerAddress, TlsMode,
+};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Every key of an account.
+pub(super) const KEYS: &[&str] = &[
+    "protocol",
+    "host",
+    "port",
+    "tls",
+    "allow_cleartext",
+    "ca_file",
+    "user",
+    "password",
+    "auth",
+    "maildir",
+    "layout",
+    "folders",
+    "poll",
+    "timeout",
+    "connections",
+    "retention",
+];
+
+/// The contract's default: new mail within minutes, without push, at a cost no server minds.
+const POLL: Duration = Duration::from_secs(5 * 60);
+/// The contract's default: longer than a busy server thinks, shorter than a user waits.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The contract's default; servers refuse more than 10 to 15 of one user.
+const CONNECTIONS: usize = 3;
+/// More than any server known allows one user.
+const MAX_CONNECTIONS: usize = 100;
+
+/// The entries that speak for one account.
+struct Account<'a> {
+    at: Place,
+    name: AccountName,
+    own: &'a [Entry],
+    defaults: &'a [Entry],
+}
+
+impl<'a> Account<'a> {
+    fn find(&self, key: &str) -> Option<&'a Node> {
+        find(self.own, key).or_else(|| find(self.defaults, key))
+    }
+
+    fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
+        let node = self.find(key);
+        if node.is_none() {
+            let account = self.name.to_string();
+            reading.complain(self.at, Problem::Missing { account, key });
+        }
+        node
+    }
+}
+
+/// Reads one account. Every key is read before the first wrong one ends it, so that one run shows
+/// all that is wrong.
+pub(super) fn account(
+    reading: &mut Reading<'_>,
+    entry: &Entry,
+    defaults: &[Entry],
+) -> Option<AccountSettings> {
+    let own = reading.map("accounts", &entry.node)?;
+    reading.keys(own, KEYS);
+    let name = AccountName::parse(&entry.key)
+        .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
+        .ok()?;
+    let at = entry.at;
+    let keys = Account {
+        at,
+        name,
+        own,
+        defaults,
+    };
+
+    let protocol = protocol(reading, &keys);
+    let assumed = protocol.unwrap_or(Protocol::Imap);
+    let server = server(reading, &keys, assumed);
+    let user = user(reading, &keys);
+    let password = keys.required(reading, "password");
+    let password = password.and_then(|node| password::password(reading, node));
+    let auth = auth(reading, &keys);
+    let maildir = maildir(reading, &keys);
+    let layout = layout(reading, &keys);
+    let folders = folders(reading, &keys, assumed);
+    let poll = or(keys.find("poll"), POLL, |node| {
+        reading.duration("poll", node)
+    });
+    let timeout = or(keys.find("timeout"), TIMEOUT, |node| {
+        reading.duration("timeout", node)
+    });
+    let connections = or(keys.find("connections"), CONNECTIONS, |node| {
+        reading.number("connections", node, 1..=MAX_CONNECTIONS)
+    });
+    let retention = retention(reading, &keys, assumed);
+    Some(AccountSettings {
+        protocol: protocol?,
+        server: server?,
+        user: user?,
+        password: password?,
+        auth: auth?,
+        maildir: maildir?,
+        layout: layout?,
+        folders: folders?,
+        poll: poll?,
+        timeout: timeout?,
+        connections: connections?,
+        retention: retention?,
+        name: keys.name,
+    })
+}
+
+/// A key that may be left out: `None` when it was there and wrong.
+fn or<T>(node: Option<&Node>, default: T, read: impl FnOnce(&Node) -> Option<T>) -> Option<T> {
+    node.map_or(Some(default), read)
+}
+
+fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {
+    let words = [("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
+    or(keys.find("protocol"), Protocol::Imap, |node| {
+        reading.word("protocol", node, &words)
+    })
+}
+
+fn auth(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<AuthChoice> {
+    let words = [
+        ("auto", AuthChoice::Auto),
+        ("plain", AuthChoice::Plain),
+        ("login", AuthChoice::Login),
+    ];
+    or(keys.find("auth"), AuthChoice::Auto, |node| {
+        reading.word("auth", node, &words)
+    })
+}
+
+fn layout(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Layout> {
+    let words = [("fs", Layout::Fs), ("maildir++", Layout::MaildirPlusPlus)];
+    or(keys.find("layout"), Layout::Fs, |node| {
+        reading.word("layout", node, &words)
+    })
+}
+
+/// Where the server is; the port follows from the protocol and from TLS (RFC 8314 §3, RFC 9051 §2.1,
+/// RFC 1939 §3).
+fn server(
+    reading: &mut Reading<'_>,
+    keys: &Account<'_>,
+    protocol: Protocol,
+) -> Option<ServerAddress> {
+    let words = [
+        ("implicit", TlsMode::Implicit),
+        ("starttls", TlsMode::StartTls),
+        ("none", TlsMode::None),
+    ];
+    let host = keys.required(reading, "host");
+    let host = host.and_then(|node| host_of(reading, node));
+    let tls = or(keys.find("tls"), TlsMode::Implicit, |node| {
+        reading.word("tls", node, &words)
+    });
+    let cleartext = or(keys.find("allow_cleartext"), false, |node| {
+        reading.truth("allow_cleartext", node)
+    });
+    let standard = match (protocol, tls.unwrap_or(TlsMode::Implicit)) {
+        (Protocol::Imap, TlsMode::Implicit) => 993,
+        (Protocol::Imap, TlsMode::StartTls | TlsMode::None) => 143,
+        (Protocol::Pop3, TlsMode::Implicit) => 995,
+        (Protocol::Pop3, TlsMode::StartTls | TlsMode::None) => 110,
+    };
+    let port = or(keys.find("port"), standard, |node| {
+        reading.number("port", node, 1..=u16::MAX)
+    });
+    let ca_file = or(keys.find("ca_file"), None, |node| {
+        reading.path("ca_file", node).map(Some)
+    });
+    if let (Some(host), Some(TlsMode::None), Some(false)) = (&host, tls, cleartext)
+        && !is_loopback(host)
+    {
+        let at = keys.find("tls").map_or(keys.at, |node| node.at);
+        let host = host.clone();
+        reading.complain(at, Problem::Cleartext { host });
+    }
+    Some(ServerAddress {
+        host: host?,
+        port: port?,
+        tls: tls?,
+        ca_file: ca_file?,
+    })
+}
+
+/// A host name or an address, without brackets, scheme or port.
+fn host_of(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
+    let found = reading.text("host", node)?;
+    let bare = found
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host = bare.unwrap_or(found);
+    if host.parse::<IpAddr>().is_ok() {
+        return Some(host.to_owned());
+    }
+    let wanted = if host.contains(':') {
+        "a name without `://` or a port is wanted; the port is a key of its own"
+    } else if host
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || "/@[]".contains(c))
+    {
+        "a host name or an address is wanted"
+    } else {
+        return Some(host.to_owned());
+    };
+    reading.wrong_form("host", node.at, (found, wanted.to_owned()));
+    None
+}
+
+/// Whether the octets stay on this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn user(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<String> {
+    let node = keys.required(reading, "user")?;
+    let user = reading.text("user", node)?;
+    password::sendable(reading, "user", node, user)?;
+    Some(user.to_owned())
+}
+
+/// The mail tree; `{account}` in it is the account's name, which is safe as a directory.
+fn maildir(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<PathBuf> {
+    let name = keys.name.as_str();
+    let path = match keys.find("maildir") {
+        Some(node) => reading.path("maildir", node)?,
+        None => {
+            let Some(home) = reading.around.home() else {
+                let (account, key) = (name.to_owned(), "maildir");
+                reading.complain(keys.at, Problem::Missing { account, key });
+                return None;
+            };
+            home.join("Mail/{account}")
+        }
+    };
+    // A path that came from a file and from the environment is UTF-8.
+    Some(PathBuf::from(path.to_str()?.replace("{account}", name)))
+}
+
+fn folders(
+    reading: &mut Reading<'_>,
+    keys: &Account<'_>,
+    protocol: Protocol,
+) -> Option<FolderChoice> {
+    if protocol == Protocol::Pop3 {
+        // Under `defaults` it is meant for the other accounts.
+        let own = keys.own.iter().find(|entry| entry.key == "folders");
+        if let Some(entry) = own {
+            reading.complain(entry.at, Problem::ImapOnly { key: "folders" });
+        }
+        return Some(FolderChoice::default());
+    }
+    let Some(node) = keys.find("folders") else {
+        return Some(FolderChoice::default());
+    };
+    let entries = reading.map("folders", node)?;
+    reading.keys(entries, &["include", "exclude"]);
+    let every = FolderChoice::default();
+    let include = or(find(entries, "include"), every.include, |node| {
+        reading.texts("include", node)
+    });
+    let exclude = or(find(entries, "exclude"), every.exclude, |node| {
+        reading.texts("exclude", node)
+    });
+    Some(FolderChoice {
+        include: include?,
+        exclude: exclude?,
+    })
+}
+
+/// IMAP leaves the server copies, POP3 deletes what is proven, unless the account says otherwise.
+fn retention(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<Policy> {
+    let usual = match protocol {
+        Protocol::Imap => Policy::Keep,
+        Protocol::Pop3 => Policy::Delete,
+    };
+    let words = [("keep", Policy::Keep), ("delete", Policy::Delete)];
+    or(keys.find("retention"), usual, |node| {
+        reading.word("retention", node, &words)
+    })
+}

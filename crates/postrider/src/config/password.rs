@@ -1,0 +1,91 @@
+//! Where a password comes from, and that one standing in the file is nobody else's to read.
+
+use super::error::Problem;
+use super::file::{Entry, Node, Value};
+use super::reading::Reading;
+use postrider_core::secret::Secret;
+use postrider_core::settings::PasswordSource;
+
+/// Reading for the group and for others.
+const OTHERS_READ: u32 = 0o044;
+
+/// Reads `password`. Whatever is wrong, nothing below this key is quoted.
+pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
+    match &node.value {
+        Value::Text(text) if !text.is_empty() => inline(reading, node, text),
+        Value::Map(entries) => source(reading, node, entries),
+        Value::Text(_) | Value::Empty | Value::List(_) => {
+            let (key, wanted) = (
+                "password",
+                "text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}",
+            );
+            reading.complain(node.at, Problem::Kind { key, wanted });
+            None
+        }
+    }
+}
+
+fn inline(reading: &mut Reading<'_>, node: &Node, text: &str) -> Option<PasswordSource> {
+    let mode = reading.mode;
+    if mode & OTHERS_READ != 0 {
+        reading.complain(node.at, Problem::ReadableByOthers { mode });
+    }
+    sendable(reading, "password", node, text)?;
+    Some(PasswordSource::Inline(Secret::new(text.to_owned())))
+}
+
+/// Complains of what no login can carry: a line end would end the command it stands in (a YAML block
+/// adds one), and NUL ends the fields of PLAIN (RFC 4616 §2).
+pub(super) fn sendable(
+    reading: &mut Reading<'_>,
+    key: &'static str,
+    node: &Node,
+    text: &str,
+) -> Option<()> {
+    if text.chars().any(char::is_control) {
+        reading.complain(node.at, Problem::Unsendable { key });
+        return None;
+    }
+    Some(())
+}
+
+fn source(reading: &mut Reading<'_>, node: &Node, entries: &[Entry]) -> Option<PasswordSource> {
+    let known = ["command", "file", "env", "credential"];
+    reading.doubles(entries, false);
+    let mut strange = entries.iter().filter(|e| !known.contains(&e.key.as_str()));
+    if let Some(entry) = strange.next() {
+        reading.complain(entry.at, Problem::UnknownPasswordKey);
+        return None;
+    }
+    let [Entry { key, node, .. }] = entries else {
+        reading.complain(node.at, Problem::PasswordSources);
+        return None;
+    };
+    match key.as_str() {
+        "command" => {
+            let command = reading.text("command", node)?;
+            Some(PasswordSource::Command(command.to_owned()))
+        }
+        "file" => reading.path("file", node).map(PasswordSource::File),
+        "env" => {
+            let name = reading.text("env", node)?;
+            let plain = |c: char| c == '_' || c.is_ascii_alphanumeric();
+            if !name.chars().all(plain) {
+                let wanted = "the name of an environment variable is wanted, without `$`";
+                reading.wrong_form("env", node.at, (name, wanted.to_owned()));
+                return None;
+            }
+            Some(PasswordSource::Env(name.to_owned()))
+        }
+        _ => {
+            let name = reading.text("credential", node)?;
+            // It becomes a file name below $CREDENTIALS_DIRECTORY.
+            if name.contains(['/', '\0']) || name.starts_with('.') {
+                let wanted = "the name that LoadCredential= gives it is wanted, not a path";
+                reading.wrong_form("credential", node.at, (name, wanted.to_owned()));
+                return None;
+            }
+            Some(PasswordSource::Credential(name.to_owned()))
+        }
+    }
+}

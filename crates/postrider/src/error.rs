@@ -1,0 +1,113 @@
+//! What ends a command, and with which exit status.
+
+use crate::config::error::ConfigError;
+use postrider_core::account::AccountName;
+use postrider_core::fault::Fault;
+use postrider_engine::EngineError;
+use std::io;
+use std::time::Duration;
+
+/// What ended a command, or kept an account from success.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One account did not succeed; the others may have.
+    #[error("account {account}")]
+    Account {
+        /// Whose.
+        account: AccountName,
+        /// What happened.
+        source: EngineError,
+    },
+    /// The configuration cannot be followed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine as a whole cannot work.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The override of the log's level cannot be read.
+    #[error("reading $POSTRIDER_LOG, `{given}`")]
+    LogFilter {
+        /// As given.
+        given: String,
+        /// Why not.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Standard output cannot be written.
+    #[error("writing the answer")]
+    Output {
+        /// Why.
+        source: io::Error,
+    },
+    /// The process cannot set itself up: threads, signals.
+    #[error("setting up the process")]
+    Setup {
+        /// Why.
+        source: io::Error,
+    },
+    /// An account has been without success for too long, or never had any.
+    #[error("account {account}: {}", stale(*since))]
+    Stale {
+        /// Whose.
+        account: AccountName,
+        /// How long ago the last success was.
+        since: Option<Duration>,
+    },
+    /// The state directory cannot change under a running daemon: it is locked.
+    #[error("`state_dir` has changed, and a running daemon keeps its own")]
+    StateDirChanged,
+    /// The daemon did not come to an end in time.
+    #[error("the daemon did not stop within {} s", within.as_secs())]
+    StopTimedOut {
+        /// The time it had.
+        within: Duration,
+    },
+    /// An argument names an account that the configuration does not.
+    #[error("there is no account `{}`", name.escape_debug())]
+    UnknownAccount {
+        /// As given.
+        name: String,
+        /// The account with the most similar name.
+        nearest: Option<String>,
+    },
+}
+
+fn stale(since: Option<Duration>) -> String {
+    since.map_or_else(
+        || "no pass has succeeded yet".to_owned(),
+        |since| format!("the last success was {} ago", crate::words::span(since)),
+    )
+}
+
+impl Error {
+    /// What it means for whoever may try again.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Account { source, .. } | Self::Engine(source) => source.fault(),
+            Self::Config(_)
+            | Self::LogFilter { .. }
+            | Self::StateDirChanged
+            | Self::UnknownAccount { .. } => Fault::Config,
+            Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
+            Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
+        }
+    }
+
+    /// What to type next, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Account { source, .. } | Self::Engine(source) => source.hint(),
+            Self::Config(error) => error.hint(),
+            Self::LogFilter { .. } => {
+                Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())
+            }
+            Self::Stale { account, .. } => Some(format!("postrider check {account}")),
+            Self::StateDirChanged => Some("restart the daemon".to_owned()),
+            Self::UnknownAccount { nearest, .. } => nearest
+                .as_ref()
+                .map(|near| format!("the nearest name is `{near}`")),
+            Self::Output { .. } | Self::Setup { .. } | Self::StopTimedOut { .. } => None,
+        }
+    }
+}
