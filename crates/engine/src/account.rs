@@ -8,7 +8,6 @@ use crate::report::{PassReport, Progress};
 use crate::{imap, pop3};
 use postrider_core::account::Protocol;
 use postrider_core::fault::Fault;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// How long a pass may go on after a stop was asked for: well below the ten seconds that the whole
@@ -20,7 +19,6 @@ pub(crate) async fn pass(account: &Account) -> Result<PassReport, EngineError> {
     let begun = Instant::now();
     events::SyncStarted {
         account: account.log_name(),
-        _of: PhantomData,
     }
     .emit();
     account.tell(Progress::Started {
@@ -74,7 +72,6 @@ async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineE
         octets: report.octets,
         round_trips: report.round_trips,
         elapsed_ms: u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
-        _of: PhantomData,
     }
     .emit();
     account.tell(Progress::Finished {
@@ -108,7 +105,6 @@ pub(crate) fn report_failure(account: &str, error: &EngineError, retry_in: Optio
             error: &story,
             hint: hint.as_deref(),
             retry_in_s,
-            _of: PhantomData,
         }
         .emit(),
         Fault::Auth
@@ -123,7 +119,6 @@ pub(crate) fn report_failure(account: &str, error: &EngineError, retry_in: Optio
             error: &story,
             hint: hint.as_deref(),
             retry_in_s,
-            _of: PhantomData,
         }
         .emit(),
     }

@@ -7,7 +7,6 @@ use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::Session;
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Connector, Login};
-use std::marker::PhantomData;
 
 /// An IMAP session in the authenticated state.
 pub(crate) async fn imap(
@@ -54,7 +53,6 @@ fn connected(settings: &AccountSettings) {
     events::AccountConnected {
         account: settings.name.as_str(),
         host: &settings.server.host,
-        _of: PhantomData,
     }
     .emit();
 }

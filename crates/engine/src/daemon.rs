@@ -15,7 +15,6 @@ use postrider_core::account::AccountName;
 use postrider_core::pace::{Jitter, pause_after, pause_between};
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +31,19 @@ pub struct Daemon {
     supervisor: JoinHandle<()>,
 }
 
+/// What a reload did to the accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Accounts that were not there before.
+    pub added: u64,
+    /// Accounts that are there no more.
+    pub removed: u64,
+    /// Accounts with other settings than before.
+    pub changed: u64,
+}
+
 enum Order {
-    Reload(EngineSettings, oneshot::Sender<Result<(), EngineError>>),
+    Reload(EngineSettings, oneshot::Sender<Result<Reloaded, EngineError>>),
     SyncNow,
     Stop,
 }
@@ -47,13 +57,6 @@ impl Daemon {
         settings: EngineSettings,
         progress: Option<ProgressSender>,
     ) -> Result<Self, EngineError> {
-        let count = settings.accounts.len() as u64;
-        events::DaemonStarted {
-            accounts: count,
-            version: env!("CARGO_PKG_VERSION"),
-            _of: PhantomData,
-        }
-        .emit();
         let state_dir = settings.state_dir.clone();
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
         let mut supervisor = Supervisor {
@@ -65,11 +68,6 @@ impl Daemon {
             supervisor.start(account).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
-        events::DaemonReady {
-            accounts: count,
-            _of: PhantomData,
-        }
-        .emit();
         Ok(Self {
             orders,
             supervisor: tokio::spawn(supervisor.run(received)),
@@ -81,7 +79,7 @@ impl Daemon {
     /// # Errors
     /// When the state directory would have to change, which only a restart can do, or the index
     /// fails. What ran before keeps running.
-    pub async fn reload(&self, settings: EngineSettings) -> Result<(), EngineError> {
+    pub async fn reload(&self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
         let (answer, answered) = oneshot::channel();
         let order = Order::Reload(settings, answer);
         self.orders.send(order).await.map_err(|_| EngineError::JobLost)?;
@@ -135,11 +133,6 @@ impl Supervisor {
                 Order::Stop => break,
             }
         }
-        events::DaemonStopping {
-            accounts: self.running.len() as u64,
-            _of: PhantomData,
-        }
-        .emit();
         let running = std::mem::take(&mut self.running);
         running.values().for_each(|r| r.trigger.request());
         for (_, account) in running {
@@ -163,40 +156,31 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn reload(&mut self, settings: EngineSettings) -> Result<(), EngineError> {
+    async fn reload(&mut self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
         if settings.state_dir != self.state_dir {
             return Err(EngineError::StateDirChanged {
                 was: self.state_dir.clone(),
                 now: settings.state_dir,
             });
         }
-        let total = settings.accounts.len() as u64;
         let wanted: BTreeMap<_, _> =
             settings.accounts.into_iter().map(|a| (a.name.clone(), a)).collect();
         let known: Vec<_> = self.running.keys().cloned().collect();
-        let (mut added, mut removed, mut changed) = (0, 0, 0);
+        let mut reloaded = Reloaded::default();
         for name in known.iter().filter(|name| !wanted.contains_key(name)) {
-            removed += 1;
+            reloaded.removed += 1;
             self.stop_account(name).await;
         }
         for (name, settings) in wanted {
             match self.running.get(&name) {
                 Some(running) if running.settings == settings => continue,
-                Some(_) => changed += 1,
-                None => added += 1,
+                Some(_) => reloaded.changed += 1,
+                None => reloaded.added += 1,
             }
             self.stop_account(&name).await;
             self.start(settings).await?;
         }
-        events::DaemonReloaded {
-            accounts: total,
-            added,
-            removed,
-            changed,
-            _of: PhantomData,
-        }
-        .emit();
-        Ok(())
+        Ok(reloaded)
     }
 
     async fn stop_account(&mut self, name: &AccountName) {
@@ -235,7 +219,6 @@ fn recovered(account: &Account, failures: u32) {
         events::AccountRecovered {
             account: account.log_name(),
             failures: failures.into(),
-            _of: PhantomData,
         }
         .emit();
     }

@@ -24,7 +24,6 @@ use postrider_index::{Intent, MailboxId, NewMessage};
 use postrider_maildir::{Entry, Placement, Received};
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::marker::PhantomData;
 use tokio::task::JoinHandle;
 
 /// Messages in a batch: enough that flushing directories and index costs little per message, few
@@ -303,7 +302,6 @@ fn log_stored(account: &Account, whole: &Whole) {
         uidl,
         octets: whole.octets,
         file: &whole.entry().to_string(),
-        _of: PhantomData,
     }
     .emit();
 }

@@ -22,15 +22,17 @@ macro_rules! events {
     ($( $name:literal $level:ident $sentence:literal $kind:ident { $( $field:ident: $of:ty ),* $(,)? } )*) => {
         $(
             #[doc = concat!("`", $name, "`: ", $sentence, ".")]
-            #[derive(Debug)]
-            pub(crate) struct $kind<'a> {
-                $( pub(crate) $field: $of, )*
-                /// Ties the borrowed fields together where an event has none.
-                pub(crate) _of: std::marker::PhantomData<&'a ()>,
+            #[derive(Clone, Copy, Debug)]
+            pub struct $kind<'a> {
+                $(
+                    #[doc = concat!("The field `", stringify!($field), "`.")]
+                    pub $field: $of,
+                )*
             }
 
             impl $kind<'_> {
-                pub(crate) fn emit(&self) {
+                /// Tells the log.
+                pub fn emit(&self) {
                     tracing::event!(
                         target: "postrider",
                         Level::$level,
@@ -55,10 +57,12 @@ macro_rules! events {
 }
 
 events! {
-    "daemon.started" INFO "the daemon has started" DaemonStarted { accounts: u64, version: &'a str }
-    "daemon.ready" INFO "the daemon serves its accounts" DaemonReady { accounts: u64 }
-    "daemon.reloaded" INFO "the configuration was read again" DaemonReloaded { accounts: u64, added: u64, removed: u64, changed: u64 }
-    "daemon.stopping" INFO "the daemon is stopping" DaemonStopping { accounts: u64 }
+    "daemon.started" INFO "the daemon has started" DaemonStarted { version: &'a str, config: &'a str, state_dir: &'a str, accounts: u64 }
+    "daemon.ready" INFO "the daemon serves its accounts" DaemonReady { state_dir: &'a str, accounts: u64 }
+    "daemon.reloaded" INFO "the configuration was read again" DaemonReloaded { config: &'a str, accounts: u64, added: u64, removed: u64, changed: u64 }
+    "daemon.reload_failed" ERROR "the configuration was not reloaded, the one before stays" DaemonReloadFailed { kind: &'a str, error: &'a str, hint: Option<&'a str> }
+    "daemon.stopping" INFO "the daemon is stopping" DaemonStopping { because: &'a str }
+    "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
     "account.failed" ERROR "the account's pass failed" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
     "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }

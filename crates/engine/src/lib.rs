@@ -33,7 +33,7 @@ mod step;
 mod sync;
 
 pub use check::{CheckReport, CheckedMailbox, check};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};

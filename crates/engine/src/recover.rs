@@ -13,7 +13,6 @@ use crate::local::locate_anywhere;
 use postrider_index::{JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Mailbox, MaildirError};
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 /// Closes the account's open journal entries, one way or the other.
 pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
@@ -37,7 +36,6 @@ pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
         recorded,
         forgotten,
         because: "a delivery was interrupted",
-        _of: PhantomData,
     }
     .emit();
     Ok(())

@@ -15,7 +15,6 @@ use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
 use postrider_index::PresentRow;
 use std::collections::HashMap;
-use std::marker::PhantomData;
 
 /// Expires what the policy lets go in one mailbox.
 pub(crate) async fn expire(
@@ -160,7 +159,6 @@ fn held(account: &Account, observed: &Observed, messages: usize, because: &str) 
         mailbox: &observed.local.name,
         messages: messages as u64,
         because,
-        _of: PhantomData,
     }
     .emit();
 }
@@ -172,7 +170,6 @@ fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: Expire
         uid: Some(uid.as_u32().into()),
         uidl: None,
         because: &because.to_string(),
-        _of: PhantomData,
     }
     .emit();
 }

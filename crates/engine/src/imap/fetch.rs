@@ -11,7 +11,6 @@ use postrider_core::message::ServerRef;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step};
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 /// UIDs asked for by one command. The commands of a flight run one after another at the server while
 /// we store; small ones keep what a refusal costs small.
@@ -213,7 +212,6 @@ impl Receiving<'_> {
             uid: uid.map(|uid| uid.as_u32().into()),
             number: None,
             because,
-            _of: PhantomData,
         }
         .emit();
     }

@@ -13,7 +13,6 @@ use postrider_core::uid::{UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
 use postrider_index::UnmatchedRow;
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 /// Attaches what can be matched by description to its new UID and leaves the others in `orphans`,
 /// where their octets will find them.
@@ -44,7 +43,6 @@ pub(crate) async fn rematch(
         uidvalidity: uid_validity.as_u32().into(),
         rematched: found.attach.len() as u64,
         fetching: found.fetch.count(),
-        _of: PhantomData,
     }
     .emit();
     let attach = move |index: &mut postrider_index::Index| {

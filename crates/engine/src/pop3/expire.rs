@@ -12,7 +12,6 @@ use postrider_index::Pop3Row;
 use postrider_maildir::ContentHash;
 use postrider_pop3::{RetrieveEvent, Transaction};
 use std::collections::{HashMap, HashSet};
-use std::marker::PhantomData;
 
 /// Why a message counts as expired whose deletion was asked for and never answered: the next
 /// listing lacks it.
@@ -151,7 +150,6 @@ fn hold(account: &Account, mailbox: &LocalMailbox, messages: usize, because: &st
         mailbox: &mailbox.name,
         messages: messages as u64,
         because,
-        _of: PhantomData,
     }
     .emit();
 }
@@ -173,7 +171,6 @@ pub(crate) async fn log_expired(
             uid: None,
             uidl: row.uidl.as_ref().map(|uidl| uidl.as_str()),
             because,
-            _of: PhantomData,
         }
         .emit();
     }

@@ -11,7 +11,6 @@ use postrider_core::message::ServerRef;
 use postrider_core::plan::pop3::ListedMessage;
 use postrider_pop3::{RetrieveEvent, Transaction};
 use std::collections::HashMap;
-use std::marker::PhantomData;
 
 /// What is to be fetched, and where to.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +74,6 @@ pub(crate) async fn fetch(
                     uid: None,
                     number: Some(number.into()),
                     because: &format!("the server refused: {text}"),
-                    _of: PhantomData,
                 }
                 .emit();
             }

@@ -14,7 +14,6 @@ use postrider_core::retention::Policy;
 use postrider_index::Pop3Row;
 use postrider_pop3::{Maildrop, Transaction, UidlState};
 use std::collections::{HashMap, HashSet};
-use std::marker::PhantomData;
 
 /// The listing, sorted.
 #[derive(Debug)]
@@ -160,7 +159,6 @@ fn skipped(account: &Account, mailbox: &LocalMailbox, because: &str, report: &mu
         uid: None,
         number: None,
         because,
-        _of: PhantomData,
     }
     .emit();
 }
