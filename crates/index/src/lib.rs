@@ -1,1 +1,44 @@
-//! Placeholder.
+//! What postrider knows: accounts, mailboxes, every message ever stored, the deliveries under way,
+//! and the ledger of what was done and why. One SQLite file, readable by anyone at any time.
+//!
+//! **Deliberately absent:** the network, the Maildir (paths are text here), any clock but the one
+//! handed in, and any decision. One [`Index`] has one owner, who calls it from a thread that may
+//! block; a `&mut self` is one transaction, durable when it returns.
+//!
+//! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`]
+//! and [`lock`], the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
+//! [`accounts`], [`mailboxes`], [`writers`], [`status`], [`check`].
+
+pub mod accounts;
+pub mod check;
+mod column;
+pub mod error;
+pub mod journal;
+mod ledger;
+pub mod lock;
+pub mod mailboxes;
+pub mod marks;
+pub mod message;
+pub mod messages;
+mod migrate;
+pub mod open;
+pub mod pop3;
+pub mod status;
+pub mod writers;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use accounts::AccountId;
+pub use error::IndexError;
+pub use journal::{Intent, JournalId, OpenEntry};
+pub use lock::StateLock;
+pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
+pub use marks::Attachment;
+pub use message::{HeaderFields, NewMessage};
+pub use messages::{BaseHit, BaseRow, MessageFile, UnmatchedRow};
+pub use open::Index;
+pub use pop3::Pop3Row;
+pub use status::AccountStatusRow;

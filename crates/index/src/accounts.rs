@@ -1,0 +1,99 @@
+//! Accounts: when they last went well, and what last went wrong.
+
+use crate::error::IndexError;
+use crate::open::Index;
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::fault::Fault;
+use postrider_core::time::Now;
+use rusqlite::{OptionalExtension, params};
+
+/// An account's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub(crate) i64);
+
+/// Characters of an error kept: the log has it whole, `status` shows a line.
+const LONGEST_ERROR: usize = 1_000;
+
+impl Index {
+    /// The account of this name; made where missing.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn account(
+        &mut self,
+        name: &AccountName,
+        protocol: Protocol,
+    ) -> Result<AccountId, IndexError> {
+        // Not one UPSERT: every start would then write, though nothing has changed.
+        let known = "SELECT id FROM account WHERE name = ? AND protocol = ?";
+        let upsert = "
+            INSERT INTO account (name, protocol) VALUES (?, ?)
+            ON CONFLICT (name) DO UPDATE SET protocol = excluded.protocol
+            RETURNING id";
+        let row = params![name.as_str(), protocol.as_str()];
+        let id = |row: &rusqlite::Row<'_>| row.get(0);
+        let found = self.connection.query_row(known, row, id).optional();
+        let id = match found.map_err(IndexError::sql("look for an account"))? {
+            Some(known) => known,
+            None => self
+                .connection
+                .query_row(upsert, row, id)
+                .map_err(IndexError::sql("record an account"))?,
+        };
+        Ok(AccountId(id))
+    }
+
+    /// A pass over the account went through.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn record_success(&mut self, account: AccountId, now: Now) -> Result<(), IndexError> {
+        let doing = "record a success";
+        let sql = "UPDATE account SET last_success_at = ? WHERE id = ?";
+        let changed = self
+            .connection
+            .execute(sql, params![now.0.as_seconds(), account.0]);
+        one(changed.map_err(IndexError::sql(doing))?, doing, account.0)
+    }
+
+    /// A pass over the account failed. `text` is for people: control characters are escaped and it
+    /// is cut at 1,000 characters, for a server may have had a word in it.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn record_error(
+        &mut self,
+        account: AccountId,
+        now: Now,
+        fault: Fault,
+        text: &str,
+    ) -> Result<(), IndexError> {
+        let doing = "record an error";
+        let sql = "
+            UPDATE account SET last_error_at = ?, last_error_kind = ?, last_error = ?
+            WHERE id = ?";
+        let mut shown = String::new();
+        for c in text.chars().take(LONGEST_ERROR) {
+            if c.is_control() {
+                shown.extend(c.escape_default());
+            } else {
+                shown.push(c);
+            }
+        }
+        let row = params![now.0.as_seconds(), fault.kind(), shown, account.0];
+        let changed = self
+            .connection
+            .execute(sql, row)
+            .map_err(IndexError::sql(doing))?;
+        one(changed, doing, account.0)
+    }
+}
+
+/// An UPDATE by key that changed nothing named a row that is not there.
+pub(crate) fn one(changed: usize, doing: &'static str, id: i64) -> Result<(), IndexError> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(IndexError::NoSuchRow { doing, id })
+    }
+}

@@ -1,0 +1,208 @@
+//! Mailboxes: who they are, where they lie, what the server last said of them.
+
+use crate::accounts::{AccountId, one};
+use crate::column;
+use crate::error::IndexError;
+use crate::open::Index;
+use postrider_core::mailbox::{MailboxName, Role};
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::time::{Now, UnixTime};
+use postrider_core::uid::{Uid, UidValidity};
+use rusqlite::{OptionalExtension, Row, params};
+use std::path::{Path, PathBuf};
+
+/// A mailbox's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailboxId(pub(crate) i64);
+
+/// A mailbox as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMailbox {
+    /// The name as the server writes it: the mailbox's identity within its account.
+    pub wire_name: String,
+    /// The decoded name.
+    pub name: MailboxName,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// Its directory; absolute. Kept from the first time on.
+    pub path: PathBuf,
+}
+
+/// What the server said of a mailbox when it was last in step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerState {
+    /// The epoch of its UIDs.
+    pub uid_validity: Option<UidValidity>,
+    /// The UID that the next message will have at least.
+    pub uid_next: Option<Uid>,
+    /// Requires CONDSTORE (RFC 7162).
+    pub highest_mod_seq: Option<ModSeq>,
+    /// How many messages it holds.
+    pub messages: Option<u64>,
+}
+
+/// When a mailbox's `new` and `cur` had last changed, in nanoseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanStamp {
+    /// The modification time of `new`.
+    pub new_ns: i64,
+    /// The modification time of `cur`.
+    pub cur_ns: i64,
+}
+
+/// A mailbox as we know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxRow {
+    /// Its row.
+    pub id: MailboxId,
+    /// The name as the server writes it.
+    pub wire_name: String,
+    /// The decoded name, `/` between its levels.
+    pub name: String,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// Its directory; absolute.
+    pub path: PathBuf,
+    /// What the server last said.
+    pub server: ServerState,
+    /// When that was.
+    pub synced_at: Option<UnixTime>,
+    /// The stamp of the last scan.
+    pub stamp: Option<ScanStamp>,
+}
+
+impl Index {
+    /// All mailboxes of an account, by name.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn mailboxes(&self, account: AccountId) -> Result<Vec<MailboxRow>, IndexError> {
+        let sql = "SELECT * FROM mailbox WHERE account = ? ORDER BY name, wire_name";
+        self.list("list mailboxes", sql, [account.0], mailbox_row)
+    }
+
+    /// The mailbox of this name on the wire; made where missing. Name and role follow the server,
+    /// the path is kept: the caller reads it back with [`Index::mailboxes`].
+    ///
+    /// # Errors
+    /// [`IndexError::PathTaken`] when another mailbox lies there; else when the database refuses.
+    pub fn mailbox(
+        &mut self,
+        account: AccountId,
+        mailbox: &NewMailbox,
+    ) -> Result<MailboxId, IndexError> {
+        let doing = "record a mailbox";
+        let failed = || IndexError::sql(doing);
+        let path = text(&mailbox.path)?;
+        let (name, role) = (mailbox.name.to_string(), mailbox.role.map(Role::as_str));
+        let transaction = self.transaction(doing)?;
+        let known = "SELECT id FROM mailbox WHERE account = ? AND wire_name = ?";
+        let known = transaction.query_row(known, params![account.0, mailbox.wire_name], |row| {
+            row.get(0)
+        });
+        let id = if let Some(id) = known.optional().map_err(failed())? {
+            // Only where something is new: a write is a flush.
+            let sql = "
+                UPDATE mailbox SET name = ?1, role = ?2
+                WHERE id = ?3 AND (name <> ?1 OR role IS NOT ?2)";
+            transaction
+                .execute(sql, params![name, role, id])
+                .map_err(failed())?;
+            id
+        } else {
+            let taken = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE path = ?)";
+            if transaction
+                .query_row(taken, [path], |row| row.get(0))
+                .map_err(failed())?
+            {
+                return Err(IndexError::PathTaken {
+                    path: mailbox.path.clone(),
+                });
+            }
+            let sql = "
+                INSERT INTO mailbox (account, wire_name, name, role, path)
+                VALUES (?, ?, ?, ?, ?)";
+            let row = params![account.0, mailbox.wire_name, name, role, path];
+            transaction.execute(sql, row).map_err(failed())?;
+            transaction.last_insert_rowid()
+        };
+        transaction.commit().map_err(failed())?;
+        Ok(MailboxId(id))
+    }
+
+    /// The mailbox is in step with what the server says here.
+    ///
+    /// # Errors
+    /// When the mailbox is not there or the database refuses.
+    pub fn set_server_state(
+        &mut self,
+        mailbox: MailboxId,
+        server: &ServerState,
+        now: Now,
+    ) -> Result<(), IndexError> {
+        let doing = "record the state of a mailbox";
+        let sql = "
+            UPDATE mailbox SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, messages = ?,
+              synced_at = ?
+            WHERE id = ?";
+        let row = params![
+            server.uid_validity.map(UidValidity::as_u32),
+            server.uid_next.map(Uid::as_u32),
+            server.highest_mod_seq.map(ModSeq::as_i64),
+            server.messages.map(column::integer),
+            now.0.as_seconds(),
+            mailbox.0,
+        ];
+        let changed = self
+            .connection
+            .execute(sql, row)
+            .map_err(IndexError::sql(doing))?;
+        one(changed, doing, mailbox.0)
+    }
+
+    /// The mailbox was scanned. Set only a stamp that had settled.
+    ///
+    /// # Errors
+    /// When the mailbox is not there or the database refuses.
+    pub fn set_stamp(&mut self, mailbox: MailboxId, stamp: ScanStamp) -> Result<(), IndexError> {
+        let doing = "record the scan of a mailbox";
+        let sql = "UPDATE mailbox SET stamp_new_ns = ?, stamp_cur_ns = ? WHERE id = ?";
+        let row = params![stamp.new_ns, stamp.cur_ns, mailbox.0];
+        let changed = self
+            .connection
+            .execute(sql, row)
+            .map_err(IndexError::sql(doing))?;
+        one(changed, doing, mailbox.0)
+    }
+}
+
+fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
+    let role: Option<String> = row.get("role")?;
+    let mod_seq: Option<i64> = row.get("highest_mod_seq")?;
+    let mod_seq = mod_seq.and_then(|number| u64::try_from(number).ok());
+    let stamp = (row.get("stamp_new_ns")?, row.get("stamp_cur_ns")?);
+    Ok(MailboxRow {
+        id: MailboxId(row.get("id")?),
+        wire_name: row.get("wire_name")?,
+        name: row.get("name")?,
+        role: role.as_deref().and_then(Role::parse),
+        path: PathBuf::from(row.get::<_, String>("path")?),
+        server: ServerState {
+            uid_validity: column::uid_validity(row, "uid_validity")?,
+            uid_next: column::uid(row, "uid_next")?,
+            highest_mod_seq: mod_seq.and_then(ModSeq::new),
+            messages: column::count(row, "messages")?,
+        },
+        synced_at: column::time(row, "synced_at")?,
+        stamp: match stamp {
+            (Some(new_ns), Some(cur_ns)) => Some(ScanStamp { new_ns, cur_ns }),
+            _ => None,
+        },
+    })
+}
+
+fn text(path: &Path) -> Result<&str, IndexError> {
+    path.to_str().ok_or_else(|| IndexError::PathNotText {
+        path: path.to_owned(),
+    })
+}

@@ -1,0 +1,259 @@
+//! What happens to messages after they are recorded. Each method is one transaction, all or nothing.
+//!
+//! The life of a server copy: stored → proven → expiry requested → expired, or at any time vanished
+//! (gone, not by us) and perhaps present again.
+
+use crate::accounts::one;
+use crate::column;
+use crate::error::IndexError;
+use crate::ledger::{self, Action};
+use crate::open::Index;
+use postrider_core::flag::FlagSet;
+use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::time::Now;
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+
+/// A message that has a new identity at its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The message.
+    pub key: MessageKey,
+    /// Who it is to the server now.
+    pub server: ServerRef,
+    /// Its flags there.
+    pub flags: FlagSet,
+    /// What the server says of its size.
+    pub server_octets: Option<u64>,
+}
+
+impl Index {
+    /// Gives messages new identities at the server after a change of UIDVALIDITY or of unique-ids
+    /// (R4). They are present again, and an expiry under the old identity is forgotten: retention
+    /// decides anew. Identities may change hands within one call.
+    ///
+    /// # Errors
+    /// [`IndexError::AlreadyKnown`] when a message outside `attachments` has one of the identities;
+    /// else when a message is not there or the database refuses.
+    pub fn attach(&mut self, attachments: &[Attachment]) -> Result<(), IndexError> {
+        let doing = "match messages anew";
+        let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
+        let attach = "
+            UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, flags = ?, server_octets = ?,
+              vanished_at = NULL, expire_requested_at = NULL, expired_at = NULL
+            WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for Attachment { key, .. } in attachments {
+            update(&transaction, doing, detach, *key, &[&key.0])?;
+        }
+        for Attachment {
+            key,
+            server,
+            flags,
+            server_octets,
+        } in attachments
+        {
+            let (uid_validity, uid, uidl) = column::identity(server);
+            let (flags, octets) = (flags.to_string(), server_octets.map(column::integer));
+            let row: [&dyn ToSql; 6] = [&uid_validity, &uid, &uidl, &flags, &octets, &key.0];
+            update(&transaction, doing, attach, *key, &row)?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The file has another name: `file` is relative to its mailbox.
+    ///
+    /// # Errors
+    /// When the message is not there or the database refuses.
+    pub fn set_file(&mut self, key: MessageKey, file: &str) -> Result<(), IndexError> {
+        self.set_files(&[(key, file)])
+    }
+
+    /// [`Index::set_file`] for many.
+    ///
+    /// # Errors
+    /// As [`Index::set_file`].
+    pub fn set_files(&mut self, files: &[(MessageKey, &str)]) -> Result<(), IndexError> {
+        let doing = "record the names of files";
+        let transaction = self.transaction(doing)?;
+        for (key, file) in files {
+            update(
+                &transaction,
+                doing,
+                "UPDATE message SET file = ? WHERE id = ?",
+                *key,
+                &[file, &key.0],
+            )?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// These flags are now agreed with the server.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn set_server_flags(&mut self, agreed: &[(MessageKey, FlagSet)]) -> Result<(), IndexError> {
+        let doing = "record flags";
+        let transaction = self.transaction(doing)?;
+        for (key, flags) in agreed {
+            let row: [&dyn ToSql; 2] = [&flags.to_string(), &key.0];
+            update(
+                &transaction,
+                doing,
+                "UPDATE message SET flags = ? WHERE id = ?",
+                *key,
+                &row,
+            )?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The server copies are gone, not by us; two witnesses say so (R5). Those gone already stay as
+    /// they are. Says how many were new.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn mark_vanished(&mut self, keys: &[MessageKey], now: Now) -> Result<usize, IndexError> {
+        let sql = "
+            UPDATE message SET vanished_at = ?
+            WHERE id = ? AND vanished_at IS NULL AND expired_at IS NULL";
+        self.end(keys, sql, now, (Action::Vanished, "gone on the server"))
+    }
+
+    /// Messages that had vanished are there again, under the identity they had.
+    ///
+    /// # Errors
+    /// [`IndexError::AlreadyKnown`] when another message has the unique-id by now; else when a
+    /// message is not there or the database refuses.
+    pub fn mark_present(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+        let doing = "record messages as present";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            update(
+                &transaction,
+                doing,
+                "UPDATE message SET vanished_at = NULL WHERE id = ?",
+                *key,
+                &[&key.0],
+            )?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The files were read back and hold what was received (R1). The first proof's time stays.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn mark_proven(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
+        let doing = "record messages as proven";
+        let sql = "UPDATE message SET proven_at = coalesce(proven_at, ?) WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            update(
+                &transaction,
+                doing,
+                sql,
+                *key,
+                &[&now.0.as_seconds(), &key.0],
+            )?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// Notes that the server will be asked to let these copies go; before it is asked (R2). The
+    /// first request's time stays.
+    ///
+    /// # Errors
+    /// [`IndexError::NotProven`], and nothing noted, when one of them is not proven (R1); else when a
+    /// message is not there or the database refuses.
+    pub fn request_expiry(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
+        let doing = "request an expiry";
+        let sql = "
+            UPDATE message SET expire_requested_at = coalesce(expire_requested_at, ?)
+            WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            require_proof(&transaction, doing, *key)?;
+            update(
+                &transaction,
+                doing,
+                sql,
+                *key,
+                &[&now.0.as_seconds(), &key.0],
+            )?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The server has let these copies go, for the reason given (the rule's name). Those gone by us
+    /// already stay as they are. Says how many were new.
+    ///
+    /// # Errors
+    /// [`IndexError::NotProven`] when one of them is not proven; else when a message is not there or
+    /// the database refuses.
+    pub fn mark_expired(
+        &mut self,
+        keys: &[MessageKey],
+        now: Now,
+        because: &str,
+    ) -> Result<usize, IndexError> {
+        let sql = "UPDATE message SET expired_at = ? WHERE id = ? AND expired_at IS NULL";
+        self.end(keys, sql, now, (Action::Expired, because))
+    }
+
+    /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.
+    fn end(
+        &mut self,
+        keys: &[MessageKey],
+        sql: &'static str,
+        now: Now,
+        (action, because): (Action, &str),
+    ) -> Result<usize, IndexError> {
+        let doing = "record the end of server copies";
+        let failed = || IndexError::sql(doing);
+        let transaction = self.transaction(doing)?;
+        let mut ended = 0;
+        for key in keys {
+            if action == Action::Expired {
+                require_proof(&transaction, doing, *key)?;
+            }
+            let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
+            let row = params![now.0.as_seconds(), key.0];
+            if statement.execute(row).map_err(failed())? == 1 {
+                ledger::append(&transaction, *key, action, now, because).map_err(failed())?;
+                ended += 1;
+            }
+        }
+        transaction.commit().map_err(failed())?;
+        Ok(ended)
+    }
+}
+
+fn update(
+    transaction: &Transaction<'_>,
+    doing: &'static str,
+    sql: &'static str,
+    key: MessageKey,
+    row: &[&dyn ToSql],
+) -> Result<(), IndexError> {
+    let run = || transaction.prepare_cached(sql)?.execute(row);
+    one(run().map_err(IndexError::sql(doing))?, doing, key.0)
+}
+
+fn require_proof(
+    transaction: &Transaction<'_>,
+    doing: &'static str,
+    key: MessageKey,
+) -> Result<(), IndexError> {
+    let sql = "SELECT proven_at IS NOT NULL FROM message WHERE id = ?";
+    let read = || {
+        transaction
+            .prepare_cached(sql)?
+            .query_row([key.0], |row| row.get(0))
+            .optional()
+    };
+    match read().map_err(IndexError::sql(doing))? {
+        Some(true) => Ok(()),
+        Some(false) => Err(IndexError::NotProven { key: key.0 }),
+        None => Err(IndexError::NoSuchRow { doing, id: key.0 }),
+    }
+}

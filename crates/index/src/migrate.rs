@@ -1,0 +1,41 @@
+//! Bringing an index of any earlier version to the present one.
+
+use crate::error::IndexError;
+use crate::open::opening;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// Every change of the schema, oldest first. One that was released is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+
+/// The version of the schema, `PRAGMA user_version`; 0 is an empty file.
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<usize, IndexError> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    let found = found.map_err(opening(path))?;
+    let known = MIGRATIONS.len();
+    usize::try_from(found)
+        .ok()
+        .filter(|version| *version <= known)
+        .ok_or_else(|| IndexError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: i64::try_from(known).unwrap_or(i64::MAX),
+        })
+}
+
+/// Runs what is missing, each step in one transaction: killed in between, it goes on next time.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), IndexError> {
+    let from = version(connection, path)?;
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(from) {
+        let run = |connection: &mut Connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(sql)?;
+            let version = i64::try_from(step + 1).unwrap_or(i64::MAX);
+            transaction.pragma_update(None, "user_version", version)?;
+            transaction.commit()
+        };
+        run(connection).map_err(IndexError::sql("bring the index to its present version"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Opening the index: where it is, how SQLite is to treat it, whether it is sound.
+
+use crate::error::IndexError;
+use crate::migrate::migrate;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long to wait for another program that holds the database (a backup, a shell with `.dump`).
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The index of one state directory.
+#[derive(Debug)]
+pub struct Index {
+    pub(crate) connection: Connection,
+}
+
+impl Index {
+    /// Opens the index for writing; makes it, and the state directory, where missing (0700, 0600).
+    ///
+    /// Take the [`crate::StateLock`] first.
+    ///
+    /// # Errors
+    /// When the directory or file cannot be had, the database is damaged, or a newer postrider made it.
+    pub fn open(state_dir: &Path) -> Result<Self, IndexError> {
+        create_private_dir(state_dir)?;
+        let path = file(state_dir);
+        create_private_file(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut index = Self::connect(&path, flags)?;
+        index.pragmas().map_err(opening(&path))?;
+        index.check_quickly(&path)?;
+        migrate(&mut index.connection, &path)?;
+        Ok(index)
+    }
+
+    /// Opens the index for reading, beside a daemon that writes it.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or a newer postrider made it.
+    pub fn open_read_only(state_dir: &Path) -> Result<Self, IndexError> {
+        let path = file(state_dir);
+        if !path
+            .try_exists()
+            .map_err(IndexError::io("look for", &path))?
+        {
+            return Err(IndexError::Missing { path });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let index = Self::connect(&path, flags)?;
+        match crate::migrate::version(&index.connection, &path)? {
+            // Made by an `open` that was killed before its first transaction.
+            0 => Err(IndexError::Missing { path }),
+            _ => Ok(index),
+        }
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, IndexError> {
+        let connection = Connection::open_with_flags(path, flags).map_err(opening(path))?;
+        connection.busy_timeout(BUSY).map_err(opening(path))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection })
+    }
+
+    fn pragmas(&self) -> rusqlite::Result<()> {
+        // Readers never wait for us nor we for them, and a commit is one sequential write.
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        // NORMAL would not flush the WAL at commit: after a power cut a row that let a server copy
+        // go could be gone (R1 wants it "committed and flushed").
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", true)
+    }
+
+    /// Every row of a query, as a collection of what `each` makes of them.
+    pub(crate) fn list<T, C: FromIterator<T>>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        parameters: impl Params,
+        each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<C, IndexError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement
+                .query_map(parameters, each)?
+                .collect::<rusqlite::Result<C>>()
+        };
+        read().map_err(IndexError::sql(doing))
+    }
+
+    /// A transaction that takes the write lock at once, so that it cannot fail halfway for want of it.
+    pub(crate) fn transaction(
+        &mut self,
+        doing: &'static str,
+    ) -> Result<Transaction<'_>, IndexError> {
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.map_err(IndexError::sql(doing))
+    }
+}
+
+/// Adapts what SQLite says on opening: what is no database is damage, with its own hint.
+pub(crate) fn opening(path: &Path) -> impl FnOnce(rusqlite::Error) -> IndexError {
+    let path = path.to_owned();
+    move |source| match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => IndexError::Corrupt {
+            path,
+            found: source.to_string(),
+        },
+        _ => IndexError::Sql {
+            doing: "open the index",
+            source,
+        },
+    }
+}
+
+fn file(state_dir: &Path) -> PathBuf {
+    state_dir.join("index.db")
+}
+
+/// Makes a directory for us alone; one that exists is the user's (or systemd's) choice.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), IndexError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let failed = || IndexError::io("create", dir);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(failed())?;
+    fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed())
+}
+
+/// SQLite gives the `-wal` and `-shm` beside it the same mode.
+fn create_private_file(path: &Path) -> Result<(), IndexError> {
+    let failed = || IndexError::io("create", path);
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(file) => file
+            .set_permissions(Permissions::from_mode(0o600))
+            .map_err(failed()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed()(error)),
+    }
+}

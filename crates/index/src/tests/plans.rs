@@ -1,0 +1,114 @@
+//! No method reads a whole table of messages to find one.
+
+use crate::testing::{Bench, epoch, imap, intent, message, new_mailbox, now, pop3};
+use crate::{Attachment, Index};
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::flag::FlagSet;
+use postrider_core::message::Sha256;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+thread_local! {
+    static SEEN: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+fn note(event: TraceEvent<'_>) {
+    if let TraceEvent::Stmt(statement, _) = event {
+        SEEN.with_borrow_mut(|seen| seen.insert(statement.sql().into_owned()));
+    }
+}
+
+fn call_everything(bench: &mut Bench) {
+    let keys = bench.store(vec![message(imap(7, 1), 1), message(pop3("u"), 2)]);
+    let Bench {
+        index,
+        account,
+        mailbox,
+        ..
+    } = bench;
+    let (account, mailbox) = (*account, *mailbox);
+    index
+        .account(&AccountName::parse("new").unwrap(), Protocol::Pop3)
+        .unwrap();
+    index.mailbox(account, &new_mailbox("INBOX")).unwrap();
+    index.mailbox(account, &new_mailbox("New")).unwrap();
+    let begun = index
+        .begin(mailbox, &[intent(message(imap(7, 5), 5))])
+        .unwrap();
+    index.open_entries(account).unwrap();
+    index.forget(&begun).unwrap();
+    index.base(mailbox, epoch(7)).unwrap();
+    index.uids(mailbox, epoch(7)).unwrap();
+    index.unmatched(mailbox, epoch(8)).unwrap();
+    index.pop3_rows(mailbox).unwrap();
+    index.file_of(&keys).unwrap();
+    index.unproven(mailbox, 5).unwrap();
+    index.by_sha256(mailbox, Sha256([1; 32])).unwrap();
+    index.find_by_base(account, "base1").unwrap();
+    index.set_file(keys[0], "new/x").unwrap();
+    index
+        .set_server_flags(&[(keys[0], FlagSet::new())])
+        .unwrap();
+    index.mark_proven(&keys, now(1)).unwrap();
+    index.request_expiry(&keys, now(1)).unwrap();
+    index.mark_vanished(&keys[..1], now(1)).unwrap();
+    index.mark_present(&keys[..1]).unwrap();
+    index.mark_expired(&keys, now(1), "test").unwrap();
+    let attachment = Attachment {
+        key: keys[0],
+        server: imap(9, 1),
+        flags: FlagSet::new(),
+        server_octets: None,
+    };
+    index.attach(&[attachment]).unwrap();
+    index.statuses().unwrap();
+}
+
+#[test]
+fn every_statement_of_every_method_is_a_search() {
+    let mut bench = Bench::new();
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
+        .unwrap();
+    call_everything(&mut bench);
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
+        .unwrap();
+    let seen = SEEN.with_borrow(Clone::clone);
+    assert!(seen.len() > 25, "the statements were not noticed: {seen:?}");
+    for sql in &seen {
+        let plan = plan(&bench.index, sql);
+        for table in ["message", "journal", "ledger_entry"] {
+            let scan = |line: &str| {
+                line == format!("SCAN {table}") || line.starts_with(&format!("SCAN {table} "))
+            };
+            assert!(!plan.iter().any(|line| scan(line)), "{sql}\n{plan:#?}");
+        }
+    }
+    // The alarm itself works.
+    assert_eq!(
+        plan(&bench.index, "SELECT * FROM message WHERE subject = 'x'"),
+        ["SCAN message"]
+    );
+}
+
+fn plan(index: &Index, sql: &str) -> Vec<String> {
+    // Statements inside triggers and the like are noted as comments.
+    if sql.starts_with("--") {
+        return Vec::new();
+    }
+    let mut statement = index
+        .connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    statement
+        .raw_query()
+        .mapped(|row| row.get(3))
+        .map(Result::unwrap)
+        .collect()
+}
