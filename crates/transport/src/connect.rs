@@ -156,3 +156,6 @@ pub(crate) fn bare_host(host: &str) -> &str {
     let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     address.unwrap_or_else(|| host.strip_suffix('.').unwrap_or(host))
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,3 +242,6 @@ impl SessionCallback for Credentials {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

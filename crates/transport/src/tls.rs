@@ -167,7 +167,10 @@ fn refusal(address: &ServerAddress, source: io::Error) -> TransportError {
                 host,
                 names: Vec::new(),
             },
-            CertificateError::UnknownIssuer => TransportError::UnknownIssuer { host },
+            // A CA made anew under its old name gives a bad signature, not an unknown issuer.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TransportError::UnknownIssuer { host }
+            }
             _ => TransportError::Handshake { host, source },
         },
         Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
