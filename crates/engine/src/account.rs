@@ -88,8 +88,8 @@ async fn failed(account: &Account, error: &EngineError) {
     if matches!(error, EngineError::Stopped | EngineError::Interrupted { .. }) {
         return;
     }
-    let (id, kind, story) = (account.id, error.fault().kind(), error.story());
-    let record = move |index: &mut postrider_index::Index| index.record_error(id, now(), kind, &story);
+    let (id, fault, story) = (account.id, error.fault(), error.story());
+    let record = move |index: &mut postrider_index::Index| index.record_error(id, now(), fault, &story);
     // The pass failed already; an index that fails too is told by the next pass.
     let _recorded = account.shared.index.call(record).await.is_ok();
 }

@@ -20,7 +20,7 @@ use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::flags;
 use postrider_core::time::UnixTime;
-use postrider_index::{Intent, MailboxId, NewMessage};
+use postrider_index::{Attachment, Index, Intent, MailboxId, NewMessage};
 use postrider_maildir::{Entry, Placement, Received};
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -153,8 +153,12 @@ async fn store_batch(
 
 /// A known message arrived under another name: the file is here already, only the name is new.
 async fn attach(account: &Account, key: MessageKey, whole: &Whole) -> Result<(), EngineError> {
-    let (server, size) = (whole.server.clone(), whole.size_octets);
-    let attach = move |index: &mut postrider_index::Index| index.attach(key, &server, size);
+    let attachment = Attachment {
+        key,
+        server: whole.server.clone(),
+        server_octets: whole.size_octets,
+    };
+    let attach = move |index: &mut Index| index.attach(&[attachment]);
     account.shared.index.call(attach).await
 }
 
@@ -241,23 +245,19 @@ impl Whole {
 
     fn intent(&self) -> Intent {
         let received = &self.received;
-        let fields = header::fields(&received.header);
         Intent {
+            mailbox: self.mailbox.id,
             tmp: received.unique.clone(),
             message: NewMessage {
                 server: self.server.clone(),
                 flags: self.flags.clone(),
-                message_id: fields.message_id,
-                subject: fields.subject,
-                from_addr: fields.from_addr,
-                to_addrs: fields.to_addrs,
-                date: fields.date,
+                header: header::fields(&received.header),
                 internal_date: self.internal_date,
                 octets: received.octets,
                 octets_crlf: received.octets_crlf,
                 server_octets: self.size_octets,
                 sha256: received.sha256,
-                header_sha256: header::fingerprint(&received.header),
+                header_sha256: Some(header::fingerprint(&received.header)),
                 base: received.base.clone(),
                 file: self.entry().to_string(),
             },

@@ -3,6 +3,7 @@
 use mail_parser::{Address, HeaderValue, MessageParser};
 use postrider_core::message::Sha256;
 use postrider_core::time::UnixTime;
+use postrider_index::HeaderFields;
 use sha2::Digest as _;
 
 /// How much of a header is looked at. Real headers stay below; what is longer is an attack or not
@@ -11,16 +12,6 @@ pub(crate) const LONGEST_HEADER: usize = 64 * 1024;
 
 /// How long a field of the index may become, in characters. A subject of a megabyte serves nobody.
 const LONGEST_FIELD: usize = 1000;
-
-/// The header fields that can be searched for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeaderFields {
-    pub(crate) message_id: Option<String>,
-    pub(crate) subject: Option<String>,
-    pub(crate) from_addr: Option<String>,
-    pub(crate) to_addrs: Option<String>,
-    pub(crate) date: Option<UnixTime>,
-}
 
 /// Reads the fields of a header; what is missing or broken is `None`, never an error: mail is stored
 /// whatever its header says.

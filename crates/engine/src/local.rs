@@ -1,17 +1,15 @@
 //! The local side of a mailbox: its row, its directory, and where its files lie now.
 
 use crate::context::{Account, LocalMailbox, now};
-use crate::deliver::relative;
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::LocalView;
-use postrider_index::{FileRow, MailboxRow, NewMailbox};
-use postrider_maildir::{Entry, Mailbox, MaildirError};
-use std::collections::HashMap;
-use std::collections::HashSet;
-use std::path::PathBuf;
+use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, ScanStamp};
+use postrider_maildir::{Entry, Mailbox, MaildirError, Stamp};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Looking up this many files one by one costs less than reading the directory.
@@ -38,30 +36,57 @@ pub(crate) async fn register(
         }
         taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
     }
-    let write = move |index: &mut postrider_index::Index| {
-        wanted.iter().map(|mailbox| index.mailbox(id, mailbox)).collect::<Result<Vec<_>, _>>()
-    };
-    let rows = account.shared.index.call(write).await?;
     let root = account.settings.maildir.clone();
+    let tree = root.clone();
+    let rows = account.shared.index.call(move |index| rows(index, id, &tree, &wanted)).await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
     DeliveryPool::run(create).await?
 }
 
-fn create(root: &std::path::Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
-    let mailbox = Mailbox::create(root, &row.path);
-    let mailbox = mailbox.map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
+/// The row of each wanted mailbox, made where missing. A mailbox that lies outside the tree was made
+/// for another tree: the user has chosen a new one, and it lies there now.
+fn rows(
+    index: &mut Index,
+    account: AccountId,
+    tree: &Path,
+    wanted: &[NewMailbox],
+) -> Result<Vec<MailboxRow>, IndexError> {
+    let mut ids = Vec::with_capacity(wanted.len());
+    for mailbox in wanted {
+        ids.push(index.mailbox(account, mailbox)?);
+    }
+    let known = index.mailboxes(account)?.into_iter().map(|row| (row.id, row));
+    let mut known: HashMap<_, _> = known.collect();
+    let mut rows = Vec::with_capacity(wanted.len());
+    for (id, wanted) in ids.into_iter().zip(wanted) {
+        let Some(mut row) = known.remove(&id) else { continue };
+        if !row.path.starts_with(tree) {
+            index.move_mailbox(id, &wanted.path)?;
+            row.path.clone_from(&wanted.path);
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
+    let mailbox = Mailbox::new(root, &row.path);
+    mailbox.create().map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
     Ok((row, mailbox))
 }
 
 /// Notes in the index where readers have moved files to within the mailbox, if its directories
 /// changed since we last looked.
-pub(crate) async fn refresh(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineError> {
+pub(crate) async fn refresh(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    seen: Option<ScanStamp>,
+) -> Result<(), EngineError> {
     let (id, maildir) = (mailbox.id, Arc::clone(&mailbox.maildir));
     let index = &account.shared.index;
-    let seen = index.call(move |index| index.stamp(id)).await?;
     let scan = DeliveryPool::run(move || {
         let stamp = postrider_maildir::stamp(&maildir)?;
-        if Some(stamp) == seen {
+        if Some(scan_stamp(stamp)) == seen {
             return Ok(None);
         }
         postrider_maildir::scan(&maildir).map(Some)
@@ -71,12 +96,19 @@ pub(crate) async fn refresh(account: &Account, mailbox: &LocalMailbox) -> Result
     let files: HashMap<String, String> = scan
         .entries
         .iter()
-        .map(|entry| (entry.base().to_owned(), entry.relative()))
+        .map(|entry| (entry.file_name.base().to_owned(), entry.to_string()))
         .collect();
     // A directory touched in this very second may be touched again without its time changing.
-    let stamp = scan.stamp.settled(now()).then_some(scan.stamp);
+    let stamp = scan.stamp.settled(now()).then(|| scan_stamp(scan.stamp));
     let write = move |index: &mut postrider_index::Index| index.refresh_files(id, &files, stamp);
     index.call(write).await
+}
+
+const fn scan_stamp(stamp: Stamp) -> ScanStamp {
+    ScanStamp {
+        new_ns: stamp.new_ns,
+        cur_ns: stamp.cur_ns,
+    }
 }
 
 /// The flags in the names of the files of `keys`. Messages without a file are left out.
@@ -97,28 +129,29 @@ async fn entries(
     account: &Account,
     mailbox: &LocalMailbox,
     keys: Vec<MessageKey>,
-) -> Result<Vec<(FileRow, Entry)>, EngineError> {
+) -> Result<Vec<(MessageFile, Entry)>, EngineError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = account.shared.index.call(move |index| index.files(&keys)).await?;
+    let rows = account.shared.index.call(move |index| index.file_of(&keys)).await?;
     let maildir = Arc::clone(&mailbox.maildir);
     let found = DeliveryPool::run(move || locate(&maildir, rows)).await?;
     found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))
 }
 
-fn locate(maildir: &Mailbox, rows: Vec<FileRow>) -> Result<Vec<(FileRow, Entry)>, MaildirError> {
+fn locate(maildir: &Mailbox, rows: Vec<MessageFile>) -> Result<Vec<(MessageFile, Entry)>, MaildirError> {
     let mut found = Vec::with_capacity(rows.len());
     if rows.len() <= FEW {
         for row in rows {
-            if let Some(entry) = postrider_maildir::locate(maildir, &row.base, &row.file)? {
+            let Some(known) = Entry::parse(&row.file) else { continue };
+            if let Some(entry) = postrider_maildir::locate(maildir, &known)? {
                 found.push((row, entry));
             }
         }
         return Ok(found);
     }
     let scan = postrider_maildir::scan(maildir)?;
-    let entries = scan.entries.into_iter().map(|entry| (entry.base().to_owned(), entry));
+    let entries = scan.entries.into_iter().map(|entry| (entry.file_name.base().to_owned(), entry));
     let mut by_base: HashMap<String, Entry> = entries.collect();
     for row in rows {
         if let Some(entry) = by_base.remove(&row.base) {
@@ -147,8 +180,8 @@ pub(crate) async fn set_flags(
                 continue;
             };
             match postrider_maildir::set_flags(&maildir, entry, &flags) {
-                Ok(entry) => renamed.push((key, entry.relative())),
-                Err(error) if error.is_not_found() => drop(failed.insert(key)),
+                Ok(entry) => renamed.push((key, entry.to_string())),
+                Err(MaildirError::Gone { .. }) => drop(failed.insert(key)),
                 Err(error) => return Err(error),
             }
         }
@@ -168,14 +201,14 @@ pub(crate) async fn set_flags(
 }
 
 /// Finds a file by its base name in any mailbox of the account: readers move files.
-pub(crate) fn locate_anywhere(mailboxes: &[MailboxRow], base: &str) -> Option<(PathBuf, Entry)> {
+pub(crate) fn locate_anywhere(
+    tree: &Path,
+    mailboxes: &[MailboxRow],
+    known: &Entry,
+) -> Option<PathBuf> {
     mailboxes.iter().find_map(|row| {
-        let mailbox = Mailbox::open(&row.path);
-        let entry = postrider_maildir::locate(&mailbox, base, &relative_guess(base)).ok()??;
-        Some((row.path.join(entry.relative()), entry))
+        let mailbox = Mailbox::new(tree, &row.path);
+        let entry = postrider_maildir::locate(&mailbox, known).ok()??;
+        Some(mailbox.path_of(&entry))
     })
-}
-
-fn relative_guess(base: &str) -> String {
-    relative(postrider_maildir::Subdir::New, base)
 }

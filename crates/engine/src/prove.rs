@@ -7,9 +7,10 @@ use crate::error::EngineError;
 use crate::local::locate_anywhere;
 use crate::step::Step;
 use postrider_core::message::MessageKey;
-use postrider_index::{FileRow, MailboxRow};
+use postrider_index::{MailboxRow, MessageFile};
+use postrider_maildir::Entry;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Files read back by one job, so that other accounts get their turn at the disk.
 const FILES_IN_A_JOB: usize = 256;
@@ -25,9 +26,9 @@ pub(crate) async fn prove(
     let mut proven = HashSet::new();
     for keys in keys.chunks(FILES_IN_A_JOB) {
         let asked = keys.to_vec();
-        let rows = index.call(move |index| index.files(&asked)).await?;
-        let mailboxes = mailboxes.clone();
-        let read_back = DeliveryPool::run(move || read_back(rows, &mailboxes)).await?;
+        let rows = index.call(move |index| index.file_of(&asked)).await?;
+        let (mailboxes, tree) = (mailboxes.clone(), account.settings.maildir.clone());
+        let read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
         let good = read_back.clone();
         index.call(move |index| index.mark_proven(&good, now())).await?;
         account.shared.steps.reached(Step::Proven)?;
@@ -38,14 +39,18 @@ pub(crate) async fn prove(
 
 /// A file that cannot be found, read, or that differs proves nothing; its server copy stays. That is
 /// no error of the pass: the verdict says why the message is kept.
-fn read_back(rows: Vec<FileRow>, mailboxes: &[MailboxRow]) -> Vec<MessageKey> {
-    let is_whole = |row: &FileRow| {
+fn read_back(rows: &[MessageFile], tree: &Path, mailboxes: &[MailboxRow]) -> Vec<MessageKey> {
+    let is_whole = |row: &MessageFile| {
         let path = row.mailbox_path.join(&row.file);
         let same = |path: &PathBuf| {
             let read = postrider_maildir::read_back(path);
             read.is_ok_and(|proof| proof.sha256 == row.sha256 && proof.octets == row.octets)
         };
-        same(&path) || locate_anywhere(mailboxes, &row.base).is_some_and(|(path, _)| same(&path))
+        let elsewhere = || {
+            let known = Entry::parse(&row.file)?;
+            locate_anywhere(tree, mailboxes, &known)
+        };
+        same(&path) || elsewhere().is_some_and(|path| same(&path))
     };
     rows.iter().filter(|row| is_whole(row)).map(|row| row.key).collect()
 }

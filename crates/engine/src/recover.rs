@@ -11,8 +11,8 @@ use crate::error::EngineError;
 use crate::events;
 use crate::local::locate_anywhere;
 use postrider_index::{JournalId, MailboxRow, OpenEntry};
-use postrider_maildir::{Mailbox, MaildirError};
-use std::collections::HashSet;
+use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
+use std::path::Path;
 
 /// Closes the account's open journal entries, one way or the other.
 pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
@@ -22,7 +22,8 @@ pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
         return Ok(());
     }
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
-    let sorted = DeliveryPool::run(move || sort(open, &mailboxes)).await?;
+    let tree = account.settings.maildir.clone();
+    let sorted = DeliveryPool::run(move || sort(open, &tree, &mailboxes)).await?;
     let Sorted { delivered, lost } = sorted.map_err(EngineError::disk)?;
     let (recorded, forgotten) = (delivered.len() as u64, lost.len() as u64);
     let close = move |index: &mut postrider_index::Index| {
@@ -46,27 +47,35 @@ struct Sorted {
     lost: Vec<JournalId>,
 }
 
-fn sort(open: Vec<OpenEntry>, mailboxes: &[MailboxRow]) -> Result<Sorted, MaildirError> {
+fn sort(
+    open: Vec<OpenEntry>,
+    tree: &Path,
+    mailboxes: &[MailboxRow],
+) -> Result<Sorted, MaildirError> {
     let mut sorted = Sorted {
         delivered: Vec::new(),
         lost: Vec::new(),
     };
-    let mut touched = HashSet::new();
+    let mut touched = Vec::new();
     for entry in open {
-        let mailbox = Mailbox::open(&entry.mailbox.path);
-        let message = &entry.intent.message;
-        let here = postrider_maildir::locate(&mailbox, &message.base, &message.file)?;
-        if here.is_some() || locate_anywhere(mailboxes, &message.base).is_some() {
-            touched.insert(entry.mailbox.path);
+        let row = mailboxes.iter().find(|row| row.id == entry.intent.mailbox);
+        let known = Entry::parse(&entry.intent.message.file);
+        let (Some(row), Some(known)) = (row, known) else {
+            sorted.lost.push(entry.id);
+            continue;
+        };
+        let mailbox = Mailbox::new(tree, &row.path);
+        let resumed = postrider_maildir::resume(&mailbox, &entry.intent.tmp, &known)?;
+        let moved = || locate_anywhere(tree, mailboxes, &known).is_some();
+        if resumed != Resumed::Missing || moved() {
+            touched.push(mailbox);
             sorted.delivered.push(entry.id);
         } else {
             sorted.lost.push(entry.id);
         }
     }
     // The names may not be on the disk yet; recording them says that they are.
-    for path in touched {
-        postrider_maildir::flush_directories(&[&Mailbox::open(&path)])?;
-    }
+    postrider_maildir::flush_directories(&touched.iter().collect::<Vec<_>>())?;
     Ok(sorted)
 }
 
@@ -75,10 +84,13 @@ pub(crate) async fn sweep(account: &Account) -> Result<(), EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
     let dead = index.call(|index| index.past_writers()).await?;
+    let tree = account.settings.maildir.clone();
     let sweep = move || {
         for row in mailboxes {
-            let mailbox = Mailbox::open(&row.path);
-            postrider_maildir::sweep(&mailbox, |token| dead.contains(token))?;
+            let mailbox = Mailbox::new(&tree, &row.path);
+            if mailbox.exists()? {
+                postrider_maildir::sweep(&mailbox, now(), |token| dead.contains(token))?;
+            }
         }
         Ok(())
     };

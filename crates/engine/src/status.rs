@@ -3,7 +3,7 @@
 use crate::error::EngineError;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::time::UnixTime;
-use postrider_index::AccountStatusRow;
+use postrider_index::{AccountStatusRow, Index, IndexError};
 use std::path::Path;
 
 /// How one account fares.
@@ -37,8 +37,10 @@ pub struct AccountStatus {
 /// # Errors
 /// When the index cannot be read.
 pub fn status(state_dir: &Path) -> Result<Vec<AccountStatus>, EngineError> {
-    let Some(index) = postrider_index::open_read_only(state_dir)? else {
-        return Ok(Vec::new());
+    let index = match Index::open_read_only(state_dir) {
+        Ok(index) => index,
+        Err(IndexError::Missing { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
     };
     Ok(index.statuses()?.into_iter().map(of_row).collect())
 }
@@ -53,7 +55,7 @@ fn of_row(row: AccountStatusRow) -> AccountStatus {
         last_error: row.last_error,
         mailboxes: row.mailboxes,
         messages: row.messages,
-        unproven: row.unproven,
-        pending_expiry: row.pending_expiry,
+        unproven: row.waiting_for_proof,
+        pending_expiry: row.waiting_for_expiry,
     }
 }

@@ -51,16 +51,17 @@ pub(crate) fn uid_validity(row: &Row<'_>, column: &str) -> Result<Option<UidVali
     number.map(epoch).transpose()
 }
 
-/// Who a row's message is to the server; `None` where it has lost that name.
-pub(crate) fn server(row: &Row<'_>) -> Result<Option<ServerRef>> {
+/// Who a row's message is to the server. Without a UID it is a maildrop's, which may have no name at
+/// all.
+pub(crate) fn server(row: &Row<'_>) -> Result<ServerRef> {
     if let (Some(uid_validity), Some(uid)) = (uid_validity(row, "uid_validity")?, uid(row, "uid")?)
     {
-        return Ok(Some(ServerRef::Imap { uid_validity, uid }));
+        return Ok(ServerRef::Imap { uid_validity, uid });
     }
     let uidl: Option<String> = row.get("uidl")?;
-    Ok(uidl.map(|uidl| ServerRef::Pop3 {
-        uidl: Uidl::from_index(&uidl),
-    }))
+    Ok(ServerRef::Pop3 {
+        uidl: uidl.as_deref().map(Uidl::from_index),
+    })
 }
 
 /// The three columns of a message's identity at its server.
@@ -69,7 +70,7 @@ pub(crate) fn identity(server: &ServerRef) -> (Option<u32>, Option<u32>, Option<
         ServerRef::Imap { uid_validity, uid } => {
             (Some(uid_validity.as_u32()), Some(uid.as_u32()), None)
         }
-        ServerRef::Pop3 { uidl } => (None, None, Some(uidl.as_str())),
+        ServerRef::Pop3 { uidl } => (None, None, uidl.as_ref().map(Uidl::as_str)),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct JournalId(pub(crate) i64);
 /// A delivery that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
+    /// Into which mailbox.
+    pub mailbox: MailboxId,
     /// What will be recorded once it is made.
     pub message: NewMessage,
     /// The file's name in `tmp`.
@@ -37,8 +39,6 @@ pub struct Intent {
 pub struct OpenEntry {
     /// Its row.
     pub id: JournalId,
-    /// Into which mailbox.
-    pub mailbox: MailboxId,
     /// What was intended.
     pub intent: Intent,
 }
@@ -68,26 +68,22 @@ const RECORD: &str = concat!(
 );
 
 impl Index {
-    /// Notes that these files of one mailbox will get their names. Durable when it returns; only
+    /// Notes that these files will get their names, in whatever mailboxes. Durable when it returns; only
     /// then may the first be renamed.
     ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`], and nothing noted, when one of the messages is recorded or under
     /// way; else when the database refuses.
-    pub fn begin(
-        &mut self,
-        mailbox: MailboxId,
-        intents: &[Intent],
-    ) -> Result<Vec<JournalId>, IndexError> {
+    pub fn begin(&mut self, intents: &[Intent]) -> Result<Vec<JournalId>, IndexError> {
         let doing = "begin deliveries";
         let transaction = self.transaction(doing)?;
         let mut begun = Vec::with_capacity(intents.len());
         for intent in intents {
             // Here rather than at `record`: a file that cannot be recorded must not be delivered.
-            if is_known(&transaction, mailbox, intent).map_err(IndexError::sql(doing))? {
+            if is_known(&transaction, intent).map_err(IndexError::sql(doing))? {
                 return Err(IndexError::AlreadyKnown { doing });
             }
-            insert(&transaction, mailbox, intent).map_err(IndexError::sql(doing))?;
+            insert(&transaction, intent).map_err(IndexError::sql(doing))?;
             begun.push(JournalId(transaction.last_insert_rowid()));
         }
         transaction.commit().map_err(IndexError::sql(doing))?;
@@ -142,11 +138,7 @@ impl Index {
 }
 
 /// Whether a recorded message has the identity; the journal's own is guarded by its constraints.
-fn is_known(
-    transaction: &Transaction<'_>,
-    mailbox: MailboxId,
-    intent: &Intent,
-) -> rusqlite::Result<bool> {
+fn is_known(transaction: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<bool> {
     let (uid_validity, uid, uidl) = column::identity(&intent.message.server);
     let sql = "
         SELECT EXISTS (SELECT 1 FROM message
@@ -154,21 +146,17 @@ fn is_known(
           OR EXISTS (SELECT 1 FROM message
             WHERE mailbox = ?1 AND uidl = ?4 AND expired_at IS NULL AND vanished_at IS NULL)";
     let mut statement = transaction.prepare_cached(sql)?;
-    statement.query_row(params![mailbox.0, uid_validity, uid, uidl], |row| {
+    statement.query_row(params![intent.mailbox.0, uid_validity, uid, uidl], |row| {
         row.get(0)
     })
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    mailbox: MailboxId,
-    intent: &Intent,
-) -> rusqlite::Result<()> {
+fn insert(transaction: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()> {
     let message = &intent.message;
     let (uid_validity, uid, uidl) = column::identity(&message.server);
     let header = &message.header;
     let row = params![
-        mailbox.0,
+        intent.mailbox.0,
         uid_validity,
         uid,
         uidl,
@@ -222,7 +210,7 @@ fn open_entry(row: &Row<'_>) -> rusqlite::Result<OpenEntry> {
         |column: &'static str| column::count(row, column)?.ok_or_else(|| column::absent(column));
     let header_sha256: Option<[u8; 32]> = row.get("header_sha256")?;
     let message = NewMessage {
-        server: column::server(row)?.ok_or_else(|| column::absent("uid or uidl"))?,
+        server: column::server(row)?,
         flags: FlagSet::from_index(&row.get::<_, String>("flags")?),
         header: HeaderFields {
             message_id: row.get("message_id")?,
@@ -242,8 +230,8 @@ fn open_entry(row: &Row<'_>) -> rusqlite::Result<OpenEntry> {
     };
     Ok(OpenEntry {
         id: JournalId(row.get("id")?),
-        mailbox: MailboxId(row.get("mailbox")?),
         intent: Intent {
+            mailbox: MailboxId(row.get("mailbox")?),
             message,
             tmp: row.get("tmp")?,
         },

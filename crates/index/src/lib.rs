@@ -38,7 +38,7 @@ pub use lock::StateLock;
 pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
 pub use marks::Attachment;
 pub use message::{HeaderFields, NewMessage};
-pub use messages::{BaseHit, BaseRow, MessageFile, UnmatchedRow};
+pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
 pub use open::Index;
 pub use pop3::Pop3Row;
 pub use status::AccountStatusRow;

@@ -5,10 +5,12 @@ use crate::column;
 use crate::error::IndexError;
 use crate::open::Index;
 use postrider_core::mailbox::{MailboxName, Role};
+use postrider_core::message::MessageKey;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
 use rusqlite::{OptionalExtension, Row, params};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A mailbox's row.
@@ -158,6 +160,50 @@ impl Index {
             .execute(sql, row)
             .map_err(IndexError::sql(doing))?;
         one(changed, doing, mailbox.0)
+    }
+
+    /// The account's mail tree lies elsewhere now, and the mailbox with it.
+    ///
+    /// # Errors
+    /// [`IndexError::PathTaken`] or [`IndexError::AlreadyKnown`] when another mailbox lies there; else
+    /// when the mailbox is not there or the database refuses.
+    pub fn move_mailbox(&mut self, mailbox: MailboxId, path: &Path) -> Result<(), IndexError> {
+        let doing = "record where a mailbox lies";
+        let sql = "
+            UPDATE mailbox SET path = ?, stamp_new_ns = NULL, stamp_cur_ns = NULL WHERE id = ?";
+        let changed = self.connection.execute(sql, params![text(path)?, mailbox.0]);
+        one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
+    }
+
+    /// Brings the names of files in line with a scan: `files` maps base names to names relative to
+    /// the mailbox. A message whose file the scan did not see keeps the name it had: one scan is no
+    /// witness of absence (R5). `stamp` is the scan's, if it had settled.
+    ///
+    /// # Errors
+    /// When the mailbox is not there or the database refuses.
+    pub fn refresh_files(
+        &mut self,
+        mailbox: MailboxId,
+        files: &HashMap<String, String>,
+        stamp: Option<ScanStamp>,
+    ) -> Result<(), IndexError> {
+        let doing = "record the scan of a mailbox";
+        let sql = "SELECT id, base, file FROM message WHERE mailbox = ?";
+        let row = |row: &Row<'_>| {
+            let (base, file): (String, String) = (row.get("base")?, row.get("file")?);
+            let key = MessageKey(row.get("id")?);
+            let seen = files.get(&base).filter(|seen| **seen != file);
+            Ok(seen.map(|seen| (key, seen.as_str())))
+        };
+        let renamed: Vec<Option<(MessageKey, &str)>> = self.list(doing, sql, [mailbox.0], row)?;
+        let renamed: Vec<_> = renamed.into_iter().flatten().collect();
+        if !renamed.is_empty() {
+            self.set_files(&renamed)?;
+        }
+        match stamp {
+            Some(stamp) => self.set_stamp(mailbox, stamp),
+            None => Ok(()),
+        }
     }
 
     /// The mailbox was scanned. Set only a stamp that had settled.

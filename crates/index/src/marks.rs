@@ -20,8 +20,6 @@ pub struct Attachment {
     pub key: MessageKey,
     /// Who it is to the server now.
     pub server: ServerRef,
-    /// Its flags there.
-    pub flags: FlagSet,
     /// What the server says of its size.
     pub server_octets: Option<u64>,
 }
@@ -29,7 +27,7 @@ pub struct Attachment {
 impl Index {
     /// Gives messages new identities at the server after a change of UIDVALIDITY or of unique-ids
     /// (R4). They are present again, and an expiry under the old identity is forgotten: retention
-    /// decides anew. Identities may change hands within one call.
+    /// decides anew. The flags agreed on stay: what the server has now is compared with them. Identities may change hands within one call.
     ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`] when a message outside `attachments` has one of the identities;
@@ -38,7 +36,7 @@ impl Index {
         let doing = "match messages anew";
         let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
         let attach = "
-            UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, flags = ?, server_octets = ?,
+            UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, server_octets = coalesce(?, server_octets),
               vanished_at = NULL, expire_requested_at = NULL, expired_at = NULL
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
@@ -48,13 +46,12 @@ impl Index {
         for Attachment {
             key,
             server,
-            flags,
             server_octets,
         } in attachments
         {
             let (uid_validity, uid, uidl) = column::identity(server);
-            let (flags, octets) = (flags.to_string(), server_octets.map(column::integer));
-            let row: [&dyn ToSql; 6] = [&uid_validity, &uid, &uidl, &flags, &octets, &key.0];
+            let octets = server_octets.map(column::integer);
+            let row: [&dyn ToSql; 5] = [&uid_validity, &uid, &uidl, &octets, &key.0];
             update(&transaction, doing, attach, *key, &row)?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
@@ -72,7 +69,7 @@ impl Index {
     ///
     /// # Errors
     /// As [`Index::set_file`].
-    pub fn set_files(&mut self, files: &[(MessageKey, &str)]) -> Result<(), IndexError> {
+    pub fn set_files<F: AsRef<str>>(&mut self, files: &[(MessageKey, F)]) -> Result<(), IndexError> {
         let doing = "record the names of files";
         let transaction = self.transaction(doing)?;
         for (key, file) in files {
@@ -81,7 +78,7 @@ impl Index {
                 doing,
                 "UPDATE message SET file = ? WHERE id = ?",
                 *key,
-                &[file, &key.0],
+                &[&file.as_ref(), &key.0],
             )?;
         }
         transaction.commit().map_err(IndexError::sql(doing))

@@ -7,22 +7,21 @@ use crate::mailboxes::MailboxId;
 use crate::open::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::plan::view::BaseMessage;
 use postrider_core::time::UnixTime;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use rusqlite::{OptionalExtension, Row};
 use std::path::PathBuf;
 
-/// What was last agreed with an IMAP server about a message. 40 octets, for a mailbox may have a million.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseRow {
+/// A message whose server copy is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentRow {
     /// The message.
     pub key: MessageKey,
-    /// Its flags at the server, as last agreed.
-    pub flags: FlagSet,
     /// Its UID.
     pub uid: Uid,
-    /// Whether its server copy is gone, by us (expired) or not (vanished).
-    pub vanished: bool,
+    /// Whether its local copy is proven (R1).
+    pub proven: bool,
 }
 
 /// A message of another epoch of its mailbox, to be matched by content (R4).
@@ -88,7 +87,7 @@ impl Index {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn base(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<Vec<BaseRow>, IndexError> {
+    pub fn base(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<Vec<BaseMessage>, IndexError> {
         let sql = "SELECT count(*) FROM message WHERE mailbox = ? AND uid_validity = ?";
         let count = || {
             let mut statement = self.connection.prepare_cached(sql)?;
@@ -109,7 +108,7 @@ impl Index {
         &self,
         mailbox: MailboxId,
         epoch: UidValidity,
-        mut each: impl FnMut(BaseRow),
+        mut each: impl FnMut(BaseMessage),
     ) -> Result<(), IndexError> {
         let sql = "
             SELECT id, uid, flags, vanished_at IS NOT NULL OR expired_at IS NOT NULL AS gone
@@ -118,7 +117,7 @@ impl Index {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query((mailbox.0, epoch.as_u32()))?;
             while let Some(row) = rows.next()? {
-                each(BaseRow {
+                each(BaseMessage {
                     key: MessageKey(row.get("id")?),
                     flags: flags(row)?,
                     uid: column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"))?,
@@ -174,6 +173,39 @@ impl Index {
             (mailbox.0, epoch.as_u32()),
             row,
         )
+    }
+
+    /// The messages of a mailbox's present epoch whose server copy is there, ascending by UID, with
+    /// that epoch; `None` while the mailbox was never in step.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn present(
+        &self,
+        mailbox: MailboxId,
+    ) -> Result<Option<(UidValidity, Vec<PresentRow>)>, IndexError> {
+        let doing = "list present messages";
+        let epoch = || {
+            let sql = "SELECT uid_validity FROM mailbox WHERE id = ?";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([mailbox.0], |row| column::uid_validity(row, "uid_validity"))
+        };
+        let Some(epoch) = epoch().map_err(IndexError::sql(doing))? else {
+            return Ok(None);
+        };
+        let sql = "
+            SELECT id, uid, proven_at IS NOT NULL AS proven FROM message
+            WHERE mailbox = ? AND uid_validity = ? AND vanished_at IS NULL AND expired_at IS NULL
+            ORDER BY uid";
+        let row = |row: &Row<'_>| {
+            Ok(PresentRow {
+                key: MessageKey(row.get("id")?),
+                uid: column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"))?,
+                proven: row.get("proven")?,
+            })
+        };
+        let rows = self.list(doing, sql, (mailbox.0, epoch.as_u32()), row)?;
+        Ok(Some((epoch, rows)))
     }
 
     /// Where the files of these messages lie, in the order of `keys`.

@@ -46,7 +46,7 @@ impl Bench {
 
     pub(crate) fn store(&mut self, messages: Vec<NewMessage>) -> Vec<MessageKey> {
         let intents: Vec<Intent> = messages.into_iter().map(intent).collect();
-        let begun = self.index.begin(self.mailbox, &intents).unwrap();
+        let begun = self.index.begin(&intents).unwrap();
         self.index.record(&begun, now(100)).unwrap()
     }
 
@@ -85,7 +85,7 @@ pub(crate) fn imap(epoch_number: u32, uid: u32) -> ServerRef {
 
 pub(crate) fn pop3(uidl: &str) -> ServerRef {
     ServerRef::Pop3 {
-        uidl: Uidl::parse(uidl.as_bytes()).unwrap(),
+        uidl: Some(Uidl::parse(uidl.as_bytes()).unwrap()),
     }
 }
 
@@ -113,6 +113,8 @@ pub(crate) fn message(server: ServerRef, mark: u8) -> NewMessage {
 
 pub(crate) fn intent(message: NewMessage) -> Intent {
     Intent {
+        // The bench's first and usually only mailbox.
+        mailbox: MailboxId(1),
         tmp: format!("tmp-{}", message.base),
         message,
     }

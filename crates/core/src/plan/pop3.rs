@@ -17,8 +17,8 @@ pub struct KnownMessage {
     pub uidl: Option<Uidl>,
     /// What LIST said of its size.
     pub size_octets: Option<u64>,
-    /// The hash of its header, as TOP would show it.
-    pub header: Sha256,
+    /// The hash of its header, as TOP would show it, where it was kept.
+    pub header: Option<Sha256>,
     /// What became of its server copy.
     pub state: KnownState,
 }
@@ -144,7 +144,7 @@ pub fn settle(
     header: Sha256,
 ) -> Option<MessageKey> {
     let alike = |m: &&KnownMessage| {
-        candidates.contains(&m.key) && m.header == header && m.size_octets == listed.size_octets
+        candidates.contains(&m.key) && m.header == Some(header) && m.size_octets == listed.size_octets
     };
     let mut matching = known.iter().filter(alike);
     let first = matching.next()?;
@@ -211,7 +211,7 @@ mod tests {
             key: MessageKey(n),
             uidl: uidl(id),
             size_octets: rest.trim_end_matches(['!', 'x', '?']).parse().ok(),
-            header: Sha256([u8::try_from(n).unwrap(); 32]),
+            header: Some(Sha256([u8::try_from(n).unwrap(); 32])),
             state,
         }
     }

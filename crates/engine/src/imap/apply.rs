@@ -46,7 +46,7 @@ pub(crate) async fn apply(
     let write = move |index: &mut postrider_index::Index| {
         index.set_server_flags(&agreed)?;
         index.mark_present(&returned)?;
-        index.mark_vanished(&gone, now())
+        index.mark_vanished(&gone, now()).map(drop)
     };
     account.shared.index.call(write).await?;
     Ok(all)

@@ -100,7 +100,7 @@ fn new_mailboxes(account: &Account, listed: &[Listed]) -> Vec<NewMailbox> {
     };
     let new = |l: &Listed| NewMailbox {
         wire_name: l.wire_name.to_index(),
-        name: l.name.to_string(),
+        name: l.name.clone(),
         role: l.role,
         path: directory(l),
     };
@@ -113,14 +113,14 @@ pub(crate) fn may_have_changed(observed: &Observed) -> bool {
     let (row, Some(status)) = (&observed.row, &observed.status) else {
         return true;
     };
-    let same = row.uid_validity.is_some()
-        && row.uid_validity == status.uid_validity
-        && row.uid_next.is_some()
-        && row.uid_next == status.uid_next
-        && row.messages.is_some()
-        && row.messages == status.messages
-        && row.highest_mod_seq.is_some()
-        && row.highest_mod_seq == status.highest_mod_seq;
+    let same = row.server.uid_validity.is_some()
+        && row.server.uid_validity == status.uid_validity
+        && row.server.uid_next.is_some()
+        && row.server.uid_next == status.uid_next
+        && row.server.messages.is_some()
+        && row.server.messages == status.messages
+        && row.server.highest_mod_seq.is_some()
+        && row.server.highest_mod_seq == status.highest_mod_seq;
     !same
 }
 
@@ -192,9 +192,9 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
 /// one that the recorded number belongs to, as far as STATUS told.
 fn changes_since(session: &Session, observed: &Observed) -> Option<postrider_core::mod_seq::ModSeq> {
     let status = observed.status.as_ref()?;
-    let same_epoch = observed.row.uid_validity.is_some()
-        && observed.row.uid_validity == status.uid_validity;
-    let recorded = observed.row.highest_mod_seq.filter(|_| same_epoch)?;
+    let same_epoch = observed.row.server.uid_validity.is_some()
+        && observed.row.server.uid_validity == status.uid_validity;
+    let recorded = observed.row.server.highest_mod_seq.filter(|_| same_epoch)?;
     // A mod-sequence that went backwards means a restored server: look at everything.
     let forward = status.highest_mod_seq.is_some_and(|now| now >= recorded);
     (forward && session.capabilities().has_condstore()).then_some(recorded)
@@ -231,7 +231,7 @@ pub(crate) async fn still_there(
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {
-                same_epoch = selected.uid_validity == observed.row.uid_validity;
+                same_epoch = selected.uid_validity == observed.row.server.uid_validity;
             }
             FlightEvent::Found { uids, .. } => found = uids,
             FlightEvent::Done { step: 1 } => done = true,

@@ -28,7 +28,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let observed = observe::chosen(account, &mut session).await?;
     report.mailboxes = observed.len() as u64;
     for mailbox in &observed {
-        local::refresh(account, &mailbox.local).await?;
+        local::refresh(account, &mailbox.local, mailbox.row.stamp).await?;
     }
     let changed: Vec<_> = observed.iter().filter(|o| observe::may_have_changed(o)).cloned().collect();
     for group in groups(changed) {
@@ -116,13 +116,14 @@ async fn plan_mailbox(
             text: "no UIDVALIDITY in the answer to SELECT".to_owned(),
         });
     };
-    let renumbered = look.observed.row.uid_validity.is_some_and(|known| known != uid_validity);
+    let renumbered = look.observed.row.server.uid_validity.is_some_and(|known| known != uid_validity);
     if renumbered {
         rematch::rematch(account, session, &look, uid_validity, orphans).await?;
-        look.observed.row.uid_validity = Some(uid_validity);
+        look.observed.row.server.uid_validity = Some(uid_validity);
     }
     let id = look.observed.local.id;
-    let base = account.shared.index.call(move |index| index.base(id, uid_validity)).await?;
+    let base = account.shared.index.call(move |index| index.base(id, uid_validity));
+    let base = Base { messages: base.await? };
     if lacks_something(&base, &look) {
         look = whole_look(session, look).await?;
     }
@@ -159,7 +160,7 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
 async fn whole_look(session: &mut Session, look: Look) -> Result<Look, EngineError> {
     let mut observed = look.observed.clone();
     // Without a recorded mod-sequence everything is asked for.
-    observed.row.highest_mod_seq = None;
+    observed.row.server.highest_mod_seq = None;
     let mut looks = observe::look(session, vec![observed]).await?;
     Ok(looks.pop().unwrap_or(look))
 }

@@ -11,7 +11,7 @@ use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
 use postrider_core::uid::{UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
-use postrider_index::UnmatchedRow;
+use postrider_index::{Attachment, UnmatchedRow};
 use std::collections::HashSet;
 
 /// Attaches what can be matched by description to its new UID and leaves the others in `orphans`,
@@ -39,21 +39,23 @@ pub(crate) async fn rematch(
     events::UidValidityChanged {
         account: account.log_name(),
         mailbox: &look.observed.local.name,
-        was: look.observed.row.uid_validity.map_or(0, |v| v.as_u32().into()),
+        was: look.observed.row.server.uid_validity.map_or(0, |v| v.as_u32().into()),
         uidvalidity: uid_validity.as_u32().into(),
         rematched: found.attach.len() as u64,
         fetching: found.fetch.count(),
     }
     .emit();
     let attach = move |index: &mut postrider_index::Index| {
-        for (key, uid) in &found.attach {
-            let server = ServerRef::Imap { uid_validity, uid: *uid };
-            index.attach(*key, &server, None)?;
-        }
+        let attachments = found.attach.iter().map(|(key, uid)| Attachment {
+            key: *key,
+            server: ServerRef::Imap { uid_validity, uid: *uid },
+            server_octets: None,
+        });
+        index.attach(&attachments.collect::<Vec<_>>())?;
         // What the new epoch lacks is gone until its octets turn up.
         let rest: Vec<_> = unmatched.iter().map(|row| row.key).collect();
         let rest: Vec<_> = rest.into_iter().filter(|key| !attached.contains(key)).collect();
-        index.mark_vanished(&rest, now())
+        index.mark_vanished(&rest, now()).map(drop)
     };
     index.call(attach).await
 }

@@ -71,7 +71,7 @@ async fn let_go(
     let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
     let unproven: HashMap<u32, MessageKey> = held
         .iter()
-        .filter(|(_, key)| rows.get(key).is_some_and(|row| !row.proven))
+        .filter(|(_, key)| rows.get(key).is_some_and(|row| row.proven_at.is_none()))
         .map(|(number, key)| (*number, *key))
         .collect();
     let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven, &rows).await?;
@@ -80,7 +80,7 @@ async fn let_go(
     let numbers: HashMap<MessageKey, u32> = held.iter().map(|(n, key)| (*key, *n)).collect();
     let facts = held.values().map(|key| Facts {
         message: *key,
-        proven: proven.contains(key) || rows.get(key).is_some_and(|row| row.proven),
+        proven: proven.contains(key) || rows.get(key).is_some_and(|row| row.proven_at.is_some()),
         // `held` maps only what UIDL and size, header, or octets have identified.
         identified: true,
     });
@@ -108,7 +108,7 @@ async fn confirm_by_second_fetch(
 ) -> Result<HashSet<MessageKey>, EngineError> {
     let differs = |key: &MessageKey| {
         let row = rows.get(key);
-        row.is_none_or(|row| row.server_octets.is_none_or(|listed| listed != row.octets_crlf))
+        row.is_none_or(|row| row.server_octets != Some(row.octets_crlf))
     };
     let suspect = unproven.iter().filter(|(_, key)| differs(key));
     let suspect: HashMap<u32, MessageKey> = suspect.map(|(n, key)| (*n, *key)).collect();

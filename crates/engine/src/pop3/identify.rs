@@ -1,6 +1,6 @@
 //! Which listed messages are known, by UIDL and size, by header, or not at all.
 
-use crate::context::{Account, LocalMailbox};
+use crate::context::{Account, LocalMailbox, now};
 use crate::deliver::Orphans;
 use crate::error::EngineError;
 use crate::events;
@@ -11,7 +11,7 @@ use postrider_core::plan::pop3::{
     Identity, KnownMessage, KnownState, ListedMessage, plan_pop3, settle,
 };
 use postrider_core::retention::Policy;
-use postrider_index::Pop3Row;
+use postrider_index::{Attachment, Index, Pop3Row};
 use postrider_pop3::{Maildrop, Transaction, UidlState};
 use std::collections::{HashMap, HashSet};
 
@@ -68,7 +68,7 @@ pub(crate) async fn identify(
         }
     }
     let headers = headers(account, session, &open).await?;
-    let mut again = Vec::new();
+    let (mut again, mut replaced) = (Vec::new(), Vec::new());
     for (candidates, listed) in open {
         let header = headers.get(&listed.number);
         let key = header.and_then(|header| settle(&candidates, &known, listed, *header));
@@ -76,16 +76,26 @@ pub(crate) async fn identify(
             Some(key) => {
                 sorted.known.insert(listed.number, key);
                 let uidl = listed.uidl.clone();
-                again.push((key, ServerRef::Pop3 { uidl }, listed.size_octets));
+                again.push(Attachment {
+                    key,
+                    server: ServerRef::Pop3 { uidl },
+                    server_octets: listed.size_octets,
+                });
             }
-            None => sorted.new.push(listed.clone()),
+            None => {
+                // Whoever bears this unique-id bears it no more, unless the octets say otherwise.
+                let same = |row: &&Pop3Row| row.uidl.is_some() && row.uidl == listed.uidl;
+                replaced.extend(rows.iter().filter(same).map(|row| row.key));
+                sorted.new.push(listed.clone());
+            }
         }
     }
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
-    let attach = move |index: &mut postrider_index::Index| {
-        again.iter().try_for_each(|(key, server, size)| index.attach(*key, server, *size))
+    let write = move |index: &mut Index| {
+        index.mark_vanished(&replaced, now())?;
+        index.attach(&again)
     };
-    account.shared.index.call(attach).await?;
+    account.shared.index.call(write).await?;
     Ok(sorted)
 }
 
@@ -108,11 +118,11 @@ async fn headers(
 }
 
 fn known_message(row: &Pop3Row) -> KnownMessage {
-    let state = if row.expired {
+    let state = if row.expired_at.is_some() {
         KnownState::Expired
-    } else if row.vanished {
+    } else if row.vanished_at.is_some() {
         KnownState::Vanished
-    } else if row.expire_requested {
+    } else if row.expire_requested_at.is_some() {
         KnownState::ExpiryRequested
     } else {
         KnownState::Present

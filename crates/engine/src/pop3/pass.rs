@@ -10,7 +10,7 @@ use crate::report::{PassReport, Progress};
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
 use postrider_core::settings::Layout;
-use postrider_index::{NewMailbox, ServerState};
+use postrider_index::{MailboxRow, NewMailbox, ServerState};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         mailboxes: 1,
         ..PassReport::default()
     };
-    let mailbox = inbox(account).await?;
-    local::refresh(account, &mailbox).await?;
+    let (mailbox, row) = inbox(account).await?;
+    local::refresh(account, &mailbox, row.stamp).await?;
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
     let maildrop = session.survey().await?;
     let identified = identify::identify(account, &mailbox, &mut session, &maildrop, &mut report).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
 
 /// The one mailbox of a maildrop. It is the mail tree's root, or its INBOX under Maildir++, which is
 /// the root too.
-async fn inbox(account: &Account) -> Result<LocalMailbox, EngineError> {
+async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineError> {
     let name = MailboxName::inbox();
     let relative = match account.settings.layout {
         Layout::Fs => Path::new("").to_owned(),
@@ -61,17 +61,18 @@ async fn inbox(account: &Account) -> Result<LocalMailbox, EngineError> {
     let path = if relative.as_os_str().is_empty() { root.clone() } else { root.join(relative) };
     let wanted = NewMailbox {
         wire_name: "INBOX".to_owned(),
-        name: name.to_string(),
+        name,
         role: None,
         path,
     };
     let mut registered = local::register(account, vec![wanted]).await?;
     let (row, maildir) = registered.pop().ok_or(EngineError::IndexGone)?;
-    Ok(LocalMailbox {
+    let mailbox = LocalMailbox {
         id: row.id,
         name: Arc::from(row.name.as_str()),
         maildir: Arc::new(maildir),
-    })
+    };
+    Ok((mailbox, row))
 }
 
 /// Known messages that the listing lacks and no comparison has found again.
@@ -95,7 +96,7 @@ async fn settle_absent(
     }
     let write = move |index: &mut postrider_index::Index| {
         index.mark_expired(&expired, now(), expire::QUIT_WAS_LOST)?;
-        index.mark_vanished(&vanished, now())
+        index.mark_vanished(&vanished, now()).map(drop)
     };
     index.call(write).await
 }

@@ -11,14 +11,14 @@ fn an_intent_survives_and_becomes_a_message_once() {
         intent(message(imap(7, 1), 1)),
         intent(message(imap(7, 2), 2)),
     ];
-    let begun = bench.index.begin(bench.mailbox, &intents).unwrap();
+    let begun = bench.index.begin(&intents).unwrap();
 
     let mut bench = bench.restart();
     assert_eq!(bench.count("message"), 0);
     let open = bench.index.open_entries(bench.account).unwrap();
     let ids: Vec<JournalId> = open.iter().map(|entry| entry.id).collect();
     assert_eq!(ids, begun);
-    assert!(open.iter().all(|entry| entry.mailbox == bench.mailbox));
+    assert!(open.iter().all(|entry| entry.intent.mailbox == bench.mailbox));
     let read: Vec<_> = open.into_iter().map(|entry| entry.intent).collect();
     assert_eq!(read, intents);
     let keys = bench.index.record(&ids, now(9)).unwrap();
@@ -54,7 +54,7 @@ fn a_pop3_intent_survives_with_its_unique_id() {
         plain.header_sha256,
     ) = (None, None, None);
     let intents = [intent(plain)];
-    bench.index.begin(bench.mailbox, &intents).unwrap();
+    bench.index.begin(&intents).unwrap();
     let bench = bench.restart();
     let open = bench.index.open_entries(bench.account).unwrap();
     assert_eq!(open[0].intent, intents[0]);
@@ -64,15 +64,15 @@ fn a_pop3_intent_survives_with_its_unique_id() {
 fn a_delivery_that_was_not_made_is_forgotten_and_may_begin_anew() {
     let mut bench = Bench::new();
     let intents = [intent(message(imap(7, 1), 1))];
-    let begun = bench.index.begin(bench.mailbox, &intents).unwrap();
-    let twice = bench.index.begin(bench.mailbox, &intents);
+    let begun = bench.index.begin(&intents).unwrap();
+    let twice = bench.index.begin(&intents);
     assert!(
         matches!(twice, Err(IndexError::AlreadyKnown { .. })),
         "{twice:?}"
     );
     bench.index.forget(&begun).unwrap();
     bench.index.forget(&begun).unwrap();
-    let begun = bench.index.begin(bench.mailbox, &intents).unwrap();
+    let begun = bench.index.begin(&intents).unwrap();
     bench.index.record(&begun, now(1)).unwrap();
 }
 
@@ -83,7 +83,7 @@ fn a_killed_transaction_leaves_nothing() {
         intent(message(imap(7, 1), 1)),
         intent(message(imap(7, 2), 2)),
     ];
-    let begun = bench.index.begin(bench.mailbox, &intents).unwrap();
+    let begun = bench.index.begin(&intents).unwrap();
     let transaction = bench.index.transaction("test").unwrap();
     let sql = "
         INSERT INTO message (mailbox, octets, octets_crlf, sha256, flags, base, file, stored_at)
@@ -118,7 +118,7 @@ fn of_a_batch_all_is_recorded_or_nothing() {
     let mut bench = Bench::new();
     let begun = bench
         .index
-        .begin(bench.mailbox, &[intent(message(imap(7, 1), 1))])
+        .begin(&[intent(message(imap(7, 1), 1))])
         .unwrap();
     let batch = [begun[0], JournalId(999)];
     assert!(bench.index.record(&batch, now(1)).is_err());
@@ -129,7 +129,7 @@ fn of_a_batch_all_is_recorded_or_nothing() {
         intent(message(imap(7, 2), 2)),
         intent(message(imap(7, 1), 3)),
     ];
-    let refused = bench.index.begin(bench.mailbox, &batch);
+    let refused = bench.index.begin(&batch);
     assert!(
         matches!(refused, Err(IndexError::AlreadyKnown { .. })),
         "{refused:?}"
@@ -160,7 +160,7 @@ fn a_full_disk_keeps_what_was_there_and_takes_nothing_new() {
         .find_map(|round| {
             bench
                 .index
-                .begin(bench.mailbox, &many(1 + round * 200))
+                .begin(&many(1 + round * 200))
                 .err()
         })
         .unwrap();

@@ -1,11 +1,12 @@
 //! What happens to accounts, mailboxes and messages.
 
 use crate::testing::{Bench, epoch, imap, message, new_mailbox, now, pop3};
-use crate::{Attachment, BaseRow, IndexError, ScanStamp, ServerState};
+use crate::{Attachment, IndexError, ScanStamp, ServerState};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::fault::Fault;
 use postrider_core::flag::FlagSet;
 use postrider_core::mailbox::Role;
+use postrider_core::plan::view::BaseMessage;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::time::UnixTime;
@@ -142,7 +143,7 @@ fn the_base_is_one_epoch_in_the_order_of_uids() {
         "2:3,9"
     );
     assert_eq!(bench.index.base(bench.mailbox, epoch(5)).unwrap(), []);
-    assert!(size_of::<BaseRow>() <= 40);
+    assert!(size_of::<BaseMessage>() <= 40);
 
     let unmatched = bench.index.unmatched(bench.mailbox, epoch(7)).unwrap();
     assert_eq!(unmatched.len(), 1);
@@ -260,7 +261,7 @@ fn a_unique_id_serves_one_live_message_at_a_time() {
     let keys = bench.store(vec![message(pop3("a"), 1)]);
     let again = [crate::testing::intent(message(pop3("a"), 2))];
     assert!(matches!(
-        bench.index.begin(bench.mailbox, &again),
+        bench.index.begin(&again),
         Err(IndexError::AlreadyKnown { .. })
     ));
     bench.index.mark_vanished(&keys, now(200)).unwrap();
@@ -305,7 +306,6 @@ fn identities_may_change_hands() {
     let to = |key: MessageKey, uidl: &str| Attachment {
         key,
         server: pop3(uidl),
-        flags: FlagSet::new(),
         server_octets: None,
     };
     bench
@@ -337,20 +337,20 @@ fn identities_may_change_hands() {
 fn a_new_epoch_takes_over_what_matches() {
     let mut bench = Bench::new();
     let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
-    let seen = FlagSet::from_index("\\Seen");
+    // The flags agreed on stay.
+    let agreed = FlagSet::from_index("\\Seen work");
     let attachment = Attachment {
         key: keys[0],
         server: imap(8, 1),
-        flags: seen.clone(),
         server_octets: Some(99),
     };
     bench.index.attach(&[attachment]).unwrap();
     let base = bench.index.base(bench.mailbox, epoch(8)).unwrap();
     assert_eq!(
         base,
-        [BaseRow {
+        [BaseMessage {
             key: keys[0],
-            flags: seen,
+            flags: agreed,
             uid: Uid::MIN,
             vanished: false
         }]

@@ -34,7 +34,7 @@ fn call_everything(bench: &mut Bench) {
     index.mailbox(account, &new_mailbox("INBOX")).unwrap();
     index.mailbox(account, &new_mailbox("New")).unwrap();
     let begun = index
-        .begin(mailbox, &[intent(message(imap(7, 5), 5))])
+        .begin(&[intent(message(imap(7, 5), 5))])
         .unwrap();
     index.open_entries(account).unwrap();
     index.forget(&begun).unwrap();
@@ -58,7 +58,6 @@ fn call_everything(bench: &mut Bench) {
     let attachment = Attachment {
         key: keys[0],
         server: imap(9, 1),
-        flags: FlagSet::new(),
         server_octets: None,
     };
     index.attach(&[attachment]).unwrap();
