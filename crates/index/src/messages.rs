@@ -83,7 +83,7 @@ const FILE: &str = "
 impl Index {
     /// Every message of one epoch of a mailbox, ascending by UID, the gone ones included.
     ///
-    /// A million take 40 MB; [`Index::each_base`] takes none.
+    /// A million take 40 MB (measured: 39) and a second; [`Index::each_base`] takes none.
     ///
     /// # Errors
     /// When the database refuses.

@@ -4,8 +4,8 @@
 //! rewrite a delivered file. Everything is synchronous; callers run it on threads that may block.
 //!
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
-//! [`entry`]), how it comes there ([`incoming`], [`line_ends`], [`deliver`]), how it is found again
-//! ([`scan`]), re-flagged ([`flags`]) and proven ([`prove`]), and what is cleared away ([`sweep`]).
+//! [`entry`]), how it comes there ([`incoming`], `line_ends`, [`deliver`]), how it is found again
+//! ([`mod@scan`]), re-flagged ([`flags`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
 pub mod deliver;
 pub mod entry;
