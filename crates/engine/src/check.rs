@@ -61,15 +61,15 @@ async fn check_imap(
             role: listed.role,
             chosen: choice.chosen && listed.selectable,
             because,
-            messages: listed.status.as_ref().and_then(|status| status.messages),
+            messages: listed.status.as_ref().and_then(|s| s.messages).map(u64::from),
         }
     });
     let report = CheckReport {
-        capabilities: session.capabilities().names(),
+        capabilities: session.capabilities().words().to_vec(),
         mailboxes: mailboxes.collect(),
         notes: Vec::new(),
     };
-    let _said_goodbye = session.log_out().await.is_ok();
+    session.log_out().await;
     Ok(report)
 }
 
@@ -87,7 +87,7 @@ async fn check_pop3(
         notes.push("STAT and LIST disagree about the maildrop".to_owned());
     }
     let report = CheckReport {
-        capabilities: session.capabilities().names(),
+        capabilities: session.capabilities().words().to_vec(),
         mailboxes: vec![CheckedMailbox {
             name: "INBOX".to_owned(),
             role: None,

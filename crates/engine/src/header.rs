@@ -1,6 +1,6 @@
 //! What the index keeps of a message's header.
 
-use mail_parser::{Address, HeaderValue, MessageParser};
+use mail_parser::{Address, MessageParser};
 use postrider_core::message::Sha256;
 use postrider_core::time::UnixTime;
 use postrider_index::HeaderFields;
@@ -25,16 +25,6 @@ pub(crate) fn fields(header: &[u8]) -> HeaderFields {
         from_addr: message.from().and_then(addresses),
         to_addrs: message.to().and_then(addresses),
         date: message.date().map(|d| UnixTime::from_seconds(d.to_timestamp())),
-    }
-}
-
-/// The Message-ID in the answer to `BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]`.
-pub(crate) fn message_id(header: &[u8]) -> Option<String> {
-    let message = MessageParser::default().parse_headers(header)?;
-    let value = message.header("Message-ID")?;
-    match value {
-        HeaderValue::Text(text) => Some(bounded(text)),
-        _ => message.message_id().map(bounded),
     }
 }
 
@@ -97,12 +87,5 @@ mod tests {
         let with_body = [HEADER, b"body\nbody\n"].concat();
         assert_eq!(fingerprint(HEADER), fingerprint(&with_body));
         assert_ne!(fingerprint(HEADER), fingerprint(b"Subject: x\n\n"));
-    }
-
-    #[test]
-    fn the_message_id_alone_is_read_as_in_a_whole_header() {
-        let alone = message_id(b"Message-ID: <1@example.org>\r\n\r\n");
-        assert_eq!(alone, fields(HEADER).message_id);
-        assert_eq!(message_id(b"\r\n"), None);
     }
 }

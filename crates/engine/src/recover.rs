@@ -79,11 +79,13 @@ fn sort(
     Ok(sorted)
 }
 
-/// Removes what dead processes of ours left in the `tmp` of every mailbox of the account.
-pub(crate) async fn sweep(account: &Account) -> Result<(), EngineError> {
+/// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. `own` is the
+/// token of this process, which is alive.
+pub(crate) async fn sweep(account: &Account, own: &str) -> Result<(), EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
-    let dead = index.call(|index| index.past_writers()).await?;
+    let mut dead = index.call(|index| index.past_writers()).await?;
+    dead.remove(own);
     let tree = account.settings.maildir.clone();
     let sweep = move || {
         for row in mailboxes {

@@ -4,7 +4,7 @@ use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::index_thread::{IndexHandle, IndexThread};
-use crate::recover::sweep;
+use crate::recover::{recover, sweep};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
@@ -28,6 +28,7 @@ pub struct EngineSettings {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) shared: Shared,
+    token: String,
     thread: IndexThread,
     _lock: StateLock,
 }
@@ -46,6 +47,7 @@ impl State {
         let (lock, index) = opened.await??;
         let (thread, index) = IndexThread::start(index)?;
         let namer = new_writer(&index).await?;
+        let token = namer.token().to_owned();
         let shared = Shared {
             index,
             connector: Arc::new(Connector::new()),
@@ -55,6 +57,7 @@ impl State {
         };
         Ok(Self {
             shared,
+            token,
             thread,
             _lock: lock,
         })
@@ -74,7 +77,9 @@ impl State {
             shared: self.shared.clone(),
             shutdown,
         };
-        sweep(&account).await?;
+        // In this order: a flushed file in `tmp` that the journal knows is a message.
+        recover(&account).await?;
+        sweep(&account, &self.token).await?;
         Ok(account)
     }
 
@@ -84,6 +89,7 @@ impl State {
             shared,
             thread,
             _lock: lock,
+            ..
         } = self;
         drop(shared);
         thread.join().await;

@@ -12,7 +12,7 @@ use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_imap::{FlagChange, FlightEvent, SelectMode, Session, Step};
 use postrider_index::PresentRow;
 use std::collections::HashMap;
 
@@ -97,7 +97,7 @@ async fn open(
         Step::Search { uids: uids.clone() },
     ];
     let (mut found, mut same, mut done) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {
@@ -113,40 +113,36 @@ async fn open(
 
 /// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
 async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
-    let uids = UidSet::range(Uid::MIN, Uid::MAX);
-    let steps = vec![Step::Flags { uids, changed_since: None }];
-    let (mut others, mut done) = (false, false);
-    let mut flight = session.flight(steps);
+    let mut deleted = None;
+    let mut flight = session.flight([Step::SearchDeleted]).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Flags { row, .. } => {
-                others |= row.flags.has(Flag::Deleted) && !ours.contains(row.uid);
-            }
-            FlightEvent::Done { .. } => done = true,
-            _ => {}
+        if let FlightEvent::Found { uids, .. } = event {
+            deleted = Some(uids);
         }
     }
-    Ok(others || !done)
+    // No answer is no permission.
+    Ok(deleted.is_none_or(|uids| uids.intersect(ours.iter()).count() != uids.count()))
 }
 
 /// Whether the server said OK to both marking and expunging.
 async fn expunge(session: &mut Session, uids: UidSet) -> Result<bool, EngineError> {
-    let deleted = FlagSet::new().with(Flag::Deleted);
-    let steps = vec![
-        Step::StoreFlags { uids: uids.clone(), add: deleted },
-        Step::Expunge { uids },
-    ];
-    let mut done = 0;
-    for step in steps {
+    let mark = Step::StoreFlags {
+        uids: uids.clone(),
+        change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+    };
+    let remove = if session.capabilities().has_uidplus() {
+        Step::Expunge { uids }
+    } else {
+        Step::ExpungeDeleted
+    };
+    for step in [mark, remove] {
         // One after the other: what could not be marked must not be expunged.
-        let mut flight = session.flight(vec![step]);
-        let before = done;
+        let mut done = false;
+        let mut flight = session.flight([step]).map_err(EngineError::imap)?;
         while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-            if let FlightEvent::Done { .. } = event {
-                done += 1;
-            }
+            done |= matches!(event, FlightEvent::Done { .. });
         }
-        if done == before {
+        if !done {
             return Ok(false);
         }
     }

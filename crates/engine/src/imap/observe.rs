@@ -7,7 +7,7 @@ use postrider_core::message::MessageKey;
 use postrider_core::plan::view::{ServerMessage, ServerView};
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
-    FlightEvent, Listed, MailboxStatus, SelectMode, Selected, Session, Step, WireName,
+    FlightEvent, Listed, MailboxStatus, Refusal, SelectMode, Selected, Session, Step, WireName,
 };
 use postrider_index::{MailboxRow, NewMailbox};
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ pub(crate) struct Observed {
 /// where it has not.
 pub(crate) async fn list(session: &mut Session) -> Result<Vec<Listed>, EngineError> {
     let mut listed = Vec::new();
-    let mut flight = session.flight(vec![Step::List]);
+    let mut flight = session.flight([Step::List]).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Listed { mailbox, .. } => listed.push(mailbox),
@@ -49,7 +49,7 @@ async fn complete(session: &mut Session, listed: &mut [Listed]) -> Result<(), En
         return Ok(());
     }
     let mut told = Vec::new();
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         // A mailbox that refuses STATUS is looked at by SELECT; what that says counts.
         if let FlightEvent::Status { step, status } = event {
@@ -99,7 +99,7 @@ fn new_mailboxes(account: &Account, listed: &[Listed]) -> Vec<NewMailbox> {
         account.settings.maildir.join(relative)
     };
     let new = |l: &Listed| NewMailbox {
-        wire_name: l.wire_name.to_index(),
+        wire_name: l.wire_name.to_string(),
         name: l.name.clone(),
         role: l.role,
         path: directory(l),
@@ -118,7 +118,7 @@ pub(crate) fn may_have_changed(observed: &Observed) -> bool {
         && row.server.uid_next.is_some()
         && row.server.uid_next == status.uid_next
         && row.server.messages.is_some()
-        && row.server.messages == status.messages
+        && row.server.messages == status.messages.map(u64::from)
         && row.server.highest_mod_seq.is_some()
         && row.server.highest_mod_seq == status.highest_mod_seq;
     !same
@@ -130,6 +130,8 @@ pub(crate) struct Look {
     pub(crate) observed: Observed,
     pub(crate) selected: Selected,
     pub(crate) view: ServerView,
+    /// A row could not be read: what is missing may be there, and new mail may hide in it.
+    pub(crate) unreadable: bool,
 }
 
 /// Opens mailboxes one after another in one flight and asks each for its flags: for those that
@@ -153,7 +155,8 @@ pub(crate) async fn look(
     let mut selected: Vec<Option<Selected>> = group.iter().map(|_| None).collect();
     let mut rows: Vec<Vec<ServerMessage>> = group.iter().map(|_| Vec::new()).collect();
     let mut complete = vec![false; group.len()];
-    let mut flight = session.flight(steps);
+    let mut unreadable = vec![false; group.len()];
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { step, selected: s } => put(&mut selected, step / 2, Some(s)),
@@ -167,16 +170,18 @@ pub(crate) async fn look(
             }
             // Only a listing that ended with a tagged OK is believed (R7).
             FlightEvent::Done { step } if step % 2 == 1 => put(&mut complete, step / 2, true),
+            FlightEvent::Unreadable { step, .. } => put(&mut unreadable, step / 2, true),
             _ => {}
         }
     }
-    let parts = group.into_iter().zip(selected).zip(rows).zip(complete).zip(changes);
-    let looks = parts.filter_map(|((((observed, selected), rows), complete), changes)| {
-        let selected = selected.filter(|_| complete)?;
+    let told = selected.into_iter().zip(rows).zip(complete).zip(changes).zip(unreadable);
+    let looks = group.into_iter().zip(told).filter_map(|(observed, told)| {
+        let ((((selected, rows), complete), changes), unreadable) = told;
         Some(Look {
             observed,
-            selected,
-            view: view(rows, changes),
+            selected: selected.filter(|_| complete)?,
+            view: view(rows, changes || unreadable),
+            unreadable,
         })
     });
     Ok(looks.collect())
@@ -227,7 +232,7 @@ pub(crate) async fn still_there(
         Step::Search { uids: asked },
     ];
     let (mut found, mut done, mut same_epoch) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {
@@ -241,9 +246,9 @@ pub(crate) async fn still_there(
     Ok((done && same_epoch).then_some(found))
 }
 
-pub(crate) fn refused(what: &str, refusal: &postrider_imap::Refusal) -> EngineError {
+pub(crate) fn refused(what: &str, refusal: &Refusal) -> EngineError {
     EngineError::Refused {
         what: what.to_owned(),
-        text: postrider_transport::escape_server_text(refusal.text.as_bytes()),
+        text: refusal.to_string(),
     }
 }

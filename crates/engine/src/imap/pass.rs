@@ -38,8 +38,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         expire::expire(account, &mut session, mailbox, &mut report).await?;
     }
     report.round_trips = session.round_trips();
-    // Everything is done and recorded; a server that cannot say goodbye changes nothing.
-    let _said_goodbye = session.log_out().await.is_ok();
+    session.log_out().await;
     Ok(report)
 }
 
@@ -47,7 +46,7 @@ fn groups(mailboxes: Vec<Observed>) -> Vec<Vec<Observed>> {
     let mut groups: Vec<Vec<Observed>> = Vec::new();
     let mut room = 0;
     for mailbox in mailboxes {
-        let messages = mailbox.status.as_ref().and_then(|s| s.messages).unwrap_or(0);
+        let messages = mailbox.status.as_ref().and_then(|s| s.messages).map_or(0, u64::from);
         match groups.last_mut() {
             Some(group) if group.len() < MAILBOXES_IN_A_GROUP && room >= messages => {
                 room -= messages;
@@ -68,6 +67,8 @@ struct Planned {
     uid_validity: UidValidity,
     plan: Plan,
     state: ServerState,
+    /// Whether the look showed everything.
+    whole: bool,
 }
 
 async fn sync_group(
@@ -95,7 +96,7 @@ async fn sync_group(
     };
     for mailbox in &planned {
         let applied = apply::apply(account, session, &mailbox.observed, &mailbox.plan, report).await?;
-        if applied && !unfinished(mailbox) {
+        if applied && mailbox.whole && !unfinished(mailbox) {
             record_state(account, mailbox).await?;
         }
     }
@@ -135,13 +136,14 @@ async fn plan_mailbox(
         // Messages found again by their octets may bear other flags now: without a mod-sequence the
         // next pass compares them all.
         highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
-        messages: Some(look.selected.exists.into()),
+        messages: look.selected.exists.map(u64::from),
     };
     Ok(Some(Planned {
         observed: look.observed,
         uid_validity,
         plan,
         state,
+        whole: !look.unreadable,
     }))
 }
 
@@ -154,7 +156,7 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
     let live = base.messages.iter().filter(|m| !m.vanished).count() as u64;
     let new = changed.iter().filter(|m| !known.contains(m.uid)).count() as u64;
     let expected = live + new;
-    expected != u64::from(look.selected.exists)
+    look.selected.exists.is_none_or(|exists| u64::from(exists) != expected)
 }
 
 async fn whole_look(session: &mut Session, look: Look) -> Result<Look, EngineError> {
