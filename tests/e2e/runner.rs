@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod dialogue_kit;
+#[cfg(test)]
+mod dovecot_kit;
+#[cfg(test)]
+mod maildir_kit;
+#[cfg(test)]
+mod tidy;
