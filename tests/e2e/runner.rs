@@ -2,3 +2,13 @@
 
 #[cfg(test)]
 mod dialogue_kit;
+#[cfg(test)]
+mod dovecot_kit;
+#[cfg(test)]
+mod maildir_kit;
+#[cfg(test)]
+mod simulation_imap;
+#[cfg(test)]
+mod simulation_pop3;
+#[cfg(test)]
+mod tidy;

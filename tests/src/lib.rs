@@ -1,5 +1,21 @@
 //! The test kit of postrider: the other side of every conversation, and witnesses of what was done.
 //!
 //! - [`dialogue`]: a protocol conversation as a text file, played to the real session code in memory.
+//! - [`dovecot`]: a throw-away real server.
+//! - [`oracle`]: fills and inspects that server with clients that are not ours.
+//! - [`maildir`]: reads a Maildir tree without our own code, and says what is wrong with it.
+//! - [`digest`]: the hashes by which messages are compared.
+//! - [`rig`]: the engine with a server in memory, a real disk and a real index.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a kit tells a test what went wrong by panicking with a sentence"
+)]
 
 pub mod dialogue;
+pub mod digest;
+pub mod dovecot;
+pub mod maildir;
+pub mod oracle;
+pub mod rig;

@@ -1,0 +1,234 @@
+//! A throw-away real Dovecot: own directory, own ports, own certificate authority; stopped on drop.
+//!
+//! Works as root (mail then belongs to `nobody`, login processes are `dovenull`) and as an ordinary user.
+//! `tests/install` installs what it needs.
+
+mod certificate;
+
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const CONFIGURATION: &str = include_str!("../dovecot/dovecot.conf.in");
+
+/// How long a Dovecot may take to greet on a busy machine; usually it is a tenth of a second.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Whose the mail is when the tests run as root: Dovecot delivers for any user but that one. `nobody` on Debian.
+const NOBODY: u32 = 65534;
+
+/// A running Dovecot. Any user may log in with [`Dovecot::PASSWORD`].
+#[derive(Debug)]
+pub struct Dovecot {
+    /// IMAP in clear and with STARTTLS.
+    pub imap_port: u16,
+    /// IMAP over implicit TLS.
+    pub imaps_port: u16,
+    /// POP3 in clear and with STLS.
+    pub pop3_port: u16,
+    /// POP3 over implicit TLS.
+    pub pop3s_port: u16,
+    /// The certificate authority that signed the server's certificate for `localhost` and 127.0.0.1, PEM.
+    pub ca_file: PathBuf,
+    /// Everything of this server; `dovecot.log` and `home/USER/Maildir` are of interest.
+    pub dir: PathBuf,
+    master: Child,
+    _files: TempDir,
+}
+
+impl Dovecot {
+    /// The password of every user.
+    pub const PASSWORD: &'static str = "secret";
+
+    /// Starts a server with everything Debian's Dovecot can do.
+    ///
+    /// # Panics
+    /// When Dovecot is not installed or does not start; its log is part of the message.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a server that shows only these capabilities after login (`IMAP4rev1 UIDPLUS`), to play an older one.
+    /// Dovecot still understands the others: a client that uses them unasked is told by its commands only.
+    ///
+    /// # Panics
+    /// As [`Dovecot::start`].
+    #[must_use]
+    pub fn with_capability(imap_capability: &str) -> Self {
+        Self::start_with(&format!("imap_capability = {imap_capability}"))
+    }
+
+    fn start_with(capability_line: &str) -> Self {
+        // A port that is free now may be taken by another test's server before ours binds it.
+        for _ in 0..5 {
+            if let Some(server) = Self::try_start(capability_line) {
+                return server;
+            }
+        }
+        panic!("Dovecot found its ports taken five times");
+    }
+
+    /// `None` when a port was taken meanwhile.
+    fn try_start(capability_line: &str) -> Option<Self> {
+        let files = prepare_dir();
+        let dir = files.path().to_owned();
+        let [imap_port, imaps_port, pop3_port, pop3s_port] = free_ports();
+        let text = CONFIGURATION
+            .replace("@CAPABILITY@", capability_line)
+            .replace("@IMAP_PORT@", &imap_port.to_string())
+            .replace("@IMAPS_PORT@", &imaps_port.to_string())
+            .replace("@POP3_PORT@", &pop3_port.to_string())
+            .replace("@POP3S_PORT@", &pop3s_port.to_string());
+        let conf = dir.join("dovecot.conf");
+        std::fs::write(&conf, with_owner(&text, &dir)).expect("dovecot.conf can be written");
+        let master = Command::new(program())
+            .args(["-F", "-c"])
+            .arg(&conf)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start Dovecot ({error}); run tests/install"));
+        let mut server = Self {
+            imap_port,
+            imaps_port,
+            pop3_port,
+            pop3s_port,
+            ca_file: dir.join("ca.pem"),
+            dir,
+            master,
+            _files: files,
+        };
+        server.wait_until_ready().then_some(server)
+    }
+
+    /// Waits for both greetings; `false` when a port was taken.
+    fn wait_until_ready(&mut self) -> bool {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            if let Ok(Some(_)) = self.master.try_wait() {
+                let log = self.log();
+                assert!(
+                    log.contains("Address already in use"),
+                    "Dovecot did not start:\n{log}"
+                );
+                return false;
+            }
+            if greets(self.imap_port, "* OK") && greets(self.pop3_port, "+OK") {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("Dovecot does not greet:\n{}", self.log());
+    }
+
+    /// What the server has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("dovecot.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        // TERM lets the master end its children, which KILL would leave behind.
+        if let Some(pid) = i32::try_from(self.master.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            if matches!(self.master.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.master.kill().ok();
+        self.master.wait().ok();
+    }
+}
+
+/// A directory that Dovecot's login processes may traverse, with certificates and a home for mail.
+fn prepare_dir() -> TempDir {
+    let files = tempfile::Builder::new()
+        .prefix("postrider-dovecot-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()
+        .expect("a temporary directory can be made");
+    for name in ["home", "run", "state"] {
+        std::fs::create_dir(files.path().join(name)).expect("a directory can be made");
+    }
+    certificate::write(files.path()).expect("certificates can be made");
+    files
+}
+
+/// Fills in whose processes they are.
+fn with_owner(text: &str, dir: &Path) -> String {
+    let me = std::fs::metadata(dir).expect("our own directory can be looked at");
+    let (mut uid, mut gid) = (me.uid(), me.gid());
+    let (internal_user, internal_group, login_user) = if uid == 0 {
+        (uid, gid) = (NOBODY, NOBODY);
+        let home = std::os::unix::fs::chown(dir.join("home"), Some(uid), Some(gid));
+        home.expect("root may give a directory away");
+        (
+            "dovecot".to_owned(),
+            "dovecot".to_owned(),
+            "dovenull".to_owned(),
+        )
+    } else {
+        (id("-un"), id("-gn"), id("-un"))
+    };
+    text.replace("@DIR@", &dir.display().to_string())
+        .replace("@UID@", &uid.to_string())
+        .replace("@GID@", &gid.to_string())
+        .replace("@INTERNAL_USER@", &internal_user)
+        .replace("@INTERNAL_GROUP@", &internal_group)
+        .replace("@LOGIN_USER@", &login_user)
+}
+
+fn id(what: &str) -> String {
+    let output = Command::new("id").arg(what).output().expect("`id` runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Debian keeps it in a directory that ordinary users do not search.
+fn program() -> &'static str {
+    if Path::new("/usr/sbin/dovecot").exists() {
+        "/usr/sbin/dovecot"
+    } else {
+        "dovecot"
+    }
+}
+
+/// Four ports of loopback that nobody has at this moment.
+fn free_ports() -> [u16; 4] {
+    let listeners =
+        [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
+    listeners.map(|listener| {
+        listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port()
+    })
+}
+
+/// Whether the first line is the real greeting: a Dovecot whose authentication process is still starting
+/// says `* OK Waiting for authentication process to respond..` before it.
+fn greets(port: u16, greeting: &str) -> bool {
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    stream.set_read_timeout(Some(START_LIMIT)).ok();
+    let mut line = String::new();
+    let read = BufReader::new(stream).read_line(&mut line);
+    read.is_ok() && line.starts_with(greeting) && line.contains("ready")
+}

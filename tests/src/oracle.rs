@@ -1,0 +1,167 @@
+//! Fills and inspects a server over loopback with clients that are not ours, so that postrider never
+//! checks itself: the `imap` crate, and ten lines of POP3.
+
+mod pop3;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpStream;
+
+use chrono::DateTime;
+use imap::types::Flag;
+use imap::{Client, Session};
+
+use crate::digest::{sha256, sha256_lf};
+
+pub use pop3::Pop3Oracle;
+
+/// An IMAP session in clear. Mailbox names are as on the wire (modified UTF-7).
+#[derive(Debug)]
+pub struct Oracle {
+    session: Session<TcpStream>,
+}
+
+/// One message as the server holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// `\Seen` and keywords, without `\Recent`.
+    pub flags: BTreeSet<String>,
+    /// INTERNALDATE in seconds since the epoch.
+    pub internal_date: i64,
+    /// How many octets it has.
+    pub octets: usize,
+    /// Of the bytes as they travel.
+    pub sha256: String,
+    /// Of the bytes with LF line ends, as a Maildir holds them.
+    pub sha256_lf: String,
+}
+
+impl Oracle {
+    /// Logs in at a port of loopback.
+    ///
+    /// # Panics
+    /// When the server does not want it; so do all methods here.
+    #[must_use]
+    pub fn login(port: u16, user: &str, password: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+        let mut client = Client::new(stream);
+        client.read_greeting().expect("the server greets");
+        let session = client.login(user, password);
+        let session = session
+            .map_err(|(error, _)| error)
+            .expect("the oracle may log in");
+        Self { session }
+    }
+
+    /// Makes a mailbox.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn create(&mut self, mailbox: &str) {
+        self.session.create(mailbox).expect("CREATE works");
+    }
+
+    /// Removes a mailbox.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn delete(&mut self, mailbox: &str) {
+        self.session.delete(mailbox).expect("DELETE works");
+    }
+
+    /// Renames a mailbox.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        self.session.rename(from, to).expect("RENAME works");
+    }
+
+    /// Puts a message into an existing mailbox; `internal_date` in seconds since the epoch.
+    ///
+    /// # Panics
+    /// When the server refuses, or the date is beyond the calendar.
+    pub fn append(&mut self, mailbox: &str, bytes: &[u8], flags: &[&str], internal_date: i64) {
+        let date = DateTime::from_timestamp(internal_date, 0).expect("a date of this era");
+        let flags = flags.iter().map(|flag| Flag::from(*flag));
+        let mut append = self.session.append(mailbox, bytes);
+        append.flags(flags).internal_date(date.fixed_offset());
+        append.finish().expect("APPEND works");
+    }
+
+    /// The names of all mailboxes, sorted, those that cannot be selected left out.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn mailboxes(&mut self) -> Vec<String> {
+        let names = self.session.list(Some(""), Some("*")).expect("LIST works");
+        let selectable = names.iter().filter(|name| {
+            let attributes = format!("{:?}", name.attributes()).to_ascii_lowercase();
+            !attributes.contains("noselect") && !attributes.contains("nonexistent")
+        });
+        let mut names: Vec<String> = selectable.map(|name| name.name().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// The messages of a mailbox by UID; looking changes nothing.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn messages(&mut self, mailbox: &str) -> BTreeMap<u32, Held> {
+        let opened = self.session.examine(mailbox).expect("EXAMINE works");
+        if opened.exists == 0 {
+            return BTreeMap::new();
+        }
+        let items = "(UID FLAGS INTERNALDATE BODY.PEEK[])";
+        let fetched = self
+            .session
+            .uid_fetch("1:*", items)
+            .expect("UID FETCH works");
+        let held = fetched.iter().map(|message| {
+            let bytes = message.body().expect("every message has a body");
+            let flags = message.flags().iter().filter(|flag| **flag != Flag::Recent);
+            let held = Held {
+                flags: flags.map(ToString::to_string).collect(),
+                internal_date: message.internal_date().expect("INTERNALDATE").timestamp(),
+                octets: bytes.len(),
+                sha256: sha256(bytes),
+                sha256_lf: sha256_lf(bytes),
+            };
+            (message.uid.expect("UID"), held)
+        });
+        held.collect()
+    }
+
+    /// Replaces the flags of one message.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn set_flags(&mut self, mailbox: &str, uid: u32, flags: &[&str]) {
+        self.session.select(mailbox).expect("SELECT works");
+        let query = format!("FLAGS.SILENT ({})", flags.join(" "));
+        self.session
+            .uid_store(uid.to_string(), query)
+            .expect("UID STORE works");
+    }
+
+    /// Removes one message, and every other that bears `\Deleted`.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn expunge(&mut self, mailbox: &str, uid: u32) {
+        self.set_flags(mailbox, uid, &["\\Deleted"]);
+        self.session.expunge().expect("EXPUNGE works");
+    }
+
+    /// The UIDVALIDITY of a mailbox.
+    ///
+    /// # Panics
+    /// When the server refuses or does not tell.
+    #[must_use]
+    pub fn uid_validity(&mut self, mailbox: &str) -> u32 {
+        let opened = self.session.examine(mailbox).expect("EXAMINE works");
+        opened.uid_validity.expect("the server tells UIDVALIDITY")
+    }
+}
