@@ -1,9 +1,15 @@
 //! The one end-to-end test binary: every file beside this one is a module here (`tidy` checks it).
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod dialogue_kit;
 #[cfg(test)]
 mod dovecot_kit;
+#[cfg(test)]
+mod dovecot_sync;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]

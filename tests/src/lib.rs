@@ -5,6 +5,7 @@
 //! - [`oracle`]: fills and inspects that server with clients that are not ours.
 //! - [`maildir`]: reads a Maildir tree without our own code, and says what is wrong with it.
 //! - [`digest`]: the hashes by which messages are compared.
+//! - [`postrider`]: the built binary, with a home of its own.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -18,4 +19,5 @@ pub mod digest;
 pub mod dovecot;
 pub mod maildir;
 pub mod oracle;
+pub mod postrider;
 pub mod rig;
