@@ -7,4 +7,6 @@ mod dovecot_kit;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
+mod mailserver_kit;
+#[cfg(test)]
 mod tidy;
