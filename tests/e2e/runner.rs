@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
+mod mailserver_kit;
+#[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]
 mod simulation_pop3;

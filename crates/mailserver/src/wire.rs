@@ -42,13 +42,15 @@ pub(crate) async fn read_commands<R: AsyncRead + Unpin>(
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
     let mut command = Vec::new();
     loop {
-        match stream.read_until(b'\n', &mut command).await {
+        // A line of its own: the octets of a literal before it may look like anything.
+        let mut line = Vec::new();
+        match stream.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        if let Some((octets, waits)) = announced_literal(&command)
-            && literals == Literals::Read
-        {
+        let literal = announced_literal(&line).filter(|_| literals == Literals::Read);
+        if let Some((octets, waits)) = literal {
+            command.append(&mut line);
             if octets > COMMAND_LIMIT
                 || (waits && inputs.send(Input::WaitsForContinuation).is_err())
             {
@@ -60,13 +62,10 @@ pub(crate) async fn read_commands<R: AsyncRead + Unpin>(
             }
             continue;
         }
-        while command.last().is_some_and(|octet| b"\r\n".contains(octet)) {
-            command.pop();
-        }
-        if inputs
-            .send(Input::Command(std::mem::take(&mut command)))
-            .is_err()
-        {
+        let end = line.strip_suffix(b"\n").unwrap_or(&line);
+        command.extend_from_slice(end.strip_suffix(b"\r").unwrap_or(end));
+        let command = std::mem::take(&mut command);
+        if inputs.send(Input::Command(command)).is_err() {
             return;
         }
     }

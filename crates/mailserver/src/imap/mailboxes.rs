@@ -29,15 +29,20 @@ impl Session {
         )
     }
 
-    pub(super) fn rename(&self, args: &[Arg]) -> Outcome {
+    pub(super) fn rename(&mut self, args: &[Arg]) -> Outcome {
         let account = self.account()?;
         let from = self.mailbox_name(args.first())?;
         let to = self.mailbox_name(args.get(1))?;
-        done(
-            account.rename(&from, &to),
-            "renamed",
-            "[CANNOT] No such mailbox, or one of the new name",
-        )
+        if !account.rename(&from, &to) {
+            return Err(Refusal::No(
+                "[CANNOT] No such mailbox, or one of the new name",
+            ));
+        }
+        // A mailbox stays selected under its new name.
+        if let Some(view) = self.selected.as_mut().filter(|view| view.name == from) {
+            view.name = to;
+        }
+        Ok("renamed".to_owned())
     }
 
     pub(super) fn subscribe(&self, args: &[Arg], subscribed: bool) -> Outcome {

@@ -258,19 +258,25 @@ async fn append_copy_and_move_tell_the_new_uids() {
         (held.internal_date, &held.bytes[..]),
         (LEAP_DAY, &b"a: b\r\n\r\nc"[..])
     );
+    // A literal may end like a line, or like the announcement of another.
+    for (tag, body) in ["a: b\r\n\r\n", "a: {3}"].iter().enumerate() {
+        let append = format!("p{tag} APPEND Trash {{{}+}}\r\n{body}", body.len());
+        client.tell(&append, &format!("p{tag} OK")).await;
+        assert_eq!(account.messages("Trash")[tag].bytes, body.as_bytes());
+    }
     client
         .tell("2 APPEND Nowhere {1+}\r\nx", "2 NO [TRYCREATE]")
         .await;
     client.tell("3 SELECT INBOX", "3 OK").await;
     let heard = client.tell("4 UID COPY 1 Trash", "4 ").await;
-    assert_eq!(heard, "4 OK [COPYUID 4713 1 1] copied\r\n");
+    assert_eq!(heard, "4 OK [COPYUID 4713 1 3] copied\r\n");
     let heard = client.tell("5 MOVE 1 Trash", "5 ").await;
     assert_eq!(
         heard,
-        "* OK [COPYUID 4713 1 2] moved\r\n* 1 EXPUNGE\r\n5 OK moved\r\n"
+        "* OK [COPYUID 4713 1 4] moved\r\n* 1 EXPUNGE\r\n5 OK moved\r\n"
     );
     assert!(account.messages("INBOX").is_empty());
-    assert_eq!(account.messages("Trash").len(), 2);
+    assert_eq!(account.messages("Trash").len(), 4);
 }
 
 #[tokio::test]
