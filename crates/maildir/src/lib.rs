@@ -7,6 +7,7 @@
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`, [`deliver`]), how it is found again
 //! ([`mod@scan`]), re-flagged ([`flags`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
+pub mod content;
 pub mod deliver;
 pub mod entry;
 pub mod error;

@@ -80,3 +80,51 @@ pub struct CheckArgs {
     #[arg(long)]
     pub offline: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The manual: a change of the command line is seen in the snapshot.
+    #[test]
+    fn help() {
+        let mut help = String::new();
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let version = env!("CARGO_PKG_VERSION");
+        for name in ["", "run", "sync", "status", "check"] {
+            let command = match name {
+                "" => &mut command,
+                name => command.find_subcommand_mut(name).unwrap(),
+            };
+            help.push_str(&format!(
+                "$ postrider {name} --help\n{}\n",
+                command.render_long_help()
+            ));
+        }
+        insta::assert_snapshot!(help.replace(version, "[version]"));
+    }
+
+    #[test]
+    fn what_no_issue_has_brought_yet_is_refused() {
+        for line in [
+            "postrider",
+            "postrider fetch",
+            "postrider sync --dry-run",
+            "postrider sync --mailbox INBOX",
+            "postrider status --watch",
+            "postrider status --stale-after 5",
+            "postrider run home",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        let line = "postrider status --stale-after 15m --config x.yaml";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(cli.config, Some(PathBuf::from("x.yaml")));
+        let Command::Status(args) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert_eq!(args.stale_after, Some(Duration::from_secs(900)));
+    }
+}

@@ -34,7 +34,7 @@ pub fn reload_failed(error: &Error) {
         target: "postrider",
         event = "daemon.reload_failed",
         kind = error.fault().kind(),
-        error = exit::report(error),
+        error = exit::one_line(error),
         hint = error.hint(),
         "the configuration was not reloaded, the one before stays"
     );

@@ -24,19 +24,13 @@ pub fn status(errors: &[Error]) -> u8 {
 /// What is said about an error: what happened, the causes, and what to type next.
 #[must_use]
 pub fn report(error: &Error) -> String {
-    let (first, mut cause) = match error {
-        Error::Account { source, .. } => (format!("{error}: {source}"), source.source()),
-        other => (other.to_string(), other.source()),
-    };
+    let (first, causes) = told(error);
     // A configuration has several lines to say, each complete in itself.
     let mut lines: Vec<String> = first
         .lines()
         .map(|line| format!("postrider: {line}"))
         .collect();
-    while let Some(error) = cause {
-        lines.push(format!("  caused by: {error}"));
-        cause = error.source();
-    }
+    lines.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
     if let Some(hint) = error.hint() {
         let mut hint = hint.lines();
         lines.push(format!("  hint: {}", hint.next().unwrap_or_default()));
@@ -44,6 +38,34 @@ pub fn report(error: &Error) -> String {
     }
     let lines: Vec<String> = lines.iter().map(|line| safe(line)).collect();
     lines.join("\n")
+}
+
+/// The same as the `error` field of an event: what happened and the causes, on one line.
+#[must_use]
+pub fn one_line(error: &Error) -> String {
+    let (first, causes) = told(error);
+    let lines: Vec<&str> = first.lines().collect();
+    let whole = std::iter::once(lines.join("; ")).chain(causes);
+    safe(&whole.collect::<Vec<_>>().join(": "))
+}
+
+/// What happened, and the causes from the nearest on.
+fn told(error: &Error) -> (String, Vec<String>) {
+    let (first, cause) = match error {
+        Error::Account { source, .. } => (format!("{error}: {source}"), source.source()),
+        other => (other.to_string(), other.source()),
+    };
+    (first, causes(cause))
+}
+
+/// A chain of sources as text.
+pub(crate) fn causes(mut cause: Option<&(dyn std::error::Error + 'static)>) -> Vec<String> {
+    let mut causes = Vec::new();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes
 }
 
 /// No control character of a server or a file reaches the terminal.
@@ -57,4 +79,62 @@ fn safe(line: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::error::ConfigError;
+    use std::io;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    fn config() -> Error {
+        let looked = vec![PathBuf::from("/a"), PathBuf::from("/b")];
+        ConfigError::NotFound { looked }.into()
+    }
+
+    fn output() -> Error {
+        let source = io::Error::other("no \u{1b}[2J space");
+        Error::Output { source }
+    }
+
+    fn late() -> Error {
+        let within = Duration::from_secs(10);
+        Error::StopTimedOut { within }
+    }
+
+    fn unknown() -> Error {
+        let (name, nearest) = ("hmoe".to_owned(), Some("home".to_owned()));
+        Error::UnknownAccount { name, nearest }
+    }
+
+    #[test]
+    fn the_highest_ranked_error_decides() {
+        assert_eq!(status(&[]), 0);
+        assert_eq!(status(&[late()]), 75);
+        assert_eq!(status(&[late(), output()]), 74);
+        assert_eq!(status(&[late(), config(), output()]), 78);
+        assert_eq!(status(&[unknown()]), 64);
+    }
+
+    #[test]
+    fn an_error_is_what_happened_then_why_then_what_to_type() {
+        assert_eq!(
+            report(&output()),
+            "postrider: writing the answer\n  caused by: no \\u{1b}[2J space"
+        );
+        assert_eq!(
+            report(&unknown()),
+            "postrider: there is no account `hmoe`\n  hint: the nearest name is `home`"
+        );
+        assert_eq!(
+            one_line(&output()),
+            "writing the answer: no \\u{1b}[2J space"
+        );
+        let said = report(&config());
+        let first =
+            "postrider: there is no configuration; looked for /a, /b\n  hint: write this to /a\n";
+        assert!(said.starts_with(first), "{said}");
+    }
 }

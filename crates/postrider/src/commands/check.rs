@@ -125,3 +125,68 @@ fn mailbox(mailbox: &CheckedMailbox) -> String {
     );
     format!("{}\n", row.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postrider_core::account::AccountName;
+    use postrider_core::mailbox::Role;
+    use postrider_core::retention::Policy;
+    use postrider_core::settings::{AuthChoice, FolderChoice, Layout, ServerAddress};
+    use std::time::Duration;
+
+    #[test]
+    fn what_a_server_says_is_shown_and_cannot_move_the_cursor() {
+        let settings = AccountSettings {
+            name: AccountName::parse("home").unwrap(),
+            protocol: Protocol::Imap,
+            server: ServerAddress {
+                host: "localhost".to_owned(),
+                port: 143,
+                tls: TlsMode::None,
+                ca_file: None,
+            },
+            user: "ada".to_owned(),
+            password: PasswordSource::Env("PW".to_owned()),
+            auth: AuthChoice::Auto,
+            maildir: "/m".into(),
+            layout: Layout::Fs,
+            folders: FolderChoice::default(),
+            poll: Duration::from_secs(300),
+            timeout: Duration::from_secs(60),
+            connections: 3,
+            retention: Policy::Keep,
+        };
+        let mailbox = |name: &str, role, because: &str| CheckedMailbox {
+            name: name.to_owned(),
+            role,
+            chosen: because.starts_with("included"),
+            because: because.to_owned(),
+            messages: Some(1_204),
+        };
+        let report = CheckReport {
+            server_name: Some("Dove\u{1b}[2Jcot".to_owned()),
+            capabilities: vec!["IMAP4rev1".to_owned(), "IDLE".to_owned()],
+            mailboxes: vec![
+                mailbox("INBOX", None, "included by `*`"),
+                mailbox("Spam\r\n", Some(Role::Junk), "excluded by `\\Junk`"),
+            ],
+            messages: Some(1),
+            octets: Some(2_048),
+            notes: vec!["the server has no UIDPLUS".to_owned()],
+        };
+        assert_eq!(
+            found(&settings, &report),
+            "  login          ok
+  software       Dove\\u{1b}[2Jcot
+  capabilities   IMAP4rev1 IDLE
+  messages       1 message, 2.0 KiB
+  mailboxes      1 of 2 chosen
+  note           the server has no UIDPLUS
+    + INBOX                                1204            included by `*`
+    - Spam\\r\\n                             1204  \\Junk     excluded by `\\Junk`
+"
+        );
+        assert!(understood(&settings).contains("localhost port 143, cleartext"));
+    }
+}

@@ -96,6 +96,9 @@ fn quiet(log: LogSettings) -> LogSettings {
 /// # Errors
 /// When it cannot be written for another reason.
 fn answer(text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Ok(());
+    }
     let mut stdout = io::stdout().lock();
     let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
     match written {

@@ -5,6 +5,7 @@ use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
+use crate::exit::causes;
 use crate::logging::Logging;
 use crate::progress::{Screen, summary};
 use crate::signals::Signals;
@@ -88,18 +89,12 @@ fn account(outcome: &AccountOutcome) -> Value {
     match &outcome.result {
         Ok(report) => succeeded(account, report),
         Err(error) => {
-            let mut causes = Vec::new();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                causes.push(error.to_string());
-                cause = error.source();
-            }
             json!({
                 "account": account,
                 "ok": false,
                 "kind": error.fault().kind(),
                 "error": error.to_string(),
-                "caused_by": causes,
+                "caused_by": causes(error.source()),
                 "hint": error.hint(),
             })
         }
@@ -121,4 +116,65 @@ fn succeeded(account: &str, report: &PassReport) -> Value {
         "round_trips": report.round_trips,
         "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postrider_core::account::AccountName;
+    use std::time::Duration;
+
+    fn outcomes() -> Vec<AccountOutcome> {
+        let busy = PassReport {
+            mailboxes: 3,
+            new: 12,
+            flags_pulled: 1,
+            expired: 2,
+            octets: 1_500_000,
+            elapsed: Duration::from_millis(2_345),
+            ..PassReport::default()
+        };
+        let idle = PassReport {
+            mailboxes: 1,
+            elapsed: Duration::from_millis(34),
+            ..PassReport::default()
+        };
+        let outcome = |name: &str, report| AccountOutcome {
+            account: AccountName::parse(name).unwrap(),
+            result: Ok(report),
+        };
+        vec![outcome("home", busy), outcome("isp", idle)]
+    }
+
+    #[test]
+    fn a_line_says_what_happened_and_only_that() {
+        assert_eq!(
+            lines(&outcomes()),
+            "home: 12 new, 1 flag change, 2 deleted on the server, 1.4 MiB (3 mailboxes, 2 s)\n\
+             isp: nothing new (1 mailbox, 34 ms)\n"
+        );
+    }
+
+    #[test]
+    fn the_document_has_the_fields_of_the_event() {
+        let document = document(&outcomes());
+        let home = &document["accounts"][0];
+        assert_eq!(
+            (&home["account"], &home["ok"]),
+            (&json!("home"), &json!(true))
+        );
+        for (field, value) in [
+            ("mailboxes", 3),
+            ("new", 12),
+            ("flags_pulled", 1),
+            ("flags_pushed", 0),
+            ("expired", 2),
+            ("vanished", 0),
+            ("octets", 1_500_000),
+            ("round_trips", 0),
+            ("elapsed_ms", 2_345),
+        ] {
+            assert_eq!(home[field], json!(value), "{field}");
+        }
+    }
 }

@@ -9,7 +9,7 @@
 //! Nothing here quotes the text of a file: a line of it may be a password.
 
 use super::error::{Place, Problem};
-use granit_parser::{Event, Parser, ScanError, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -53,12 +53,23 @@ pub(super) fn parse(text: &str) -> Result<Node, (Place, Problem)> {
     for next in Parser::new_from_str(text) {
         let (event, span) = next.map_err(|error| syntax(&error))?;
         let at = place(&span);
+        let event = match event {
+            // The parser puts a `~` where nothing stands; one that was written takes up room.
+            Event::Scalar(_, ScalarStyle::Plain, anchor, tag) if is_nothing(&span) => {
+                Event::Scalar(Cow::Borrowed(""), ScalarStyle::Plain, anchor, tag)
+            }
+            event => event,
+        };
         builder.take(event, at).map_err(|problem| (at, problem))?;
     }
     Ok(builder.root.unwrap_or(Node {
         at: Place { line: 1, column: 1 },
         value: Value::Empty,
     }))
+}
+
+fn is_nothing(span: &Span) -> bool {
+    span.start.index() == span.end.index()
 }
 
 /// Lines and columns as editors count them.
@@ -122,7 +133,7 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_ref())?;
-                let plain = style == granit_parser::ScalarStyle::Plain;
+                let plain = style == ScalarStyle::Plain;
                 let value = if plain && text.is_empty() {
                     Value::Empty
                 } else {

@@ -11,8 +11,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The nearest known key is named when at most this many letters differ: `hots` is `host`, but
-/// `retries` is not `retention`.
+/// The nearest known key is named when at most this many letters differ, one in a short word: `hots`
+/// is `host`, but `push` is not `auth`.
 const NEAR: usize = 2;
 
 /// One reading of a file.
@@ -195,7 +195,7 @@ pub(crate) fn nearest<'k>(found: &str, known: &[&'k str]) -> Option<&'k str> {
     let found = found.to_lowercase();
     let distance = |key: &&str| strsim::damerau_levenshtein(&found, key);
     let near = known.iter().copied().min_by_key(distance);
-    let near = near.filter(|key| distance(key) <= NEAR.min(key.len() / 2));
+    let near = near.filter(|key| distance(key) <= (found.chars().count() / 3).clamp(1, NEAR));
     let begun = |key: &&&str| found.len() > NEAR && key.starts_with(&found);
     near.or_else(|| known.iter().find(begun).copied())
 }

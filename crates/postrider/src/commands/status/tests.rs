@@ -1,1 +1,128 @@
+//! The table, the document, and who is stale.
 
+use super::*;
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::retention::Policy;
+use postrider_core::settings::{
+    AuthChoice, FolderChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+fn settings(name: &str, protocol: Protocol) -> AccountSettings {
+    AccountSettings {
+        name: AccountName::parse(name).unwrap(),
+        protocol,
+        server: ServerAddress {
+            host: "mail.example".to_owned(),
+            port: 993,
+            tls: TlsMode::Implicit,
+            ca_file: None,
+        },
+        user: "ada".to_owned(),
+        password: PasswordSource::Env("PW".to_owned()),
+        auth: AuthChoice::Auto,
+        maildir: "/m".into(),
+        layout: Layout::Fs,
+        folders: FolderChoice::default(),
+        poll: Duration::from_secs(300),
+        timeout: Duration::from_secs(60),
+        connections: 3,
+        retention: Policy::Keep,
+    }
+}
+
+fn known(name: &str, success_ago: Option<i64>, error_ago: Option<i64>) -> AccountStatus {
+    let before = |seconds: i64| UnixTime::from_seconds(NOW.as_seconds() - seconds);
+    AccountStatus {
+        name: AccountName::parse(name).unwrap(),
+        protocol: Protocol::Imap,
+        last_success_at: success_ago.map(before),
+        last_error_at: error_ago.map(before),
+        last_error_kind: error_ago.map(|_| "auth".to_owned()),
+        last_error: error_ago.map(|_| "the server refused \u{1b}[2J".to_owned()),
+        mailboxes: 4,
+        messages: 1_204,
+        unproven: 1,
+        pending_expiry: 0,
+    }
+}
+
+fn accounts() -> Vec<AccountSettings> {
+    vec![
+        settings("home", Protocol::Imap),
+        settings("isp", Protocol::Pop3),
+        settings("healed", Protocol::Imap),
+        settings("fresh", Protocol::Imap),
+    ]
+}
+
+fn index() -> Vec<AccountStatus> {
+    vec![
+        known("healed", Some(60), Some(120)),
+        known("home", Some(200), None),
+        known("isp", Some(7_200), Some(30)),
+        known(
+            "of an older configuration".replace(' ', "-").as_str(),
+            None,
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn the_table_is_calm() {
+    let (accounts, index) = (accounts(), index());
+    assert_eq!(
+        table(&rows(&accounts, &index), NOW),
+        "\
+ACCOUNT  PROTOCOL  LAST SUCCESS  MESSAGES  PROBLEM
+home     imap      3 min ago     1204
+isp      pop3      2 h ago       1204      auth: the server refused \\u{1b}[2J
+healed   imap      1 min ago     1204
+fresh    imap      never         -
+"
+    );
+}
+
+#[test]
+fn the_document_has_every_account_of_the_configuration() {
+    let (accounts, index) = (accounts(), index());
+    let document = document(
+        &rows(&accounts, &index),
+        NOW,
+        Some(Duration::from_secs(3_600)),
+    );
+    let list = document["accounts"].as_array().unwrap();
+    assert_eq!(list.len(), 4);
+    assert_eq!(list[1]["account"], "isp");
+    assert_eq!(list[1]["protocol"], "pop3");
+    assert_eq!(list[1]["last_success_at"], "2027-01-15T06:00:00Z");
+    assert_eq!(list[1]["last_error_kind"], "auth");
+    assert_eq!(list[1]["unproven"], 1);
+    assert_eq!(list[1]["stale"], true);
+    assert_eq!(list[0]["stale"], false);
+    assert_eq!(list[3]["last_success_at"], Value::Null);
+    assert_eq!(list[3]["stale"], true);
+}
+
+#[test]
+fn stale_is_longer_than_allowed_or_never() {
+    let (accounts, index) = (accounts(), index());
+    let rows = rows(&accounts, &index);
+    let stale = |after: u64| -> Vec<&str> {
+        let after = Some(Duration::from_secs(after));
+        let stale = rows.iter().filter(|row| row.is_stale(NOW, after));
+        stale.map(|row| row.settings.name.as_str()).collect()
+    };
+    assert_eq!(stale(7_200), ["fresh"]);
+    assert_eq!(stale(7_199), ["isp", "fresh"]);
+    assert_eq!(stale(59), ["home", "isp", "healed", "fresh"]);
+    assert!(rows.iter().all(|row| !row.is_stale(NOW, None)));
+    let complaint = rows[1].complaint(NOW);
+    assert_eq!(
+        complaint.to_string(),
+        "account isp: the last success was 2 h ago"
+    );
+    assert_eq!(crate::exit::status(&[complaint]), 75);
+}

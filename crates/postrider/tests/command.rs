@@ -1,0 +1,155 @@
+//! The built command, as far as no server is needed: exit statuses, and who is told what where.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test: what is not as it should be fails it"
+)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const GOOD: &str = "accounts:
+  home: {host: imap.example.org, user: ada, password: hunter2}
+  isp: {protocol: pop3, host: pop.isp.example, user: ada, password: {env: PW}, maildir: ~/Maildir}
+";
+
+/// Runs `postrider` with nothing in its environment but a home, and there a configuration.
+fn postrider(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.env_clear().env("HOME", home).args(arguments);
+    command.output().unwrap()
+}
+
+fn home_with(config: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join(".config/postrider");
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("config.yaml");
+    std::fs::write(&file, config).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    home
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+#[test]
+fn a_wrong_command_line_is_64_and_help_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["fetch"][..],
+        &["sync", "--no-such"],
+        &[],
+        &["status", "--stale-after", "1"],
+    ] {
+        let output = postrider(home.path(), arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+    for arguments in [&["--help"][..], &["sync", "--help"], &["--version"]] {
+        let output = postrider(home.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(
+            output.stderr.is_empty() && !output.stdout.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_configuration_it_is_78_and_says_what_to_write_where() {
+    let home = tempfile::tempdir().unwrap();
+    for command in ["run", "sync", "status", "check"] {
+        let output = postrider(home.path(), &[command]);
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        let said = text(&output.stderr);
+        let place = home.path().join(".config/postrider/config.yaml");
+        assert!(
+            said.contains(&format!("hint: write this to {}", place.display())),
+            "{said}"
+        );
+        assert!(said.contains("host: imap.example.org"), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_78_and_the_daemon_does_not_start() {
+    let home = home_with(
+        "accounts:\n  home:\n    hots: imap.example.org\n    user: ada\n    password: hunter2\n",
+    );
+    let output = postrider(home.path(), &["run"]);
+    assert_eq!(output.status.code(), Some(78));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("config.yaml:3:5: unknown key `hots`; the nearest known key is `host`"),
+        "{said}"
+    );
+    assert!(
+        said.lines().all(|line| line.starts_with("postrider: ")),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+    assert!(
+        !home.path().join(".local").exists(),
+        "a refused configuration leaves no trace"
+    );
+}
+
+#[test]
+fn an_account_that_does_not_exist_is_64() {
+    let home = home_with(GOOD);
+    for command in ["sync", "check"] {
+        let output = postrider(home.path(), &[command, "hoem"]);
+        assert_eq!(output.status.code(), Some(64), "{command}");
+        let said = text(&output.stderr);
+        assert!(said.contains("there is no account `hoem`"), "{said}");
+        assert!(said.contains("the nearest name is `home`"), "{said}");
+    }
+}
+
+#[test]
+fn check_offline_says_what_was_understood_and_no_password() {
+    let home = home_with(GOOD);
+    let output = postrider(home.path(), &["check", "--offline"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("imap, imap.example.org port 993, TLS"),
+        "{said}"
+    );
+    assert!(said.contains("the server keeps every message"), "{said}");
+    assert!(
+        said.contains("pop3, pop.isp.example port 995, TLS"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("{}/Maildir", home.path().display())),
+        "{said}"
+    );
+    assert!(
+        said.contains("deleted on the server once its local copy is proven"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+    let one = postrider(home.path(), &["check", "--offline", "isp"]);
+    assert!(!text(&one.stdout).contains("imap.example.org"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = home_with(GOOD);
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_postrider");
+    command
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", std::env::var("PATH").unwrap());
+    let script = format!("{{ sleep 0.2; {program} check --offline; echo $? >&2; }} | true");
+    let output = command.args(["-c", &script]).output().unwrap();
+    assert_eq!(text(&output.stderr).trim(), "0");
+}
