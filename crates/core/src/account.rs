@@ -49,6 +49,16 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "imap" => Some(Self::Imap),
+            "pop3" => Some(Self::Pop3),
+            _ => None,
+        }
+    }
+
     /// The word of the configuration, the log and the index.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -65,7 +65,7 @@ async fn check_imap(
         }
     });
     let report = CheckReport {
-        capabilities: session.capabilities().words().to_vec(),
+        capabilities: session.capabilities().names(),
         mailboxes: mailboxes.collect(),
         notes: Vec::new(),
     };
@@ -87,7 +87,7 @@ async fn check_pop3(
         notes.push("STAT and LIST disagree about the maildrop".to_owned());
     }
     let report = CheckReport {
-        capabilities: session.capabilities().words().to_vec(),
+        capabilities: session.capabilities().names(),
         mailboxes: vec![CheckedMailbox {
             name: "INBOX".to_owned(),
             role: None,

@@ -1,7 +1,6 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
 use crate::delivery_pool::DeliveryPool;
-use crate::error::EngineError;
 use crate::index_thread::IndexHandle;
 use crate::report::{Progress, ProgressSender};
 use crate::shutdown::Shutdown;

@@ -145,8 +145,8 @@ impl EngineError {
             Self::Connect(source) => source.hint(),
             Self::Imap { source, .. } => source.hint(),
             Self::Pop3(source) => source.hint(),
-            Self::Index(source) => source.hint(),
-            Self::Maildir { source, .. } => source.hint(),
+            Self::Index(source) => source.hint().map(str::to_owned),
+            Self::Maildir { source, .. } => source.hint().map(str::to_owned),
             Self::NoSuchAccount { .. } => {
                 Some("`postrider check --offline` lists the accounts of the configuration".to_owned())
             }

@@ -42,13 +42,16 @@ pub fn status(state_dir: &Path) -> Result<Vec<AccountStatus>, EngineError> {
         Err(IndexError::Missing { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    Ok(index.statuses()?.into_iter().map(of_row).collect())
+    Ok(index.statuses()?.into_iter().filter_map(of_row).collect())
 }
 
-fn of_row(row: AccountStatusRow) -> AccountStatus {
-    AccountStatus {
-        name: row.name,
-        protocol: row.protocol,
+/// `None` for a name that no configuration can hold: somebody else wrote it.
+fn of_row(row: AccountStatusRow) -> Option<AccountStatus> {
+    let name = AccountName::parse(&row.name).ok()?;
+    let protocol = Protocol::parse(&row.protocol)?;
+    Some(AccountStatus {
+        name,
+        protocol,
         last_success_at: row.last_success_at,
         last_error_at: row.last_error_at,
         last_error_kind: row.last_error_kind,
@@ -57,5 +60,5 @@ fn of_row(row: AccountStatusRow) -> AccountStatus {
         messages: row.messages,
         unproven: row.waiting_for_proof,
         pending_expiry: row.waiting_for_expiry,
-    }
+    })
 }

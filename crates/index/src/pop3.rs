@@ -18,6 +18,8 @@ pub struct Pop3Row {
     pub uidl: Option<Uidl>,
     /// LIST's word.
     pub server_octets: Option<u64>,
+    /// Octets with CRLF line ends: what LIST should have said.
+    pub octets_crlf: u64,
     /// The hash of the header block, to compare with a TOP.
     pub header_sha256: Option<Sha256>,
     /// The hash of the file.
@@ -60,6 +62,7 @@ fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
         key: MessageKey(row.get("id")?),
         uidl: uidl.as_deref().map(Uidl::from_index),
         server_octets: column::count(row, "server_octets")?,
+        octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
         header_sha256: header_sha256.map(Sha256),
         sha256: column::sha256(row, "sha256")?,
         message_id: row.get("message_id")?,

@@ -12,7 +12,7 @@ use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlagChange, FlightEvent, SelectMode, Session, Step};
+use postrider_imap::{FlightEvent, SelectMode, Session, Step};
 use postrider_index::PresentRow;
 use std::collections::HashMap;
 
@@ -40,16 +40,12 @@ pub(crate) async fn expire(
     }
     let there = open(session, observed, epoch, going.keys().copied().collect()).await?;
     going.retain(|uid, _| there.contains(*uid));
-    if !session.capabilities().has_uidplus() && others_deleted(session, &there).await? {
-        held(account, observed, going.len(), "another message bears \\Deleted, and the server has no UIDPLUS");
-        return Ok(());
-    }
     let keys: Vec<_> = going.values().map(|(key, _)| *key).collect();
     let asked = keys.clone();
     index.call(move |index| index.request_expiry(&asked, now())).await?;
     account.shared.steps.reached(Point::ExpiryRequested)?;
-    if !expunge(session, there).await? {
-        held(account, observed, going.len(), "the server refused to expunge");
+    if let Some(reason) = expunge(session, there).await? {
+        held(account, observed, going.len(), &reason);
         return Ok(());
     }
     account.shared.steps.reached(Point::Expired)?;
@@ -97,7 +93,7 @@ async fn open(
         Step::Search { uids: uids.clone() },
     ];
     let (mut found, mut same, mut done) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
+    let mut flight = session.flight(steps);
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {
@@ -111,42 +107,38 @@ async fn open(
     Ok(if same && done { uids.intersect(found.iter()) } else { UidSet::new() })
 }
 
-/// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
-async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
-    let mut deleted = None;
-    let mut flight = session.flight([Step::SearchDeleted]).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        if let FlightEvent::Found { uids, .. } = event {
-            deleted = Some(uids);
-        }
-    }
-    // No answer is no permission.
-    Ok(deleted.is_none_or(|uids| uids.intersect(ours.iter()).count() != uids.count()))
-}
-
-/// Whether the server said OK to both marking and expunging.
-async fn expunge(session: &mut Session, uids: UidSet) -> Result<bool, EngineError> {
+/// Marks and expunges. `Some` with the reason when the server would not, or when, without UIDPLUS,
+/// EXPUNGE would take a stranger's message too; then nothing stays marked.
+async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, EngineError> {
+    let deleted = FlagSet::new().with(Flag::Deleted);
     let mark = Step::StoreFlags {
         uids: uids.clone(),
-        change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+        add: deleted.clone(),
     };
-    let remove = if session.capabilities().has_uidplus() {
-        Step::Expunge { uids }
-    } else {
-        Step::ExpungeDeleted
-    };
-    for step in [mark, remove] {
-        // One after the other: what could not be marked must not be expunged.
-        let mut done = false;
-        let mut flight = session.flight([step]).map_err(EngineError::imap)?;
-        while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-            done |= matches!(event, FlightEvent::Done { .. });
-        }
-        if !done {
-            return Ok(false);
+    // One after the other: what could not be marked must not be expunged.
+    let mut refused = refusal(session, mark).await?;
+    if refused.is_none() {
+        refused = refusal(session, Step::Expunge { uids: uids.clone() }).await?;
+    }
+    if refused.is_some() {
+        let remove = deleted;
+        refusal(session, Step::ClearFlags { uids, remove }).await?;
+    }
+    Ok(refused)
+}
+
+/// Flies one step; the words of its refusal, or of a silence that is none.
+async fn refusal(session: &mut Session, step: Step) -> Result<Option<String>, EngineError> {
+    let mut outcome = Some("the server did not answer".to_owned());
+    let mut flight = session.flight(vec![step]);
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        match event {
+            FlightEvent::Done { .. } => outcome = None,
+            FlightEvent::Refused { refusal, .. } => outcome = Some(refusal.to_string()),
+            _ => {}
         }
     }
-    Ok(true)
+    Ok(outcome)
 }
 
 fn held(account: &Account, observed: &Observed, messages: usize, because: &str) {

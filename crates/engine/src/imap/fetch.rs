@@ -48,7 +48,7 @@ pub(crate) async fn fetch(
         intake: None,
         fetched: vec![HashSet::new(); orders.len()],
     };
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
+    let mut flight = session.flight(steps);
     loop {
         let event = tokio::select! {
             event = flight.next() => event.map_err(EngineError::imap)?,
@@ -192,7 +192,7 @@ impl Receiving<'_> {
                 uid: fetched.uid,
             },
             number: None,
-            flags: fetched.flags.unwrap_or_default(),
+            flags: fetched.flags,
             internal_date: fetched.internal_date,
             size_octets: fetched.size_octets,
             octets: fetched.octets,

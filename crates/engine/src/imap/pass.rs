@@ -136,7 +136,7 @@ async fn plan_mailbox(
         // Messages found again by their octets may bear other flags now: without a mod-sequence the
         // next pass compares them all.
         highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
-        messages: look.selected.exists.map(u64::from),
+        messages: Some(look.selected.exists.into()),
     };
     Ok(Some(Planned {
         observed: look.observed,
@@ -156,7 +156,7 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
     let live = base.messages.iter().filter(|m| !m.vanished).count() as u64;
     let new = changed.iter().filter(|m| !known.contains(m.uid)).count() as u64;
     let expected = live + new;
-    look.selected.exists.is_none_or(|exists| u64::from(exists) != expected)
+    expected != u64::from(look.selected.exists)
 }
 
 async fn whole_look(session: &mut Session, look: Look) -> Result<Look, EngineError> {

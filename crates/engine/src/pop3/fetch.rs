@@ -61,7 +61,7 @@ pub(crate) async fn fetch(
                     internal_date: None,
                     size_octets: listed.size_octets,
                     octets: octets_on_wire,
-                    arriving: intake.end(Some(now())).await?,
+                    arriving: intake.end(Some(now().0)).await?,
                 };
                 delivery.take(arrival).await?;
             }
