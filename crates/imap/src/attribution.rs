@@ -1,0 +1,287 @@
+//! Which step an answer belongs to.
+//!
+//! | response | goes to |
+//! |---|---|
+//! | FETCH with a body | the oldest `Bodies` |
+//! | FETCH with header, size or date | the oldest `Facts` |
+//! | FETCH with flags | the oldest `Flags`, else it is news |
+//! | LIST | the oldest `List` |
+//! | STATUS | the `Status` of that name, or the `List` that lists it |
+//! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
+//! | EXISTS, and codes | a `Select`, when nothing before it needs a mailbox; else it is news |
+//!
+//! No answer about messages goes past a SELECT that is not answered yet.
+
+use crate::error::ImapError;
+use crate::fetch::{Body, FetchRow, Fetched};
+use crate::flight::{BodyFlow, Flight, Gather, InFlight};
+use crate::list::ListRow;
+use crate::parse::{Kind, Untagged};
+use crate::search::Esearch;
+use crate::select::Selected;
+use crate::status::StatusRow;
+use crate::step::FlightEvent;
+use crate::wire::tag_number;
+use bytes::Bytes;
+use postrider_core::uid::{Uid, UidSet};
+
+impl Flight<'_> {
+    pub(crate) fn begin_body(&mut self, octets: u64) {
+        let step = self.about_messages(|gather| matches!(gather, Gather::Bodies));
+        let step = step.map(|command| command.step);
+        self.body = Some(BodyFlow { step, octets });
+        if let Some(step) = step {
+            self.events
+                .push_back(FlightEvent::BodyStart { step, octets });
+        }
+    }
+
+    pub(crate) fn take_chunk(&mut self, chunk: Bytes) {
+        if self.body.as_ref().is_some_and(|body| body.step.is_some()) {
+            self.session.wire.body_progressed(chunk.len() as u64);
+            self.events.push_back(FlightEvent::BodyChunk(chunk));
+        }
+    }
+
+    pub(crate) fn take_untagged(&mut self, untagged: Untagged) -> Result<(), ImapError> {
+        match untagged {
+            Untagged::Esearch(answer) => self.take_esearch(&answer),
+            Untagged::Exists(count) => match self.select_in_hand() {
+                Some((_, exists)) => *exists = Some(count),
+                None => self.session.take_unsolicited(&untagged),
+            },
+            Untagged::Fetch(row) => self.take_fetch(*row),
+            Untagged::List(row) => self.take_list(row)?,
+            Untagged::MailboxStatus(row) => self.take_status(&row),
+            Untagged::Malformed(kind) => self.take_malformed(kind),
+            Untagged::Search(answer) => {
+                let of = self.about_messages(searches);
+                add_found(of, &answer.uids);
+            }
+            Untagged::Status(status) => {
+                if let (Some(code), Some((selected, _))) = (&status.code, self.select_in_hand()) {
+                    selected.take_code(code);
+                }
+            }
+            // FLAGS says less than PERMANENTFLAGS; the rest is of use to nobody here.
+            Untagged::Capability(_)
+            | Untagged::Enabled(_)
+            | Untagged::Expunge(_)
+            | Untagged::Flags(_)
+            | Untagged::Id(_)
+            | Untagged::Lsub(_)
+            | Untagged::Namespace(_)
+            | Untagged::Unknown
+            | Untagged::Vanished(_) => self.session.take_unsolicited(&untagged),
+        }
+        Ok(())
+    }
+
+    /// The oldest command about messages that fits, up to the first unanswered SELECT.
+    fn about_messages(&mut self, fits: impl Fn(&Gather) -> bool) -> Option<&mut InFlight> {
+        let of_this_mailbox =
+            |command: &&mut InFlight| !matches!(command.gather, Gather::Select(..));
+        let mut commands = self.in_flight.iter_mut().take_while(of_this_mailbox);
+        commands.find(|command| !command.void && fits(&command.gather))
+    }
+
+    /// The SELECT that the server must be working on, if it can be at one.
+    fn select_in_hand(&mut self) -> Option<(&mut Selected, &mut Option<u32>)> {
+        for command in &mut self.in_flight {
+            match &mut command.gather {
+                Gather::Select(selected, exists) => return Some((selected, exists)),
+                gather if gather.needs_mailbox() => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn take_fetch(&mut self, row: FetchRow) {
+        if let Some(BodyFlow { step, octets }) = self.body.take() {
+            if let Some(step) = step {
+                self.end_body(step, row, octets);
+            }
+        } else if row.body.is_some() {
+            self.take_whole_body(row);
+        } else if !self.take_facts(&row) && !self.take_flags(&row) {
+            let news = Untagged::Fetch(Box::new(row));
+            self.session.take_unsolicited(&news);
+        }
+    }
+
+    fn end_body(&mut self, step: usize, row: FetchRow, octets: u64) {
+        let whole = matches!(row.body, Some(Body::Streamed(announced)) if announced == octets);
+        let fetched = row.uid.filter(|_| whole).map(|uid| Fetched {
+            uid,
+            flags: row.flags.unwrap_or_default(),
+            internal_date: row.internal_date,
+            size_octets: row.size_octets,
+            octets,
+        });
+        let told = fetched.as_ref().map(|fetched| fetched.uid);
+        self.events.push_back(match fetched {
+            Some(fetched) => FlightEvent::BodyEnd { step, fetched },
+            None => FlightEvent::BodyMissing { step, uid: row.uid },
+        });
+        self.told(step, told);
+    }
+
+    /// A body that did not flow: a quoted string, or NIL.
+    fn take_whole_body(&mut self, mut row: FetchRow) {
+        let of = self.about_messages(|gather| matches!(gather, Gather::Bodies));
+        let Some(step) = of.map(|command| command.step) else {
+            return;
+        };
+        let Some(Body::Inline(octets)) = row.body.take() else {
+            let uid = row.uid;
+            self.events
+                .push_back(FlightEvent::BodyMissing { step, uid });
+            return self.told(step, uid);
+        };
+        let length = octets.len() as u64;
+        row.body = Some(Body::Streamed(length));
+        self.events.push_back(FlightEvent::BodyStart {
+            step,
+            octets: length,
+        });
+        if !octets.is_empty() {
+            self.events.push_back(FlightEvent::BodyChunk(octets.into()));
+        }
+        self.end_body(step, row, length);
+    }
+
+    fn take_facts(&mut self, row: &FetchRow) -> bool {
+        let asked =
+            row.header.is_some() || row.size_octets.is_some() || row.internal_date.is_some();
+        let (true, Some(facts)) = (asked, row.as_facts()) else {
+            return false;
+        };
+        let of = self.about_messages(|gather| matches!(gather, Gather::Facts));
+        let Some(step) = of.map(|command| command.step) else {
+            return false;
+        };
+        let uid = facts.uid;
+        self.events.push_back(FlightEvent::Facts { step, facts });
+        self.told(step, Some(uid));
+        true
+    }
+
+    fn take_flags(&mut self, row: &FetchRow) -> bool {
+        let Some(flags) = row.as_flags() else {
+            return false;
+        };
+        let of = self.about_messages(|gather| matches!(gather, Gather::Flags));
+        let Some(step) = of.map(|command| command.step) else {
+            return false;
+        };
+        let uid = flags.uid;
+        self.events
+            .push_back(FlightEvent::Flags { step, row: flags });
+        self.told(step, Some(uid));
+        true
+    }
+
+    /// Gives the server new time if the step has come to a UID it had not reached before: rows of
+    /// the same messages for ever are no progress.
+    fn told(&mut self, step: usize, uid: Option<Uid>) {
+        let command = self
+            .in_flight
+            .iter_mut()
+            .find(|command| command.step == step);
+        if let (Some(command), Some(uid)) = (command, uid)
+            && uid.as_u32() > command.highest
+        {
+            command.highest = uid.as_u32();
+            self.session.wire.progressed();
+        }
+    }
+
+    fn take_list(&mut self, row: ListRow) -> Result<(), ImapError> {
+        let limit = self.session.limits.listing_octets;
+        let listing = self
+            .in_flight
+            .iter_mut()
+            .find_map(|command| match &mut command.gather {
+                Gather::List(listing) => Some(listing),
+                _ => None,
+            });
+        if let Some(listing) = listing {
+            let before = listing.count();
+            listing.take_row(row);
+            if listing.octets() > limit {
+                return Err(ImapError::ListingTooLong { limit });
+            }
+            if listing.count() > before {
+                self.session.wire.progressed();
+            }
+        }
+        Ok(())
+    }
+
+    fn take_status(&mut self, row: &StatusRow) {
+        for command in &mut self.in_flight {
+            match &mut command.gather {
+                Gather::Status { mailbox, told } if *mailbox == row.wire_name && !*told => {
+                    *told = true;
+                    let (step, status) = (command.step, row.status);
+                    self.events.push_back(FlightEvent::Status { step, status });
+                    return self.session.wire.progressed();
+                }
+                Gather::List(listing) => {
+                    let taken = listing.take_status(row);
+                    if taken {
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn take_esearch(&mut self, answer: &Esearch) {
+        let number = answer.tag.as_deref().and_then(tag_number);
+        let named = |command: &&mut InFlight| Some(command.number) == number;
+        let of = match answer.tag {
+            Some(_) => self.in_flight.iter_mut().find(named),
+            None => self.about_messages(searches),
+        };
+        add_found(of, &answer.uids);
+    }
+
+    /// A row is lost: whoever waits for rows of its kind must know.
+    fn take_malformed(&mut self, kind: Kind) {
+        if let Some(BodyFlow { step, .. }) = self.body.take() {
+            let missing = |step| FlightEvent::BodyMissing { step, uid: None };
+            self.events.extend(step.map(missing));
+            return;
+        }
+        let fits = |gather: &Gather| match kind {
+            Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags),
+            Kind::List => matches!(gather, Gather::List(_)),
+            Kind::Search => searches(gather),
+            Kind::Status => matches!(gather, Gather::Status { .. } | Gather::List(_)),
+        };
+        let mut commands = self.in_flight.iter();
+        if let Some(command) = commands.find(|command| fits(&command.gather)) {
+            let step = command.step;
+            self.events
+                .push_back(FlightEvent::Unreadable { step, kind });
+        }
+    }
+}
+
+fn add_found(of: Option<&mut InFlight>, uids: &UidSet) {
+    if let Some(InFlight {
+        gather: Gather::Search(found) | Gather::ExpungeGuard { found, .. },
+        void: false,
+        ..
+    }) = of
+    {
+        found.get_or_insert_default().take(uids);
+    }
+}
+
+const fn searches(gather: &Gather) -> bool {
+    matches!(gather, Gather::Search(_) | Gather::ExpungeGuard { .. })
+}

@@ -1,0 +1,179 @@
+//! What a server says it can do (RFC 9051 §7.2.2).
+
+/// A capability that makes a difference to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// `CONDSTORE`, also implied by `QRESYNC`.
+    Condstore,
+    /// `ESEARCH`.
+    Esearch,
+    /// `ID`.
+    Id,
+    /// `IMAP4rev1`.
+    Imap4Rev1,
+    /// `IMAP4rev2`.
+    Imap4Rev2,
+    /// `LIST-EXTENDED`.
+    ListExtended,
+    /// `LIST-STATUS`.
+    ListStatus,
+    /// `LITERAL-`.
+    LiteralMinus,
+    /// `LITERAL+`.
+    LiteralPlus,
+    /// `LOGINDISABLED`.
+    LoginDisabled,
+    /// `QRESYNC`.
+    Qresync,
+    /// `SASL-IR`.
+    SaslIr,
+    /// `SPECIAL-USE`.
+    SpecialUse,
+    /// `STARTTLS`.
+    StartTls,
+    /// `UIDPLUS`.
+    UidPlus,
+}
+
+impl Capability {
+    /// Every capability with its word on the wire and the RFC that defines it.
+    pub const TABLE: [(Self, &'static str, u16); 15] = [
+        (Self::Condstore, "CONDSTORE", 7162),
+        (Self::Esearch, "ESEARCH", 4731),
+        (Self::Id, "ID", 2971),
+        (Self::Imap4Rev1, "IMAP4REV1", 3501),
+        (Self::Imap4Rev2, "IMAP4REV2", 9051),
+        (Self::ListExtended, "LIST-EXTENDED", 5258),
+        (Self::ListStatus, "LIST-STATUS", 5819),
+        (Self::LiteralMinus, "LITERAL-", 7888),
+        (Self::LiteralPlus, "LITERAL+", 7888),
+        (Self::LoginDisabled, "LOGINDISABLED", 3501),
+        (Self::Qresync, "QRESYNC", 7162),
+        (Self::SaslIr, "SASL-IR", 4959),
+        (Self::SpecialUse, "SPECIAL-USE", 6154),
+        (Self::StartTls, "STARTTLS", 3501),
+        (Self::UidPlus, "UIDPLUS", 4315),
+    ];
+
+    /// What IMAP4rev2 contains (RFC 9051 appendix E).
+    const REV2: [Self; 7] = [
+        Self::Esearch,
+        Self::ListExtended,
+        Self::ListStatus,
+        Self::LiteralMinus,
+        Self::SaslIr,
+        Self::SpecialUse,
+        Self::UidPlus,
+    ];
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// The capabilities of a session. They change at login and at the TLS border.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    words: Vec<String>,
+    known: u32,
+}
+
+impl Capabilities {
+    /// Takes the words of a CAPABILITY response, in any case.
+    #[must_use]
+    pub fn from_words(words: Vec<String>) -> Self {
+        let mut all = Self {
+            known: 0,
+            words: words
+                .into_iter()
+                .map(|word| word.to_ascii_uppercase())
+                .collect(),
+        };
+        for (capability, wire, _) in Capability::TABLE {
+            if all.words.iter().any(|word| word == wire) {
+                all.known |= capability.bit();
+            }
+        }
+        if all.has(Capability::Qresync) {
+            all.known |= Capability::Condstore.bit();
+        }
+        // A server of both revisions speaks rev1 until ENABLE says otherwise, and then lists what
+        // it has besides; only one of rev2 alone means all of it.
+        if all.has(Capability::Imap4Rev2) && !all.has(Capability::Imap4Rev1) {
+            for capability in Capability::REV2 {
+                all.known |= capability.bit();
+            }
+        }
+        all
+    }
+
+    /// Whether the server has it.
+    #[must_use]
+    pub const fn has(&self, capability: Capability) -> bool {
+        self.known & capability.bit() != 0
+    }
+
+    /// Whether nothing is known yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Whether the server keeps mod-sequences (RFC 7162).
+    #[must_use]
+    pub const fn has_condstore(&self) -> bool {
+        self.has(Capability::Condstore)
+    }
+
+    /// Whether the server can expunge by UID (RFC 4315).
+    #[must_use]
+    pub const fn has_uidplus(&self) -> bool {
+        self.has(Capability::UidPlus)
+    }
+
+    /// All words as the server said them, in upper case.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.words.clone()
+    }
+
+    /// The SASL mechanisms offered, in the server's order.
+    #[must_use]
+    pub fn mechanisms(&self) -> Vec<String> {
+        let names = self
+            .words
+            .iter()
+            .filter_map(|word| word.strip_prefix("AUTH="));
+        names.map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capabilities(text: &str) -> Capabilities {
+        Capabilities::from_words(text.split(' ').map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn every_capability_has_its_own_bit_and_is_found_by_its_word() {
+        let mut seen = 0;
+        for (capability, wire, _) in Capability::TABLE {
+            assert_eq!(seen & capability.bit(), 0, "{wire}");
+            seen |= capability.bit();
+            assert!(capabilities(&wire.to_lowercase()).has(capability), "{wire}");
+            assert!(!capabilities(&format!("X{wire}")).has(capability), "{wire}");
+        }
+    }
+
+    #[test]
+    fn what_one_capability_says_of_another() {
+        assert!(capabilities("QRESYNC").has(Capability::Condstore));
+        assert!(capabilities("IMAP4rev2").has(Capability::UidPlus));
+        assert!(!capabilities("IMAP4rev1 IMAP4rev2").has(Capability::UidPlus));
+        assert!(!capabilities("IMAP4rev2").has(Capability::Condstore));
+        let offered = capabilities("IMAP4rev1 AUTH=PLAIN auth=scram-sha-256").mechanisms();
+        assert_eq!(offered, ["PLAIN", "SCRAM-SHA-256"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Response codes: the part of a status that machines may read (RFC 9051 §7.1, RFC 5530).
+
+use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
+use crate::parse::MAX_WORDS;
+use crate::search::parse_uid_set;
+use crate::select::parse_flags;
+use postrider_core::flag::FlagSet;
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::uid::{Uid, UidSet, UidValidity};
+
+/// A response code. Nobody trusts one that was not asked for (CVE-2021-3578).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `ALERT`: a human must see the text.
+    Alert,
+    /// `ALREADYEXISTS`.
+    AlreadyExists,
+    /// `AUTHENTICATIONFAILED`: wrong name or password.
+    AuthenticationFailed,
+    /// `AUTHORIZATIONFAILED`.
+    AuthorizationFailed,
+    /// `CAPABILITY`, as sent.
+    Capability(Vec<String>),
+    /// `CLOSED`: what follows belongs to the mailbox being selected. Requires QRESYNC (RFC 7162).
+    Closed,
+    /// `CONTACTADMIN`.
+    ContactAdmin,
+    /// `EXPIRED`: the password is too old.
+    Expired,
+    /// `HIGHESTMODSEQ`. Requires CONDSTORE (RFC 7162).
+    HighestModSeq(ModSeq),
+    /// `INUSE`.
+    InUse,
+    /// `LIMIT`.
+    Limit,
+    /// `MODIFIED`: UIDs a conditional STORE left alone. Requires CONDSTORE (RFC 7162).
+    Modified(UidSet),
+    /// `NOMODSEQ`: this mailbox has no mod-sequences (RFC 7162).
+    NoModSeq,
+    /// `NOPERM`.
+    NoPerm,
+    /// `NONEXISTENT`.
+    NonExistent,
+    /// `OVERQUOTA`.
+    OverQuota,
+    /// `PERMANENTFLAGS`: flags that last, and whether new keywords may be made (`\*`).
+    PermanentFlags(FlagSet, bool),
+    /// `PRIVACYREQUIRED`: the server wants TLS first.
+    PrivacyRequired,
+    /// `READ-ONLY`.
+    ReadOnly,
+    /// `READ-WRITE`.
+    ReadWrite,
+    /// `SERVERBUG`.
+    ServerBug,
+    /// `TRYCREATE`.
+    TryCreate,
+    /// `UIDNEXT`.
+    UidNext(Uid),
+    /// `UIDNOTSTICKY`: UIDs do not outlive the session (RFC 4315).
+    UidNotSticky,
+    /// `UIDVALIDITY`.
+    UidValidity(UidValidity),
+    /// `UNAVAILABLE`: something behind the server is down.
+    Unavailable,
+    /// Another code, or a known one with nonsense in it: its word, at most 64 octets.
+    Unknown(String),
+}
+
+/// Reads `[…]` if it comes next. Broken codes are skipped like unknown ones; a `[` that never
+/// closes is the beginning of the text.
+pub(crate) fn parse_code(cursor: &mut Cursor<'_>) -> Option<Code> {
+    let mut attempt = cursor.clone();
+    if !attempt.eat(b'[') {
+        return None;
+    }
+    let word = attempt.code_word();
+    let parsed = arguments(&mut attempt, word);
+    let closed = parsed.is_ok() && {
+        attempt.skip_spaces();
+        attempt.eat(b']')
+    };
+    if let (true, Ok(code)) = (closed, parsed) {
+        *cursor = attempt;
+        return Some(code);
+    }
+    // Not as expected: everything up to the bracket belongs to the code all the same.
+    let mut attempt = cursor.clone();
+    attempt.skip_code().ok()?;
+    *cursor = attempt;
+    Some(unknown(word))
+}
+
+fn unknown(word: &[u8]) -> Code {
+    let word = word.get(..word.len().min(64)).unwrap_or_default();
+    Code::Unknown(String::from_utf8_lossy(word).into_owned())
+}
+
+fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
+    cursor.skip_spaces();
+    let name = word.to_ascii_uppercase();
+    Ok(match name.as_slice() {
+        b"ALERT" => Code::Alert,
+        b"ALREADYEXISTS" => Code::AlreadyExists,
+        b"AUTHENTICATIONFAILED" => Code::AuthenticationFailed,
+        b"AUTHORIZATIONFAILED" => Code::AuthorizationFailed,
+        b"CAPABILITY" => Code::Capability(capabilities(cursor)),
+        b"CLOSED" => Code::Closed,
+        b"CONTACTADMIN" => Code::ContactAdmin,
+        b"EXPIRED" => Code::Expired,
+        b"HIGHESTMODSEQ" => Code::HighestModSeq(ModSeq::new(number(cursor)?).ok_or(Malformed)?),
+        b"INUSE" => Code::InUse,
+        b"LIMIT" => Code::Limit,
+        b"MODIFIED" => Code::Modified(parse_uid_set(cursor.code_word())?),
+        b"NOMODSEQ" => Code::NoModSeq,
+        b"NOPERM" => Code::NoPerm,
+        b"NONEXISTENT" => Code::NonExistent,
+        b"OVERQUOTA" => Code::OverQuota,
+        b"PERMANENTFLAGS" => {
+            let (flags, new_keywords) = parse_flags(cursor)?;
+            Code::PermanentFlags(flags, new_keywords)
+        }
+        b"PRIVACYREQUIRED" => Code::PrivacyRequired,
+        b"READ-ONLY" => Code::ReadOnly,
+        b"READ-WRITE" => Code::ReadWrite,
+        b"SERVERBUG" => Code::ServerBug,
+        b"TRYCREATE" => Code::TryCreate,
+        b"UIDNEXT" => Code::UidNext(Uid::new(number32(cursor)?).ok_or(Malformed)?),
+        b"UIDNOTSTICKY" => Code::UidNotSticky,
+        b"UIDVALIDITY" => Code::UidValidity(UidValidity::new(number32(cursor)?).ok_or(Malformed)?),
+        b"UNAVAILABLE" => Code::Unavailable,
+        _ => return Err(Malformed),
+    })
+}
+
+fn number(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+    parse_number(cursor.code_word())
+}
+
+fn number32(cursor: &mut Cursor<'_>) -> Parsed<u32> {
+    u32::try_from(number(cursor)?).map_err(|_| Malformed)
+}
+
+fn capabilities(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let mut words = Vec::new();
+    loop {
+        cursor.skip_spaces();
+        match cursor.code_word() {
+            b"" => return words,
+            _ if words.len() >= MAX_WORDS => {}
+            word => words.push(String::from_utf8_lossy(word).into_owned()),
+        }
+    }
+}

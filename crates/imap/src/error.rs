@@ -1,0 +1,235 @@
+//! What can go wrong in a session, and what a server's refusal means.
+
+use crate::code::Code;
+use crate::encode::EncodeError;
+use crate::framer::FrameError;
+use crate::parse::{NotAResponse, StatusText, Verdict};
+use crate::shown::shown;
+use postrider_core::fault::Fault;
+use postrider_transport::TransportError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// A session that ended, or could not begin. No variant leaves a session that can be used again.
+#[derive(Debug, thiserror::Error)]
+pub enum ImapError {
+    /// A flight was dropped before it had landed, or an earlier error ended the session.
+    #[error("this IMAP session ended earlier")]
+    Abandoned,
+    /// The server said BYE.
+    #[error("the server said goodbye{}", after_colon(.text))]
+    Bye {
+        /// Its words.
+        text: String,
+        /// The code in brackets.
+        code: Option<Code>,
+    },
+    /// The server talks and talks, and nothing of it answers a command.
+    #[error("the server sent {octets} octets that answered nothing")]
+    Chatter {
+        /// How much was put up with.
+        octets: u64,
+    },
+    /// The server closed the connection, or it broke.
+    #[error("the server closed the connection in the middle of a session")]
+    Closed,
+    /// A command of ours could not be written.
+    #[error("encoding a command")]
+    Encode(#[from] EncodeError),
+    /// What came is not IMAP, or beyond all measure.
+    #[error("reading a response")]
+    Frame(#[from] FrameError),
+    /// The greeting is none.
+    #[error("the server's greeting is not IMAP{}", after_colon(.text))]
+    Greeting {
+        /// What came instead.
+        text: String,
+    },
+    /// Reading or writing failed.
+    #[error("talking to the server")]
+    Io(#[source] io::Error),
+    /// The server disabled LOGIN and offers no mechanism that we may use.
+    #[error("the server takes no password here: LOGIN is disabled and none of its mechanisms ({}) can be used", offered.join(" "))]
+    LoginDisabled {
+        /// The mechanisms it offers.
+        offered: Vec<String>,
+    },
+    /// The server refused name or password, or login altogether.
+    #[error("the server refused the login: {refusal}")]
+    LoginRefused {
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// A line that is no response.
+    #[error("reading a response: {:?}", shown(.0.text.as_bytes()))]
+    NotAResponse(NotAResponse),
+    /// A password would have crossed a connection without TLS.
+    #[error("the connection is not encrypted: no password is sent")]
+    Cleartext,
+    /// PREAUTH on a connection that still needs STARTTLS: someone is in between, or TLS can never
+    /// begin (RFC 9051 §11.1; CVE-2020-14093, CVE-2021-39272).
+    #[error("the server skipped the login (PREAUTH) before the connection was encrypted")]
+    PreAuthBeforeTls,
+    /// Nothing that answers a command came for too long.
+    #[error("the server did not answer a command for {} s", .waited.as_secs())]
+    Patience {
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// A command that must succeed was refused.
+    #[error("the server refused {command}: {refusal}")]
+    Refused {
+        /// Its verb.
+        command: &'static str,
+        /// The server's words.
+        refusal: Refusal,
+    },
+    /// Octets came in the clear after STARTTLS was granted: response injection (CVE-2020-14954).
+    #[error("the server sent {octets} octets between STARTTLS and encryption: they may be forged")]
+    StartTlsInjection {
+        /// How many.
+        octets: usize,
+    },
+    /// STARTTLS is not offered.
+    #[error("the server does not offer STARTTLS, which `tls: starttls` requires")]
+    StartTlsMissing,
+    /// The server lists more mailboxes, or longer names, than anyone has.
+    #[error("the server's list of mailboxes is longer than {limit} octets")]
+    ListingTooLong {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// Connecting, TLS or SASL failed.
+    #[error("opening the connection or proving who we are")]
+    Transport(#[from] TransportError),
+    /// A response to a command we did not send.
+    #[error("the server answered a command that was not sent, tagged {:?}", shown(.tag.as_bytes()))]
+    UnknownTag {
+        /// Its tag.
+        tag: String,
+    },
+}
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", shown(text.as_bytes()))
+    }
+}
+
+impl ImapError {
+    /// What the error means for the account.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Bye { code, .. } => code.as_ref().map_or(Fault::Unreachable, bye_fault),
+            Self::Abandoned | Self::Closed | Self::Io(_) | Self::Patience { .. } => {
+                Fault::Unreachable
+            }
+            Self::Cleartext | Self::LoginDisabled { .. } => Fault::Auth,
+            Self::LoginRefused { refusal } => refusal.login_fault(),
+            Self::Refused { refusal, .. } => refusal.fault(),
+            Self::PreAuthBeforeTls | Self::StartTlsInjection { .. } | Self::StartTlsMissing => {
+                Fault::Tls
+            }
+            Self::Transport(error) => error.fault(),
+            Self::Chatter { .. }
+            | Self::Encode(_)
+            | Self::Frame(_)
+            | Self::Greeting { .. }
+            | Self::NotAResponse(_)
+            | Self::ListingTooLong { .. }
+            | Self::UnknownTag { .. } => Fault::Protocol,
+        }
+    }
+
+    /// What a user may do about it, when there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Cleartext => "use `tls: implicit` or `tls: starttls`",
+            Self::LoginDisabled { .. } => "use `tls: implicit`, or another `auth`",
+            Self::LoginRefused { refusal } if refusal.login_fault() == Fault::Auth => {
+                "check `user` and `password`; many providers want an app password for IMAP"
+            }
+            Self::StartTlsMissing | Self::PreAuthBeforeTls => "try `tls: implicit`, port 993",
+            Self::Greeting { .. } => "check `host`, `port` and `tls`",
+            Self::Transport(error) => return error.hint(),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// BYE with a code; a login that is refused by hanging up says why in it.
+const fn bye_fault(code: &Code) -> Fault {
+    match code {
+        Code::InUse | Code::Limit | Code::OverQuota => Fault::Throttled,
+        Code::AuthenticationFailed | Code::AuthorizationFailed | Code::Expired => Fault::Auth,
+        _ => Fault::Unreachable,
+    }
+}
+
+/// A server's NO or BAD to one command; or our own, where sending it would have been wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code in brackets.
+    pub code: Option<Code>,
+    /// The text, as sent. Show it with `Display`, which escapes it.
+    pub text: String,
+    /// BAD: the server did not understand, rather than did not want.
+    pub bad: bool,
+}
+
+impl Refusal {
+    /// What a refused command means for the account. A plain NO is taken for passing trouble.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match &self.code {
+            Some(Code::InUse | Code::Limit | Code::OverQuota) => Fault::Throttled,
+            Some(Code::AuthorizationFailed | Code::PrivacyRequired) => Fault::Auth,
+            _ if self.bad => Fault::Protocol,
+            _ => Fault::Unreachable,
+        }
+    }
+
+    /// What a refused login means: the password is wrong, unless a code says otherwise (RFC 5530).
+    #[must_use]
+    pub fn login_fault(&self) -> Fault {
+        match &self.code {
+            Some(Code::InUse | Code::Limit | Code::OverQuota) => Fault::Throttled,
+            Some(Code::Unavailable | Code::ServerBug) => Fault::Unreachable,
+            _ if self.bad => Fault::Protocol,
+            _ => Fault::Auth,
+        }
+    }
+
+    /// The refusal in a status, if it is one.
+    pub(crate) fn of(status: StatusText) -> Option<Self> {
+        (status.verdict != Verdict::Ok).then(|| Self {
+            code: status.code,
+            text: status.text,
+            bad: status.verdict == Verdict::Bad,
+        })
+    }
+
+    /// Our own refusal to send something.
+    pub(crate) fn ours(text: &str) -> Self {
+        Self {
+            code: None,
+            text: text.to_owned(),
+            bad: false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_empty() {
+            return f.write_str(if self.bad { "BAD" } else { "NO" });
+        }
+        f.write_str(&shown(self.text.as_bytes()))
+    }
+}

@@ -1,0 +1,19 @@
+//! One file per capability.
+//!
+//! | capability | RFC | file | without it |
+//! |---|---|---|---|
+//! | CONDSTORE | 7162 | `condstore.rs` | flags of all messages are listed |
+//! | ID | 2971 | `id.rs` | we stay unnamed |
+//! | LIST-STATUS | 5819 | `list_status.rs` | STATUS for each mailbox, pipelined |
+//! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
+//! | SPECIAL-USE, LIST-EXTENDED | 6154, 5258 | `special_use.rs` | roles only where LIST tells them unasked |
+//! | STARTTLS | 9051 | `starttls.rs` | an error: never cleartext instead |
+//! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, after asking that nobody else's `\Deleted` is in the mailbox |
+
+pub(crate) mod condstore;
+pub(crate) mod id;
+pub(crate) mod list_status;
+pub(crate) mod literal;
+pub(crate) mod special_use;
+pub(crate) mod starttls;
+pub(crate) mod uidplus;

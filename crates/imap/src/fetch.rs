@@ -1,0 +1,277 @@
+//! UID FETCH: what we ask of messages, and the rows that come back (RFC 9051 §6.4.5, §7.5.2).
+
+use crate::cursor::{Cursor, Malformed, Parsed, Value};
+use crate::date::parse_internal_date;
+use crate::encode::CommandText;
+use crate::ext::condstore;
+use crate::select::parse_flags;
+use postrider_core::flag::FlagSet;
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::time::UnixTime;
+use postrider_core::uid::{Uid, UidSet};
+
+/// One message's row, as far as we read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchRow {
+    /// UID; `None` when the server left it out, or named two different ones in one row.
+    pub uid: Option<Uid>,
+    /// FLAGS.
+    pub flags: Option<FlagSet>,
+    /// MODSEQ. Requires CONDSTORE (RFC 7162).
+    pub mod_seq: Option<ModSeq>,
+    /// INTERNALDATE, when it was a date.
+    pub internal_date: Option<UnixTime>,
+    /// RFC822.SIZE. It may lie (R7): it decides nothing.
+    pub size_octets: Option<u64>,
+    /// The header fields asked for, as sent.
+    pub header: Option<Vec<u8>>,
+    /// `BODY[]`.
+    pub body: Option<Body>,
+}
+
+/// What stood in the place of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A quoted string: some servers send short and empty messages so.
+    Inline(Vec<u8>),
+    /// `NIL`: the server has no such body. Never an empty message.
+    Nil,
+    /// A literal of so many octets, handed out while it arrived.
+    Streamed(u64),
+}
+
+/// What FLAGS says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagsRow {
+    /// The message.
+    pub uid: Uid,
+    /// Its flags at the server.
+    pub flags: FlagSet,
+    /// Its mod-sequence. Requires CONDSTORE (RFC 7162).
+    pub mod_seq: Option<ModSeq>,
+}
+
+/// What tells a message from others without its octets: for matching it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The message.
+    pub uid: Uid,
+    /// Its flags at the server; `None` when the server did not say.
+    pub flags: Option<FlagSet>,
+    /// INTERNALDATE; `None` when missing or no date.
+    pub internal_date: Option<UnixTime>,
+    /// RFC822.SIZE. It may lie (R7).
+    pub size_octets: Option<u64>,
+    /// Its Message-ID field as it stands in the header, with the blank line after it; empty when
+    /// it has none.
+    pub header: Vec<u8>,
+}
+
+/// A message whose body has arrived whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The message.
+    pub uid: Uid,
+    /// Its flags at the server; none when the server left them out.
+    pub flags: FlagSet,
+    /// INTERNALDATE; `None` when missing or no date.
+    pub internal_date: Option<UnixTime>,
+    /// RFC822.SIZE. It may lie (R7): it decides nothing.
+    pub size_octets: Option<u64>,
+    /// The octets of the body that were handed out: all that the server announced.
+    pub octets: u64,
+}
+
+/// Flags of messages. CHANGEDSINCE goes along when the server has it; without it every row comes,
+/// which is the same answer at a higher price.
+pub(crate) fn flags_command(uids: &UidSet, changed_since: Option<ModSeq>) -> CommandText {
+    let mut command = CommandText::new("UID FETCH ");
+    command.text(&format!("{uids} (UID FLAGS)"));
+    condstore::changed_since(&mut command, changed_since);
+    command
+}
+
+/// What tells messages apart, without their octets.
+pub(crate) fn facts_command(uids: &UidSet) -> CommandText {
+    let mut command = CommandText::new("UID FETCH ");
+    command.text(&format!(
+        "{uids} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+    ));
+    command
+}
+
+/// Whole messages. PEEK, so that fetching never sets `\Seen`.
+pub(crate) fn bodies_command(uids: &UidSet) -> CommandText {
+    let mut command = CommandText::new("UID FETCH ");
+    command.text(&format!(
+        "{uids} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])"
+    ));
+    command
+}
+
+pub(crate) fn parse_fetch(cursor: &mut Cursor<'_>) -> Parsed<FetchRow> {
+    let mut row = FetchRow::default();
+    let mut two_uids = false;
+    cursor.expect(b'(')?;
+    loop {
+        cursor.skip_spaces();
+        if cursor.eat(b')') {
+            break;
+        }
+        let name = cursor.item_name()?.to_ascii_uppercase();
+        cursor.skip_spaces();
+        match name.as_slice() {
+            b"UID" => {
+                let uid = Uid::new(cursor.number32()?).ok_or(Malformed)?;
+                two_uids |= row.uid.is_some_and(|other| other != uid);
+                row.uid = Some(uid);
+            }
+            b"FLAGS" => row.flags = Some(parse_flags(cursor)?.0),
+            b"INTERNALDATE" => {
+                if let Value::Octets(date) = cursor.value()? {
+                    row.internal_date = parse_internal_date(&date);
+                }
+            }
+            b"RFC822.SIZE" => row.size_octets = size(cursor)?,
+            b"MODSEQ" => row.mod_seq = condstore::parse_mod_seq(cursor)?,
+            name if is_body(name) => row.body = Some(body(cursor)?),
+            name if name.starts_with(b"BODY[HEADER") => {
+                if let Value::Octets(octets) = cursor.value()? {
+                    row.header = Some(octets.into_owned());
+                }
+            }
+            _ => cursor.skip_value()?,
+        }
+    }
+    if two_uids {
+        row.uid = None;
+    }
+    Ok(row)
+}
+
+/// A size that is no number, or negative (seen from broken indexes), is no size.
+fn size(cursor: &mut Cursor<'_>) -> Parsed<Option<u64>> {
+    match cursor.value()? {
+        Value::Octets(digits) => Ok(crate::cursor::parse_number(&digits).ok()),
+        Value::Nil => Ok(None),
+        Value::Streamed(_) => Err(Malformed),
+    }
+}
+
+fn is_body(name: &[u8]) -> bool {
+    let name = match name.iter().rposition(|octet| *octet == b'<') {
+        Some(at) => name.get(..at).unwrap_or_default(),
+        None => name,
+    };
+    matches!(name, b"BODY[]" | b"BINARY[]" | b"RFC822")
+}
+
+fn body(cursor: &mut Cursor<'_>) -> Parsed<Body> {
+    Ok(match cursor.value()? {
+        Value::Nil => Body::Nil,
+        Value::Octets(octets) => Body::Inline(octets.into_owned()),
+        Value::Streamed(octets) => Body::Streamed(octets),
+    })
+}
+
+impl FetchRow {
+    /// The row as an answer about flags.
+    pub(crate) fn as_flags(&self) -> Option<FlagsRow> {
+        Some(FlagsRow {
+            uid: self.uid?,
+            flags: self.flags.clone()?,
+            mod_seq: self.mod_seq,
+        })
+    }
+
+    /// The row as an answer about a message's facts.
+    pub(crate) fn as_facts(&self) -> Option<Facts> {
+        Some(Facts {
+            uid: self.uid?,
+            flags: self.flags.clone(),
+            internal_date: self.internal_date,
+            size_octets: self.size_octets,
+            header: self.header.clone().unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Parsed<FetchRow> {
+        parse_fetch(&mut Cursor::over(text.as_bytes()))
+    }
+
+    #[test]
+    fn a_row_is_read_in_any_order_and_with_strangers_in_it() {
+        let row = row(
+            "(X-GM-LABELS (\"\\\\Inbox\" \"a b\") FLAGS  (\\Seen $MDNSent)  MODSEQ (12) \
+             ENVELOPE (NIL \"s\" ((NIL NIL \"a\" \"b\"))) RFC822.SIZE 44 X NIL \
+             INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" UID 9 UID 9)\r\n",
+        )
+        .unwrap();
+        assert_eq!(row.uid, Uid::new(9));
+        assert_eq!(row.flags.unwrap().to_string(), "\\Seen $MDNSent");
+        assert_eq!(row.mod_seq, ModSeq::new(12));
+        assert_eq!(row.size_octets, Some(44));
+        assert_eq!(row.internal_date, Some(UnixTime::from_seconds(837_596_665)));
+        assert_eq!(row.body, None);
+    }
+
+    #[test]
+    fn a_row_that_names_two_messages_names_none() {
+        assert_eq!(row("(UID 9 UID 8 FLAGS ())").unwrap().uid, None);
+    }
+
+    #[test]
+    fn nil_is_no_body_and_a_quoted_one_is() {
+        let body = |text: &str| row(text).unwrap().body;
+        assert_eq!(body("(UID 1 BODY[] NIL)"), Some(Body::Nil));
+        assert_eq!(body("(UID 1 BODY[] \"\")"), Some(Body::Inline(Vec::new())));
+        assert_eq!(
+            body("(RFC822 \"a\\\"b\")"),
+            Some(Body::Inline(b"a\"b".to_vec()))
+        );
+        assert_eq!(
+            body("(BODY[]<0> {2}\r\nhi)"),
+            Some(Body::Inline(b"hi".to_vec()))
+        );
+        assert_eq!(body("(BODY (\"text\" \"plain\" NIL) UID 1)"), None);
+    }
+
+    #[test]
+    fn broken_rows_are_malformed_and_bad_values_only_missing() {
+        for text in [
+            "",
+            "(",
+            "(UID",
+            "(UID 0)",
+            "(UID x)",
+            "(FLAGS (\\Seen)",
+            "()x",
+            "(X",
+        ] {
+            let empty = Ok(FetchRow::default());
+            let parsed = row(text);
+            assert!(parsed.is_err() || parsed == empty, "{text:?}: {parsed:?}");
+        }
+        let odd = row("(RFC822.SIZE -1 INTERNALDATE \"soon\" UID 3)").unwrap();
+        assert_eq!((odd.size_octets, odd.internal_date), (None, None));
+    }
+
+    #[test]
+    fn header_fields_are_handed_on_as_they_are() {
+        let row = row("(UID 1 BODY[HEADER.FIELDS (MESSAGE-ID)] {6}
+a: b
+)")
+        .unwrap();
+        assert_eq!(
+            row.as_facts().unwrap().header,
+            b"a: b
+"
+        );
+        assert_eq!(row.body, None);
+    }
+}

@@ -1,0 +1,355 @@
+//! Flights: many steps, few round trips.
+//!
+//! All steps go out in order without waiting for one another, within a window; what comes back is
+//! handed out as it arrives. Servers work in order, but say so nowhere: an untagged response goes
+//! to the oldest step that it can answer (`attribution.rs`), and never past a SELECT that is not
+//! answered yet. When that SELECT is refused, what was sent after it counts as refused too, whatever
+//! the server made of it: some stay in the old mailbox.
+
+use crate::capability::{Capabilities, Capability};
+use crate::encode::{CommandText, EncodeError};
+use crate::error::{ImapError, Refusal};
+use crate::ext::{id, uidplus};
+use crate::fetch::{bodies_command, facts_command, flags_command};
+use crate::list::{self, Listing};
+use crate::search::{self, Findings};
+use crate::select::{self, SelectMode, Selected};
+use crate::session::{Incoming, Session, SessionState};
+use crate::status;
+use crate::step::{FlightEvent, Step};
+use crate::store::{self, Change};
+use crate::wire_name::WireName;
+use postrider_core::flag::FlagSet;
+use postrider_core::uid::UidSet;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Octets that may wait to be written before more commands are made.
+const OUTGOING_OCTETS: usize = 64 << 10;
+
+/// Steps under way. Dropped before it has landed, it takes the session with it: nobody could tell
+/// any more which answer belongs to what.
+#[derive(Debug)]
+pub struct Flight<'s> {
+    pub(crate) session: &'s mut Session,
+    steps: VecDeque<(usize, Step)>,
+    /// Commands of the step in hand that the window has not let go yet.
+    pub(crate) ready: VecDeque<(usize, CommandText, Gather)>,
+    pub(crate) in_flight: VecDeque<InFlight>,
+    pub(crate) open: BTreeMap<usize, OpenStep>,
+    pub(crate) events: VecDeque<FlightEvent>,
+    pub(crate) body: Option<BodyFlow>,
+    pub(crate) selection: Selection,
+    steps_taken: usize,
+}
+
+/// A command that was sent and is not answered.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) number: u64,
+    pub(crate) step: usize,
+    pub(crate) gather: Gather,
+    /// Its SELECT failed: nothing of it counts.
+    pub(crate) void: bool,
+    /// The highest UID it has told of: more of the same is no progress.
+    pub(crate) highest: u32,
+}
+
+/// What a command is about, and what it has told so far.
+#[derive(Debug)]
+pub(crate) enum Gather {
+    Bodies,
+    Change,
+    Facts,
+    Flags,
+    List(Box<Listing>),
+    Nothing,
+    /// Who bears `\Deleted`, before a plain EXPUNGE of these.
+    ExpungeGuard {
+        ours: UidSet,
+        found: Option<Findings>,
+    },
+    Search(Option<Findings>),
+    Select(Box<Selected>, Option<u32>),
+    Status {
+        mailbox: WireName,
+        told: bool,
+    },
+}
+
+impl Gather {
+    pub(crate) const fn needs_mailbox(&self) -> bool {
+        match self {
+            Self::Bodies
+            | Self::Change
+            | Self::ExpungeGuard { .. }
+            | Self::Facts
+            | Self::Flags
+            | Self::Search(_) => true,
+            Self::List(_) | Self::Nothing | Self::Select(..) | Self::Status { .. } => false,
+        }
+    }
+}
+
+/// A step whose commands are not all answered.
+#[derive(Debug, Default)]
+pub(crate) struct OpenStep {
+    pub(crate) commands_left: usize,
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) found: Findings,
+    /// Searches without an answer.
+    pub(crate) unanswered: usize,
+    pub(crate) searched: bool,
+}
+
+/// A body that is flowing.
+#[derive(Debug)]
+pub(crate) struct BodyFlow {
+    /// Who asked for it; `None`: nobody, it is let go.
+    pub(crate) step: Option<usize>,
+    pub(crate) octets: u64,
+}
+
+/// What the SELECT that was sent last has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    None,
+    Open,
+    Pending,
+}
+
+impl<'s> Flight<'s> {
+    pub(crate) fn new(session: &'s mut Session, steps: impl IntoIterator<Item = Step>) -> Self {
+        let selection = match session.state {
+            SessionState::Selected => Selection::Open,
+            SessionState::Authenticated | SessionState::NotAuthenticated => Selection::None,
+        };
+        let mut flight = Self {
+            session,
+            steps: VecDeque::new(),
+            ready: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            open: BTreeMap::new(),
+            events: VecDeque::new(),
+            body: None,
+            selection,
+            steps_taken: 0,
+        };
+        for step in steps {
+            flight.push(step);
+        }
+        flight
+    }
+
+    /// Adds a step behind all others and tells its number. May be called while the flight is under
+    /// way: so the pipe stays full.
+    pub fn push(&mut self, step: Step) -> usize {
+        let number = self.steps_taken;
+        self.steps_taken += 1;
+        self.steps.push_back((number, step));
+        number
+    }
+
+    /// What the session has learned of the server by now.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        self.session.capabilities()
+    }
+
+    /// The next thing that came; `None` when every step is done or refused. Nothing is lost when the
+    /// future is dropped and another is made.
+    ///
+    /// # Errors
+    /// Everything that ends a session: the connection breaks, the server says BYE, breaks the
+    /// protocol, or does not answer. Steps that are not done by then did not happen, as far as
+    /// anybody knows.
+    pub async fn next(&mut self) -> Result<Option<FlightEvent>, ImapError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            self.session.check()?;
+            self.launch();
+            if !self.events.is_empty() {
+                continue;
+            }
+            if self.in_flight.is_empty() {
+                return Ok(None);
+            }
+            let incoming = self.session.next_incoming().await?;
+            if let Err(error) = self.take(incoming) {
+                self.session.broken = true;
+                return Err(error);
+            }
+        }
+    }
+
+    fn take(&mut self, incoming: Incoming) -> Result<(), ImapError> {
+        match incoming {
+            Incoming::BodyStart { octets } => self.begin_body(octets),
+            Incoming::BodyChunk(chunk) => self.take_chunk(chunk),
+            // The end is told with the row: only that says whose body it was.
+            Incoming::BodyEnd | Incoming::Continuation(_) => {}
+            Incoming::Tagged { number, status } => self.take_tagged(number, status)?,
+            Incoming::Untagged(untagged) => self.take_untagged(untagged)?,
+        }
+        Ok(())
+    }
+
+    /// Sends what may go now.
+    fn launch(&mut self) {
+        while self.in_flight.len() < self.session.limits.window
+            && self.session.wire.outgoing_octets() < OUTGOING_OCTETS
+        {
+            if let Some((step, command, gather)) = self.ready.pop_front() {
+                let number = self.session.send(command);
+                self.in_flight.push_back(InFlight {
+                    number,
+                    step,
+                    gather,
+                    void: false,
+                    highest: 0,
+                });
+                continue;
+            }
+            let Some((_, step)) = self.steps.front() else {
+                return;
+            };
+            let guarded =
+                |command: &InFlight| matches!(command.gather, Gather::ExpungeGuard { .. });
+            if self.in_flight.iter().any(guarded)
+                || step.changes_mailbox() && self.selection == Selection::Pending
+            {
+                return;
+            }
+            if let Some((number, step)) = self.steps.pop_front() {
+                self.prepare(number, &step);
+            }
+        }
+    }
+
+    /// Makes the commands of a step, or ends it right here.
+    fn prepare(&mut self, number: usize, step: &Step) {
+        if step.needs_mailbox() && self.selection == Selection::None {
+            return self.refuse(number, "not sent: no mailbox is open");
+        }
+        match commands(self.session, step) {
+            Ok(commands) if commands.is_empty() => {
+                self.events.push_back(FlightEvent::Done { step: number });
+            }
+            Ok(commands) => {
+                if matches!(step, Step::Select { .. }) {
+                    self.selection = Selection::Pending;
+                }
+                let open = OpenStep {
+                    commands_left: commands.len(),
+                    ..OpenStep::default()
+                };
+                self.open.insert(number, open);
+                let commands = commands.into_iter();
+                self.ready
+                    .extend(commands.map(|(command, gather)| (number, command, gather)));
+            }
+            Err(error) => self.refuse(number, &error.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, step: usize, text: &str) {
+        let refusal = Refusal::ours(text);
+        self.events
+            .push_back(FlightEvent::Refused { step, refusal });
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if !self.in_flight.is_empty() {
+            self.session.broken = true;
+        }
+    }
+}
+
+/// The commands of a step.
+fn commands(session: &Session, step: &Step) -> Result<Vec<(CommandText, Gather)>, EncodeError> {
+    let capabilities = session.capabilities();
+    let cut = |uids: &UidSet| search::split(uids, session.limits.set_octets).into_iter();
+    Ok(match step {
+        Step::Bodies { uids } => cut(uids)
+            .map(|uids| (bodies_command(&uids), Gather::Bodies))
+            .collect(),
+        Step::ClearFlags { uids, remove } => changes(cut(uids), Change::Remove, remove)?,
+        Step::Expunge { uids } => expunges(capabilities, cut(uids), uids),
+        Step::Facts { uids } => cut(uids)
+            .map(|uids| (facts_command(&uids), Gather::Facts))
+            .collect(),
+        Step::Flags {
+            uids,
+            changed_since,
+        } => {
+            let since = changed_since.filter(|_| capabilities.has(Capability::Condstore));
+            let commands = cut(uids).map(|uids| flags_command(&uids, since));
+            commands.map(|command| (command, Gather::Flags)).collect()
+        }
+        Step::Id => {
+            let commands = id::command(capabilities).into_iter();
+            commands.map(|command| (command, Gather::Nothing)).collect()
+        }
+        Step::List => {
+            let listing = Gather::List(Box::new(Listing::new(capabilities)));
+            vec![(list::command(capabilities), listing)]
+        }
+        Step::Noop => vec![(CommandText::new("NOOP"), Gather::Nothing)],
+        Step::Search { uids } => cut(uids)
+            .map(|uids| search::uids_command(capabilities, &uids))
+            .map(|command| (command, Gather::Search(None)))
+            .collect(),
+        Step::Select { mailbox, mode } => {
+            let selected = Selected {
+                read_only: *mode == SelectMode::ReadOnly,
+                ..Selected::default()
+            };
+            let command = select::command(capabilities, mailbox, *mode)?;
+            vec![(command, Gather::Select(Box::new(selected), None))]
+        }
+        Step::Status(mailbox) => {
+            let gather = Gather::Status {
+                mailbox: mailbox.clone(),
+                told: false,
+            };
+            vec![(status::command(capabilities, mailbox)?, gather)]
+        }
+        Step::StoreFlags { uids, add } => changes(cut(uids), Change::Add, add)?,
+    })
+}
+
+fn changes(
+    sets: impl Iterator<Item = UidSet>,
+    change: Change,
+    flags: &FlagSet,
+) -> Result<Vec<(CommandText, Gather)>, EncodeError> {
+    if flags.is_empty() {
+        return Ok(Vec::new());
+    }
+    let commands = sets.map(|uids| store::command(&uids, change, flags));
+    commands
+        .map(|command| Ok((command?, Gather::Change)))
+        .collect()
+}
+
+fn expunges(
+    capabilities: &Capabilities,
+    sets: impl Iterator<Item = UidSet>,
+    ours: &UidSet,
+) -> Vec<(CommandText, Gather)> {
+    let commands = sets.map(|uids| uidplus::command(capabilities, &uids));
+    let by_uid = commands.collect::<Option<Vec<_>>>().map(Vec::into_iter);
+    match by_uid {
+        Some(commands) => commands.map(|command| (command, Gather::Change)).collect(),
+        None => vec![(
+            search::deleted_command(capabilities),
+            Gather::ExpungeGuard {
+                ours: ours.clone(),
+                found: None,
+            },
+        )],
+    }
+}

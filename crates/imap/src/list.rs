@@ -1,0 +1,234 @@
+//! LIST: which mailboxes there are (RFC 9051 §6.3.9, §7.3.1).
+
+use crate::capability::Capabilities;
+use crate::cursor::{Cursor, Malformed, Parsed, Value};
+use crate::encode::CommandText;
+use crate::ext::{list_status, special_use};
+use crate::limits::Limits;
+use crate::status::{MailboxStatus, StatusRow};
+use crate::wire_name::WireName;
+use postrider_core::mailbox::{MailboxName, Role};
+use std::collections::HashMap;
+
+/// A LIST, LSUB or XLIST response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListRow {
+    /// The mailbox.
+    pub wire_name: WireName,
+    /// What separates levels of its name; `None`: its name has no levels.
+    pub delimiter: Option<char>,
+    /// Attributes such as `\Noselect`, as sent.
+    pub attributes: Vec<String>,
+}
+
+/// A mailbox that the server listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its identity: what to send when it is meant.
+    pub wire_name: WireName,
+    /// Its name for people and paths.
+    pub name: MailboxName,
+    /// What separates levels of its name; `None`: its name has no levels.
+    pub delimiter: Option<char>,
+    /// What it is for. Requires SPECIAL-USE (RFC 6154), or a server that says so unasked.
+    pub role: Option<Role>,
+    /// Whether it can be selected.
+    pub selectable: bool,
+    /// Whether the user subscribed to it. Requires LIST-EXTENDED (RFC 5258).
+    pub subscribed: Option<bool>,
+    /// What is in it. Requires LIST-STATUS (RFC 5819); `None` when the server left it out.
+    pub status: Option<MailboxStatus>,
+}
+
+/// Attributes of one row that are read; the RFCs know about 20.
+const MAX_ATTRIBUTES: usize = 64;
+
+pub(crate) fn command(capabilities: &Capabilities) -> CommandText {
+    let mut command = CommandText::new("LIST \"\" \"*\"");
+    let options = [
+        special_use::return_option(capabilities),
+        special_use::subscribed_option(capabilities),
+        list_status::return_option(capabilities),
+    ];
+    let options = options.into_iter().flatten().collect::<Vec<_>>();
+    if !options.is_empty() {
+        command.text(&format!(" RETURN ({})", options.join(" ")));
+    }
+    command
+}
+
+pub(crate) fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<ListRow> {
+    let mut attributes = Vec::new();
+    cursor.expect(b'(')?;
+    loop {
+        cursor.skip_spaces();
+        if cursor.eat(b')') {
+            break;
+        }
+        match cursor.word() {
+            b"" => return Err(Malformed),
+            word if attributes.len() < MAX_ATTRIBUTES => {
+                attributes.push(String::from_utf8_lossy(word).into_owned());
+            }
+            _ => {}
+        }
+    }
+    cursor.skip_spaces();
+    let delimiter = match cursor.value()? {
+        Value::Nil => None,
+        Value::Octets(octets) => std::str::from_utf8(&octets)
+            .ok()
+            .and_then(|text| text.chars().next()),
+        Value::Streamed(_) => return Err(Malformed),
+    };
+    cursor.skip_spaces();
+    // Extended data (CHILDINFO, OLDNAME) may follow the name; nothing of it is used.
+    let name = cursor.string()?;
+    Ok(ListRow {
+        wire_name: WireName::from_octets(&name),
+        delimiter,
+        attributes,
+    })
+}
+
+impl ListRow {
+    fn has(&self, attribute: &str) -> bool {
+        let is_it = |word: &String| word.eq_ignore_ascii_case(attribute);
+        self.attributes.iter().any(is_it)
+    }
+
+    fn into_listed(self, subscribed_known: bool) -> Listed {
+        let name = MailboxName::from_decoded(&self.wire_name.decode(), self.delimiter);
+        // `\NonExistent` implies `\Noselect` (RFC 5258 §3); a name of no level is only the root.
+        let selectable =
+            !self.has("\\Noselect") && !self.has("\\NonExistent") && !name.levels().is_empty();
+        Listed {
+            delimiter: self.delimiter,
+            role: special_use::role(&self.attributes),
+            selectable,
+            subscribed: subscribed_known.then(|| self.has("\\Subscribed")),
+            status: None,
+            name,
+            wire_name: self.wire_name,
+        }
+    }
+}
+
+/// The rows of one LIST, with the STATUS rows that belong to them, until the server says that it is
+/// whole: half a listing would look like vanished mailboxes.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    rows: Vec<Listed>,
+    by_name: HashMap<WireName, usize>,
+    subscribed_known: bool,
+    octets: usize,
+}
+
+impl Listing {
+    pub(crate) fn new(capabilities: &Capabilities) -> Self {
+        Self {
+            rows: Vec::new(),
+            by_name: HashMap::new(),
+            subscribed_known: special_use::subscribed_option(capabilities).is_some(),
+            octets: 0,
+        }
+    }
+
+    /// Takes a row; the same mailbox twice is one (Courier lists INBOX so).
+    pub(crate) fn take_row(&mut self, row: ListRow) {
+        self.octets += row.wire_name.octets().len() + Limits::ROW_OCTETS;
+        let listed = row.into_listed(self.subscribed_known);
+        if let Some(at) = self.by_name.get(&listed.wire_name) {
+            if let Some(known) = self.rows.get_mut(*at) {
+                known.role = known.role.or(listed.role);
+                known.selectable |= listed.selectable;
+            }
+            return;
+        }
+        self.by_name
+            .insert(listed.wire_name.clone(), self.rows.len());
+        self.rows.push(listed);
+    }
+
+    /// Takes a STATUS row if it is about a listed mailbox.
+    pub(crate) fn take_status(&mut self, row: &StatusRow) -> bool {
+        let at = self.by_name.get(&row.wire_name).copied();
+        let known = at.and_then(|at| self.rows.get_mut(at));
+        known.map(|known| known.status = Some(row.status)).is_some()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What the rows cost, by [`Limits::listing_octets`]; the same one again costs too.
+    pub(crate) const fn octets(&self) -> usize {
+        self.octets
+    }
+
+    pub(crate) fn into_rows(self) -> Vec<Listed> {
+        self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Parsed<ListRow> {
+        parse_list(&mut Cursor::over(text.as_bytes()))
+    }
+
+    fn listed(text: &str) -> Listed {
+        row(text).unwrap().into_listed(false)
+    }
+
+    #[test]
+    fn rows_of_many_servers() {
+        let plain = listed("(\\HasNoChildren) \"/\" \"Work/2026\"\r\n");
+        assert_eq!(plain.name.levels(), ["Work", "2026"]);
+        assert!(plain.selectable);
+        let gmail = listed("(\\HasNoChildren \\All) \"/\" \"[Gmail]/&AMk-tous\"");
+        assert_eq!(gmail.name.to_string(), "[Gmail]/Étous");
+        assert_eq!(gmail.role, Some(Role::All));
+        let literal = listed("() \".\" {5}\r\na.b\\c\r\n");
+        assert_eq!(literal.name.to_string(), "a/b\\c");
+        let nil = listed("() NIL NIL");
+        assert_eq!(nil.wire_name.octets(), b"NIL");
+        assert_eq!(nil.delimiter, None);
+        let inbox = listed("(\\Marked) \"\\\\\" inbox");
+        assert_eq!(
+            (inbox.wire_name.octets(), inbox.delimiter),
+            (&b"INBOX"[..], Some('\\'))
+        );
+        let extended = listed("(\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+        assert!(!extended.selectable);
+        assert!(!listed("(\\NOSELECT) \"/\" \"\"").selectable);
+        assert!(!listed("() \"/\" \"//\"").selectable);
+    }
+
+    #[test]
+    fn rows_without_a_name_are_malformed() {
+        for text in ["", "()", "() \"/\"", "() \"/\" \"a", "(\\A", "() \"/\" (a)"] {
+            assert_eq!(row(text), Err(Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_mailbox_listed_twice_is_one_and_finds_its_status() {
+        let capabilities = Capabilities::default();
+        let mut listing = Listing::new(&capabilities);
+        listing.take_row(row("() \"/\" INBOX").unwrap());
+        listing.take_row(row("(\\Sent) \"/\" Inbox").unwrap());
+        let status = |name: &[u8]| StatusRow {
+            wire_name: WireName::from_octets(name),
+            status: MailboxStatus::default(),
+        };
+        assert!(listing.take_status(&status(b"inBOX")));
+        assert!(!listing.take_status(&status(b"other")));
+        let rows = listing.into_rows();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].role, Some(Role::Sent));
+        assert!(rows[0].status.is_some());
+    }
+}

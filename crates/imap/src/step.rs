@@ -1,0 +1,206 @@
+//! What can be asked in a flight, and what comes of it.
+
+use crate::error::Refusal;
+use crate::fetch::{Facts, Fetched, FlagsRow};
+use crate::list::Listed;
+use crate::parse::Kind;
+use crate::select::{SelectMode, Selected};
+use crate::status::MailboxStatus;
+use crate::wire_name::WireName;
+use bytes::Bytes;
+use postrider_core::flag::FlagSet;
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::uid::{Uid, UidSet};
+
+/// One thing to ask of a server. An empty set of UIDs asks nothing and is done at once; a long one
+/// goes out as several commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Whole messages with their flags and dates; `\Seen` is not set by it.
+    Bodies {
+        /// Which.
+        uids: UidSet,
+    },
+    /// Clears flags. Held back until the mailbox is known to be open.
+    ClearFlags {
+        /// Of which messages.
+        uids: UidSet,
+        /// Which flags.
+        remove: FlagSet,
+    },
+    /// Removes messages that bear `\Deleted`, of these alone. Held back until the mailbox is known
+    /// to be open. Without UIDPLUS (RFC 4315) it first asks who bears `\Deleted`, and refuses by
+    /// itself when another message does: plain EXPUNGE would take that too.
+    Expunge {
+        /// Which.
+        uids: UidSet,
+    },
+    /// Message-ID, size, date and flags, for matching messages again.
+    Facts {
+        /// Which.
+        uids: UidSet,
+    },
+    /// Flags. Without CONDSTORE, `changed_since` is not sent and all rows come.
+    Flags {
+        /// Which.
+        uids: UidSet,
+        /// Only what changed since. Requires CONDSTORE (RFC 7162) and a mailbox that has
+        /// mod-sequences ([`Selected::highest_mod_seq`]).
+        changed_since: Option<ModSeq>,
+    },
+    /// Says who we are (RFC 2971), where the server wants to know.
+    Id,
+    /// Every mailbox, with roles, subscriptions and status as far as the server can.
+    List,
+    /// Nothing; the server tells what is new.
+    Noop,
+    /// Which of these messages exist.
+    Search {
+        /// Which.
+        uids: UidSet,
+    },
+    /// Opens a mailbox; the steps after it are about it.
+    Select {
+        /// Which.
+        mailbox: WireName,
+        /// How.
+        mode: SelectMode,
+    },
+    /// What a mailbox looks like from outside. Not for the open one (RFC 9051 §6.3.11).
+    Status(WireName),
+    /// Sets flags. Held back until the mailbox is known to be open.
+    StoreFlags {
+        /// Of which messages.
+        uids: UidSet,
+        /// Which flags.
+        add: FlagSet,
+    },
+}
+
+impl Step {
+    /// The IMAP command, for people.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Bodies { .. } | Self::Facts { .. } | Self::Flags { .. } => "UID FETCH",
+            Self::ClearFlags { .. } | Self::StoreFlags { .. } => "UID STORE",
+            Self::Expunge { .. } => "EXPUNGE",
+            Self::Id => "ID",
+            Self::List => "LIST",
+            Self::Noop => "NOOP",
+            Self::Search { .. } => "UID SEARCH",
+            Self::Select { .. } => "SELECT",
+            Self::Status(_) => "STATUS",
+        }
+    }
+
+    /// Whether it is about the open mailbox.
+    pub(crate) const fn needs_mailbox(&self) -> bool {
+        !matches!(
+            self,
+            Self::Id | Self::List | Self::Noop | Self::Select { .. } | Self::Status(_)
+        )
+    }
+
+    /// Whether it changes the open mailbox: never sent on the mere hope that the SELECT before it
+    /// will succeed, because a server that stays in the old mailbox would change that one.
+    pub(crate) const fn changes_mailbox(&self) -> bool {
+        matches!(
+            self,
+            Self::ClearFlags { .. } | Self::Expunge { .. } | Self::StoreFlags { .. }
+        )
+    }
+}
+
+/// What came of a step. `step` is its number in the flight: 0 for the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlightEvent {
+    /// Octets of the body that [`FlightEvent::BodyStart`] began; never empty.
+    BodyChunk(Bytes),
+    /// The body that began last is whole: all announced octets were handed out. The server stands
+    /// by it when the step is [`FlightEvent::Done`].
+    BodyEnd {
+        /// The step.
+        step: usize,
+        /// The message.
+        fetched: Fetched,
+    },
+    /// There is no body to be had: NIL in its place, or a body of which the server does not say
+    /// whose it is. What [`FlightEvent::BodyStart`] began, if anything, is no message.
+    BodyMissing {
+        /// The step.
+        step: usize,
+        /// The message, when the server said.
+        uid: Option<Uid>,
+    },
+    /// A body begins; chunks follow, and then either `BodyEnd` or `BodyMissing`, before anything
+    /// else. Whose it is may be known only at the end.
+    BodyStart {
+        /// The step.
+        step: usize,
+        /// The announced length. Nothing should be allocated because of it.
+        octets: u64,
+    },
+    /// The server said OK to the whole step.
+    Done {
+        /// The step.
+        step: usize,
+    },
+    /// What tells a message from others.
+    Facts {
+        /// The step.
+        step: usize,
+        /// The facts.
+        facts: Facts,
+    },
+    /// A message's flags.
+    Flags {
+        /// The step.
+        step: usize,
+        /// The row. Servers may show messages that were not asked for.
+        row: FlagsRow,
+    },
+    /// All that a search found. Missing when the server said OK without an answer: then nothing is
+    /// known (R5), least of all that there is nothing.
+    Found {
+        /// The step.
+        step: usize,
+        /// The messages.
+        uids: UidSet,
+    },
+    /// A mailbox. Comes only when the listing was whole.
+    Listed {
+        /// The step.
+        step: usize,
+        /// The mailbox.
+        mailbox: Listed,
+    },
+    /// The step was refused; the flight goes on. What it told before stays told.
+    Refused {
+        /// The step.
+        step: usize,
+        /// The server's words, or ours where nothing was sent.
+        refusal: Refusal,
+    },
+    /// The mailbox is open.
+    Selected {
+        /// The step.
+        step: usize,
+        /// What the server said of it.
+        selected: Selected,
+    },
+    /// A mailbox's status.
+    Status {
+        /// The step.
+        step: usize,
+        /// The status.
+        status: MailboxStatus,
+    },
+    /// A row of the answer could not be read: what is missing from the answer may be there (R5).
+    Unreadable {
+        /// The step.
+        step: usize,
+        /// What kind of response it was.
+        kind: Kind,
+    },
+}

@@ -1,0 +1,247 @@
+//! The stream with its framer and what is yet to be sent. Reading and writing go on in one poll, so
+//! a pipeline cannot deadlock: a server that stops reading until we read gets its way.
+
+use crate::encode::{CommandText, Part};
+use crate::error::ImapError;
+use crate::framer::{Framer, Piece};
+use crate::limits::Limits;
+use crate::shown::shown;
+use postrider_transport::Stream;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout};
+
+/// Octets asked of the stream at once: four TLS records.
+const READ_OCTETS: usize = 64 << 10;
+
+/// A part of a command that waits for its turn.
+#[derive(Debug)]
+struct Outgoing {
+    command: u64,
+    part: Part,
+    sent: usize,
+}
+
+/// The stream, both ways.
+pub(crate) struct Wire {
+    stream: Stream,
+    framer: Framer,
+    outgoing: VecDeque<Outgoing>,
+    unflushed: bool,
+    /// The command whose literal waits for the server's `+`.
+    waiting: Option<u64>,
+    /// Writing failed; what the server said before that is read first.
+    write_error: Option<io::Error>,
+    patience: Duration,
+    chatter: u64,
+    body_octets: u64,
+    round_trips: u64,
+    /// Something was sent since the server spoke last.
+    asked: bool,
+    limits: Limits,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream, limits: Limits) -> Self {
+        Self {
+            stream,
+            framer: Framer::new(limits),
+            outgoing: VecDeque::new(),
+            unflushed: false,
+            waiting: None,
+            write_error: None,
+            patience: limits.patience,
+            chatter: limits.chatter_octets,
+            body_octets: 0,
+            round_trips: 0,
+            asked: false,
+            limits,
+        }
+    }
+
+    /// Gives the bare stream back, for TLS; refused while octets are left that came in the clear.
+    pub(crate) fn into_stream(self) -> Result<Stream, ImapError> {
+        match self.framer.pending_octets() {
+            0 => Ok(self.stream),
+            octets => Err(ImapError::StartTlsInjection { octets }),
+        }
+    }
+
+    /// Times we waited for the server after having sent something.
+    pub(crate) const fn round_trips(&self) -> u64 {
+        self.round_trips
+    }
+
+    /// Puts a command in the queue.
+    pub(crate) fn queue(&mut self, number: u64, command: CommandText) {
+        let tag = tag(number);
+        if tracing::enabled!(target: "wire", tracing::Level::TRACE) {
+            tracing::trace!(target: "wire", "C: {tag} {}", shown(command.shown().as_bytes()));
+        }
+        let outgoing = |part| Outgoing {
+            command: number,
+            part,
+            sent: 0,
+        };
+        self.outgoing
+            .extend(command.into_parts(&tag).into_iter().map(outgoing));
+    }
+
+    /// Puts a line of a SASL exchange in the queue; never traced.
+    pub(crate) fn queue_secret_line(&mut self, number: u64, line: &str) {
+        tracing::trace!(target: "wire", "C: <redacted>");
+        let mut octets = zeroize::Zeroizing::new(Vec::with_capacity(line.len() + 2));
+        octets.extend_from_slice(line.as_bytes());
+        octets.extend_from_slice(b"\r\n");
+        self.outgoing.push_back(Outgoing {
+            command: number,
+            part: Part {
+                octets,
+                then_wait: false,
+            },
+            sent: 0,
+        });
+    }
+
+    /// The server said `+`; whether a literal was waiting for it.
+    pub(crate) const fn go_on(&mut self) -> bool {
+        self.waiting.take().is_some()
+    }
+
+    /// The command was answered; what is left of it must not go out any more.
+    pub(crate) fn drop_command(&mut self, number: u64) {
+        self.outgoing.retain(|outgoing| outgoing.command != number);
+        if self.waiting == Some(number) {
+            self.waiting = None;
+        }
+    }
+
+    /// Octets that wait for their turn.
+    pub(crate) fn outgoing_octets(&self) -> usize {
+        self.outgoing
+            .iter()
+            .map(|outgoing| outgoing.part.octets.len())
+            .sum()
+    }
+
+    /// The server brought us forward: its time starts anew.
+    pub(crate) const fn progressed(&mut self) {
+        self.patience = self.limits.patience;
+        self.chatter = self.limits.chatter_octets;
+        self.body_octets = 0;
+    }
+
+    /// Octets of a body that we asked for have come.
+    pub(crate) const fn body_progressed(&mut self, octets: u64) {
+        self.body_octets += octets;
+        if self.body_octets >= self.limits.progress_octets {
+            self.progressed();
+        }
+    }
+
+    /// The next piece of what the server says. Nothing is lost when the future is dropped.
+    pub(crate) async fn next_piece(&mut self) -> Result<Piece, ImapError> {
+        loop {
+            if let Some(piece) = self.framer.next_piece()? {
+                return Ok(piece);
+            }
+            self.exchange().await?;
+        }
+    }
+
+    async fn exchange(&mut self) -> Result<(), ImapError> {
+        if self.chatter == 0 {
+            return Err(ImapError::Chatter {
+                octets: self.limits.chatter_octets,
+            });
+        }
+        let (patience, began) = (self.patience, Instant::now());
+        let exchanged = timeout(patience, poll_fn(|context| self.poll_exchange(context))).await;
+        // Only time spent waiting counts: a caller may be slow to take what has come.
+        self.patience = patience.saturating_sub(began.elapsed());
+        exchanged.unwrap_or(Err(ImapError::Patience {
+            waited: self.limits.patience,
+        }))
+    }
+
+    fn poll_exchange(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ImapError>> {
+        if self.write_error.is_none()
+            && let Poll::Ready(Err(error)) = self.poll_write(context)
+        {
+            self.write_error = Some(error);
+        }
+        let input = self.framer.input();
+        if input.capacity() - input.len() < READ_OCTETS / 4 {
+            input.reserve(READ_OCTETS);
+        }
+        let read = pin!(self.stream.read_buf(input)).poll(context);
+        Poll::Ready(match std::task::ready!(read) {
+            Ok(0) => Err(self.write_error.take().map_or(ImapError::Closed, closed)),
+            Ok(octets) => {
+                self.chatter = self.chatter.saturating_sub(octets as u64);
+                self.round_trips += u64::from(std::mem::take(&mut self.asked));
+                Ok(())
+            }
+            Err(error) => Err(closed(self.write_error.take().unwrap_or(error))),
+        })
+    }
+
+    /// Writes what may go now.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting.is_none()
+            && let Some(first) = self.outgoing.front_mut()
+        {
+            let rest = first.part.octets.get(first.sent..).unwrap_or_default();
+            let written = std::task::ready!(pin!(self.stream.write(rest)).poll(context))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            first.sent += written;
+            self.unflushed = true;
+            self.asked = true;
+            if first.sent >= first.part.octets.len() {
+                self.waiting = first.part.then_wait.then_some(first.command);
+                self.outgoing.pop_front();
+            }
+        }
+        if self.unflushed {
+            std::task::ready!(pin!(self.stream.flush()).poll(context))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// TLS reports a connection cut without farewell as an unexpected end: to us it is the same thing.
+fn closed(error: io::Error) -> ImapError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ImapError::Closed,
+        _ => ImapError::Io(error),
+    }
+}
+
+/// The tag of a command.
+pub(crate) fn tag(number: u64) -> String {
+    format!("p{number}")
+}
+
+/// The command of a tag, if it is one of ours.
+pub(crate) fn tag_number(tag: &str) -> Option<u64> {
+    let number = tag.strip_prefix('p')?.parse().ok()?;
+    (self::tag(number) == tag).then_some(number)
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is on its way may be secret.
+        let queued = self.outgoing.len();
+        f.debug_struct("Wire")
+            .field("queued", &queued)
+            .finish_non_exhaustive()
+    }
+}
