@@ -11,7 +11,7 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `attribution`, `landing`, [`session`], `greeting`, `login`, `wire`,
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `greeting`, `login`, `wire`,
 //! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
 
 pub mod capability;
@@ -34,7 +34,7 @@ pub mod store;
 pub mod wire_name;
 
 pub use error::{ImapError, Refusal};
-pub use fetch::{Facts, Fetched, FlagsRow};
+pub use fetch::{FactsRow, Fetched, FlagsRow};
 pub use flight::Flight;
 pub use limits::Limits;
 pub use list::Listed;
@@ -42,6 +42,7 @@ pub use select::{SelectMode, Selected};
 pub use session::{Session, SessionState, Unsolicited};
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
+pub use store::FlagChange;
 pub use wire_name::WireName;
 
 mod attribution;
@@ -49,6 +50,7 @@ mod cursor;
 mod ext;
 mod greeting;
 mod landing;
+mod launch;
 mod login;
 mod shown;
 mod wire;
