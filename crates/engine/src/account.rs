@@ -6,6 +6,7 @@ use crate::events;
 use crate::recover::recover;
 use crate::report::{PassReport, Progress};
 use crate::{imap, pop3};
+use postrider_index::Index;
 use postrider_core::account::Protocol;
 use postrider_core::fault::Fault;
 use std::time::{Duration, Instant};
@@ -89,7 +90,7 @@ async fn failed(account: &Account, error: &EngineError) {
         return;
     }
     let (id, fault, story) = (account.id, error.fault(), error.story());
-    let record = move |index: &mut postrider_index::Index| index.record_error(id, now(), fault, &story);
+    let record = move |index: &mut Index| index.record_error(id, now(), fault, &story);
     // The pass failed already; an index that fails too is told by the next pass.
     let _recorded = account.shared.index.call(record).await.is_ok();
 }

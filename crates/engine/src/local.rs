@@ -100,7 +100,7 @@ pub(crate) async fn refresh(
         .collect();
     // A directory touched in this very second may be touched again without its time changing.
     let stamp = scan.stamp.settled(now()).then(|| scan_stamp(scan.stamp));
-    let write = move |index: &mut postrider_index::Index| index.refresh_files(id, &files, stamp);
+    let write = move |index: &mut Index| index.refresh_files(id, &files, stamp);
     index.call(write).await
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn set_flags(
     let (renamed, failed) =
         done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
     if !renamed.is_empty() {
-        let write = move |index: &mut postrider_index::Index| index.set_files(&renamed);
+        let write = move |index: &mut Index| index.set_files(&renamed);
         account.shared.index.call(write).await?;
     }
     Ok(failed)

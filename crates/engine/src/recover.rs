@@ -10,7 +10,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::local::locate_anywhere;
-use postrider_index::{JournalId, MailboxRow, OpenEntry};
+use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
     let sorted = DeliveryPool::run(move || sort(open, &tree, &mailboxes)).await?;
     let Sorted { delivered, lost } = sorted.map_err(EngineError::disk)?;
     let (recorded, forgotten) = (delivered.len() as u64, lost.len() as u64);
-    let close = move |index: &mut postrider_index::Index| {
+    let close = move |index: &mut Index| {
         index.record(&delivered, now())?;
         index.forget(&lost)
     };

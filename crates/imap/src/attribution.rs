@@ -47,7 +47,7 @@ impl Flight<'_> {
         match untagged {
             Untagged::Esearch(answer) => self.take_esearch(&answer),
             Untagged::Exists(count) => match self.select_in_hand() {
-                Some((_, exists)) => *exists = Some(count),
+                Some(selected) => selected.exists = Some(count),
                 None => self.session.take_unsolicited(&untagged),
             },
             Untagged::Fetch(row) => self.take_fetch(*row),
@@ -59,7 +59,7 @@ impl Flight<'_> {
                 add_found(of, &answer.uids);
             }
             Untagged::Status(status) => {
-                if let (Some(code), Some((selected, _))) = (&status.code, self.select_in_hand()) {
+                if let (Some(code), Some(selected)) = (&status.code, self.select_in_hand()) {
                     selected.take_code(code);
                 }
             }
@@ -80,16 +80,16 @@ impl Flight<'_> {
     /// The oldest command about messages that fits, up to the first unanswered SELECT.
     fn about_messages(&mut self, fits: impl Fn(&Gather) -> bool) -> Option<&mut InFlight> {
         let of_this_mailbox =
-            |command: &&mut InFlight| !matches!(command.gather, Gather::Select(..));
+            |command: &&mut InFlight| !matches!(command.gather, Gather::Select(_));
         let mut commands = self.in_flight.iter_mut().take_while(of_this_mailbox);
         commands.find(|command| !command.void && fits(&command.gather))
     }
 
     /// The SELECT that the server must be working on, if it can be at one.
-    fn select_in_hand(&mut self) -> Option<(&mut Selected, &mut Option<u32>)> {
+    fn select_in_hand(&mut self) -> Option<&mut Selected> {
         for command in &mut self.in_flight {
             match &mut command.gather {
-                Gather::Select(selected, exists) => return Some((selected, exists)),
+                Gather::Select(selected) => return Some(selected),
                 gather if gather.needs_mailbox() => return None,
                 _ => {}
             }
@@ -114,7 +114,7 @@ impl Flight<'_> {
         let whole = matches!(row.body, Some(Body::Streamed(announced)) if announced == octets);
         let fetched = row.uid.filter(|_| whole).map(|uid| Fetched {
             uid,
-            flags: row.flags.unwrap_or_default(),
+            flags: row.flags,
             internal_date: row.internal_date,
             size_octets: row.size_octets,
             octets,
@@ -162,7 +162,8 @@ impl Flight<'_> {
             return false;
         };
         let uid = facts.uid;
-        self.events.push_back(FlightEvent::Facts { step, facts });
+        self.events
+            .push_back(FlightEvent::Facts { step, row: facts });
         self.told(step, Some(uid));
         true
     }
@@ -273,7 +274,7 @@ impl Flight<'_> {
 
 fn add_found(of: Option<&mut InFlight>, uids: &UidSet) {
     if let Some(InFlight {
-        gather: Gather::Search(found) | Gather::ExpungeGuard { found, .. },
+        gather: Gather::Search(found),
         void: false,
         ..
     }) = of
@@ -283,5 +284,5 @@ fn add_found(of: Option<&mut InFlight>, uids: &UidSet) {
 }
 
 const fn searches(gather: &Gather) -> bool {
-    matches!(gather, Gather::Search(_) | Gather::ExpungeGuard { .. })
+    matches!(gather, Gather::Search(_))
 }

@@ -133,8 +133,8 @@ impl Capabilities {
 
     /// All words as the server said them, in upper case.
     #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        self.words.clone()
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// The SASL mechanisms offered, in the server's order.

@@ -7,6 +7,7 @@ use crate::ext::condstore;
 use crate::select::parse_flags;
 use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
+use postrider_core::plan::uid_validity::Likeness;
 use postrider_core::time::UnixTime;
 use postrider_core::uid::{Uid, UidSet};
 
@@ -53,18 +54,13 @@ pub struct FlagsRow {
 
 /// What tells a message from others without its octets: for matching it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct FactsRow {
     /// The message.
     pub uid: Uid,
     /// Its flags at the server; `None` when the server did not say.
     pub flags: Option<FlagSet>,
-    /// INTERNALDATE; `None` when missing or no date.
-    pub internal_date: Option<UnixTime>,
-    /// RFC822.SIZE. It may lie (R7).
-    pub size_octets: Option<u64>,
-    /// Its Message-ID field as it stands in the header, with the blank line after it; empty when
-    /// it has none.
-    pub header: Vec<u8>,
+    /// Message-ID, size and date.
+    pub likeness: Likeness,
 }
 
 /// A message whose body has arrived whole.
@@ -72,8 +68,8 @@ pub struct Facts {
 pub struct Fetched {
     /// The message.
     pub uid: Uid,
-    /// Its flags at the server; none when the server left them out.
-    pub flags: FlagSet,
+    /// Its flags at the server; `None` when the server did not say.
+    pub flags: Option<FlagSet>,
     /// INTERNALDATE; `None` when missing or no date.
     pub internal_date: Option<UnixTime>,
     /// RFC822.SIZE. It may lie (R7): it decides nothing.
@@ -185,15 +181,47 @@ impl FetchRow {
     }
 
     /// The row as an answer about a message's facts.
-    pub(crate) fn as_facts(&self) -> Option<Facts> {
-        Some(Facts {
+    pub(crate) fn as_facts(&self) -> Option<FactsRow> {
+        Some(FactsRow {
             uid: self.uid?,
             flags: self.flags.clone(),
-            internal_date: self.internal_date,
-            size_octets: self.size_octets,
-            header: self.header.clone().unwrap_or_default(),
+            likeness: Likeness {
+                message_id: self.header.as_deref().and_then(message_id),
+                size_octets: self.size_octets,
+                internal_date: self.internal_date,
+            },
         })
     }
+}
+
+/// The Message-ID of a header block without its angle brackets, folded lines joined; `None` when
+/// there is none, or nothing in it.
+fn message_id(header: &[u8]) -> Option<String> {
+    let mut value: Option<Vec<u8>> = None;
+    for line in header.split(|octet| *octet == b'\n') {
+        let folded = matches!(line.first(), Some(b' ' | b'\t'));
+        match (&mut value, folded) {
+            (Some(value), true) => value.extend_from_slice(line.trim_ascii()),
+            (Some(_), false) => break,
+            (None, _) => value = message_id_field(line),
+        }
+    }
+    let value = String::from_utf8_lossy(&value?).into_owned();
+    let inner = value.trim_start_matches('<').trim_end_matches('>');
+    (!inner.is_empty()).then(|| inner.to_owned())
+}
+
+/// The first line of the field, if this is it.
+fn message_id_field(line: &[u8]) -> Option<Vec<u8>> {
+    let colon = line.iter().position(|octet| *octet == b':')?;
+    let (name, rest) = line.split_at_checked(colon)?;
+    let named = name.trim_ascii().eq_ignore_ascii_case(b"Message-ID");
+    named.then(|| {
+        rest.strip_prefix(b":")
+            .unwrap_or(rest)
+            .trim_ascii()
+            .to_vec()
+    })
 }
 
 #[cfg(test)]
@@ -262,16 +290,22 @@ mod tests {
     }
 
     #[test]
-    fn header_fields_are_handed_on_as_they_are() {
-        let row = row("(UID 1 BODY[HEADER.FIELDS (MESSAGE-ID)] {6}
-a: b
-)")
-        .unwrap();
-        assert_eq!(
-            row.as_facts().unwrap().header,
-            b"a: b
-"
-        );
-        assert_eq!(row.body, None);
+    fn message_ids_are_found_folded_or_not() {
+        for (header, id) in [
+            ("Message-ID: <a@b>\r\n\r\n", Some("a@b")),
+            ("MESSAGE-ID:\r\n\t<a@b>\r\n\r\n", Some("a@b")),
+            ("Message-Id : a@b\r\n", Some("a@b")),
+            ("Message-ID: <a@b>\r\nMessage-ID: <c@d>\r\n", Some("a@b")),
+            ("Message-ID: <>\r\n\r\n", None),
+            ("Message-ID:", None),
+            ("\r\n", None),
+            ("", None),
+        ] {
+            let length = header.len();
+            let item = "BODY[HEADER.FIELDS (MESSAGE-ID)]";
+            let row = row(&format!("(UID 1 {item} {{{length}}}\r\n{header})")).unwrap();
+            let facts = row.as_facts().unwrap();
+            assert_eq!(facts.likeness.message_id.as_deref(), id, "{header:?}");
+        }
     }
 }

@@ -6,20 +6,16 @@
 //! answered yet. When that SELECT is refused, what was sent after it counts as refused too, whatever
 //! the server made of it: some stay in the old mailbox.
 
-use crate::capability::{Capabilities, Capability};
-use crate::encode::{CommandText, EncodeError};
+use crate::capability::Capabilities;
+use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
-use crate::ext::{id, uidplus};
-use crate::fetch::{bodies_command, facts_command, flags_command};
-use crate::list::{self, Listing};
-use crate::search::{self, Findings};
-use crate::select::{self, SelectMode, Selected};
+use crate::launch::commands;
+use crate::list::Listing;
+use crate::search::Findings;
+use crate::select::Selected;
 use crate::session::{Incoming, Session, SessionState};
-use crate::status;
 use crate::step::{FlightEvent, Step};
-use crate::store::{self, Change};
 use crate::wire_name::WireName;
-use postrider_core::flag::FlagSet;
 use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +29,7 @@ pub struct Flight<'s> {
     pub(crate) session: &'s mut Session,
     steps: VecDeque<(usize, Step)>,
     /// Commands of the step in hand that the window has not let go yet.
-    pub(crate) ready: VecDeque<(usize, CommandText, Gather)>,
+    ready: VecDeque<(usize, CommandText, Gather)>,
     pub(crate) in_flight: VecDeque<InFlight>,
     pub(crate) open: BTreeMap<usize, OpenStep>,
     pub(crate) events: VecDeque<FlightEvent>,
@@ -63,29 +59,16 @@ pub(crate) enum Gather {
     Flags,
     List(Box<Listing>),
     Nothing,
-    /// Who bears `\Deleted`, before a plain EXPUNGE of these.
-    ExpungeGuard {
-        ours: UidSet,
-        found: Option<Findings>,
-    },
     Search(Option<Findings>),
-    Select(Box<Selected>, Option<u32>),
-    Status {
-        mailbox: WireName,
-        told: bool,
-    },
+    Select(Box<Selected>),
+    Status { mailbox: WireName, told: bool },
 }
 
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
-            Self::Bodies
-            | Self::Change
-            | Self::ExpungeGuard { .. }
-            | Self::Facts
-            | Self::Flags
-            | Self::Search(_) => true,
-            Self::List(_) | Self::Nothing | Self::Select(..) | Self::Status { .. } => false,
+            Self::Bodies | Self::Change | Self::Facts | Self::Flags | Self::Search(_) => true,
+            Self::List(_) | Self::Nothing | Self::Select(_) | Self::Status { .. } => false,
         }
     }
 }
@@ -214,11 +197,7 @@ impl<'s> Flight<'s> {
             let Some((_, step)) = self.steps.front() else {
                 return;
             };
-            let guarded =
-                |command: &InFlight| matches!(command.gather, Gather::ExpungeGuard { .. });
-            if self.in_flight.iter().any(guarded)
-                || step.changes_mailbox() && self.selection == Selection::Pending
-            {
+            if step.changes_mailbox() && self.selection == Selection::Pending {
                 return;
             }
             if let Some((number, step)) = self.steps.pop_front() {
@@ -233,10 +212,10 @@ impl<'s> Flight<'s> {
             return self.refuse(number, "not sent: no mailbox is open");
         }
         match commands(self.session, step) {
-            Ok(commands) if commands.is_empty() => {
+            Ok(Some(commands)) if commands.is_empty() => {
                 self.events.push_back(FlightEvent::Done { step: number });
             }
-            Ok(commands) => {
+            Ok(Some(commands)) => {
                 if matches!(step, Step::Select { .. }) {
                     self.selection = Selection::Pending;
                 }
@@ -249,6 +228,7 @@ impl<'s> Flight<'s> {
                 self.ready
                     .extend(commands.map(|(command, gather)| (number, command, gather)));
             }
+            Ok(None) => self.refuse(number, "not sent: the server lacks UIDPLUS"),
             Err(error) => self.refuse(number, &error.to_string()),
         }
     }
@@ -265,91 +245,5 @@ impl Drop for Flight<'_> {
         if !self.in_flight.is_empty() {
             self.session.broken = true;
         }
-    }
-}
-
-/// The commands of a step.
-fn commands(session: &Session, step: &Step) -> Result<Vec<(CommandText, Gather)>, EncodeError> {
-    let capabilities = session.capabilities();
-    let cut = |uids: &UidSet| search::split(uids, session.limits.set_octets).into_iter();
-    Ok(match step {
-        Step::Bodies { uids } => cut(uids)
-            .map(|uids| (bodies_command(&uids), Gather::Bodies))
-            .collect(),
-        Step::ClearFlags { uids, remove } => changes(cut(uids), Change::Remove, remove)?,
-        Step::Expunge { uids } => expunges(capabilities, cut(uids), uids),
-        Step::Facts { uids } => cut(uids)
-            .map(|uids| (facts_command(&uids), Gather::Facts))
-            .collect(),
-        Step::Flags {
-            uids,
-            changed_since,
-        } => {
-            let since = changed_since.filter(|_| capabilities.has(Capability::Condstore));
-            let commands = cut(uids).map(|uids| flags_command(&uids, since));
-            commands.map(|command| (command, Gather::Flags)).collect()
-        }
-        Step::Id => {
-            let commands = id::command(capabilities).into_iter();
-            commands.map(|command| (command, Gather::Nothing)).collect()
-        }
-        Step::List => {
-            let listing = Gather::List(Box::new(Listing::new(capabilities)));
-            vec![(list::command(capabilities), listing)]
-        }
-        Step::Noop => vec![(CommandText::new("NOOP"), Gather::Nothing)],
-        Step::Search { uids } => cut(uids)
-            .map(|uids| search::uids_command(capabilities, &uids))
-            .map(|command| (command, Gather::Search(None)))
-            .collect(),
-        Step::Select { mailbox, mode } => {
-            let selected = Selected {
-                read_only: *mode == SelectMode::ReadOnly,
-                ..Selected::default()
-            };
-            let command = select::command(capabilities, mailbox, *mode)?;
-            vec![(command, Gather::Select(Box::new(selected), None))]
-        }
-        Step::Status(mailbox) => {
-            let gather = Gather::Status {
-                mailbox: mailbox.clone(),
-                told: false,
-            };
-            vec![(status::command(capabilities, mailbox)?, gather)]
-        }
-        Step::StoreFlags { uids, add } => changes(cut(uids), Change::Add, add)?,
-    })
-}
-
-fn changes(
-    sets: impl Iterator<Item = UidSet>,
-    change: Change,
-    flags: &FlagSet,
-) -> Result<Vec<(CommandText, Gather)>, EncodeError> {
-    if flags.is_empty() {
-        return Ok(Vec::new());
-    }
-    let commands = sets.map(|uids| store::command(&uids, change, flags));
-    commands
-        .map(|command| Ok((command?, Gather::Change)))
-        .collect()
-}
-
-fn expunges(
-    capabilities: &Capabilities,
-    sets: impl Iterator<Item = UidSet>,
-    ours: &UidSet,
-) -> Vec<(CommandText, Gather)> {
-    let commands = sets.map(|uids| uidplus::command(capabilities, &uids));
-    let by_uid = commands.collect::<Option<Vec<_>>>().map(Vec::into_iter);
-    match by_uid {
-        Some(commands) => commands.map(|command| (command, Gather::Change)).collect(),
-        None => vec![(
-            search::deleted_command(capabilities),
-            Gather::ExpungeGuard {
-                ours: ours.clone(),
-                found: None,
-            },
-        )],
     }
 }

@@ -1,7 +1,6 @@
 //! How commands end, and steps with their last command.
 
 use crate::error::{ImapError, Refusal};
-use crate::ext::uidplus;
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::parse::StatusText;
 use crate::search::Findings;
@@ -9,7 +8,6 @@ use crate::select::Selected;
 use crate::session::{SessionState, Unsolicited};
 use crate::step::FlightEvent;
 use crate::wire::tag;
-use postrider_core::uid::UidSet;
 
 impl Flight<'_> {
     pub(crate) fn take_tagged(&mut self, number: u64, status: StatusText) -> Result<(), ImapError> {
@@ -22,26 +20,18 @@ impl Flight<'_> {
         };
         self.session.wire.drop_command(number);
         self.session.wire.progressed();
-        let mut refusal = if command.void {
+        let refusal = if command.void {
             Some(Refusal::ours("not done: the mailbox could not be opened"))
         } else {
             Refusal::of(status.clone())
         };
         let step = command.step;
         match command.gather {
-            Gather::Select(mut selected, exists) => {
+            Gather::Select(mut selected) => {
                 if let Some(code) = &status.code {
                     selected.take_code(code);
                 }
-                if refusal.is_none() && exists.is_none() {
-                    let text = "it opened the mailbox without saying how many messages it holds";
-                    refusal = Some(Refusal::ours(text));
-                }
-                selected.exists = exists.unwrap_or_default();
                 self.end_select(at, step, refusal.is_none().then_some(*selected));
-            }
-            Gather::ExpungeGuard { ours, found } if refusal.is_none() => {
-                refusal = self.expunge_guarded(step, &ours, found);
             }
             Gather::List(listing) if refusal.is_none() => {
                 let rows = listing.into_rows().into_iter();
@@ -51,7 +41,6 @@ impl Flight<'_> {
             Gather::Search(found) => self.end_search(step, found),
             Gather::Bodies
             | Gather::Change
-            | Gather::ExpungeGuard { .. }
             | Gather::Facts
             | Gather::Flags
             | Gather::List(_)
@@ -64,12 +53,12 @@ impl Flight<'_> {
 
     /// Takes in how a SELECT ended; `at` is where it stood among the commands in flight.
     fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
-        let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(..));
+        let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
         if let Some(selected) = selected {
             self.session.state = SessionState::Selected;
             self.session.unsolicited = Unsolicited {
-                exists: Some(selected.exists),
+                exists: selected.exists,
                 ..Unsolicited::default()
             };
             if is_last {
@@ -87,28 +76,6 @@ impl Flight<'_> {
         for command in later.take_while(|command| !is_select(command)) {
             command.void |= command.gather.needs_mailbox();
         }
-    }
-
-    /// Sends the EXPUNGE that a server without UIDPLUS needs, or says why not.
-    fn expunge_guarded(
-        &mut self,
-        step: usize,
-        ours: &UidSet,
-        deleted: Option<Findings>,
-    ) -> Option<Refusal> {
-        let Some(deleted) = deleted else {
-            let text = "not sent: the server does not say which messages bear \\Deleted";
-            return Some(Refusal::ours(text));
-        };
-        let Some(command) = uidplus::fallback(ours, &deleted.into_set()) else {
-            let text = "not sent: another message bears \\Deleted, and the server has no UIDPLUS";
-            return Some(Refusal::ours(text));
-        };
-        if let Some(open) = self.open.get_mut(&step) {
-            open.commands_left += 1;
-        }
-        self.ready.push_front((step, command, Gather::Change));
-        None
     }
 
     fn end_search(&mut self, step: usize, found: Option<Findings>) {

@@ -1,1 +1,56 @@
-//! Placeholder.
+//! An IMAP client that pipelines and streams (RFC 3501, RFC 9051).
+//!
+//! Codecs do no I/O: the [`framer`] cuts octets into responses and lets message bodies flow past,
+//! [`mod@parse`] makes values of responses, `encode` makes octets of commands. A [`session`] drives
+//! them over any stream, and a [`flight`] carries many [`step`]s in few round trips.
+//!
+//! **Invariants:** memory does not grow with a message or with what a server announces
+//! ([`limits`]); only a tagged OK to a tag of ours is success; no password crosses a connection in
+//! the clear unless the settings asked for that; server text is data.
+//!
+//! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
+//! to fetch or remove.
+//!
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `greeting`, `login`, `wire`,
+//! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
+
+pub mod capability;
+pub mod code;
+pub mod date;
+pub mod encode;
+pub mod error;
+pub mod fetch;
+pub mod flight;
+pub mod framer;
+pub mod limits;
+pub mod list;
+pub mod parse;
+pub mod search;
+pub mod select;
+pub mod session;
+pub mod status;
+pub mod step;
+pub mod store;
+pub mod wire_name;
+
+pub use error::{ImapError, Refusal};
+pub use fetch::{FactsRow, Fetched, FlagsRow};
+pub use flight::Flight;
+pub use limits::Limits;
+pub use list::Listed;
+pub use select::{SelectMode, Selected};
+pub use session::{Session, SessionState, Unsolicited};
+pub use status::MailboxStatus;
+pub use step::{FlightEvent, Step};
+pub use store::FlagChange;
+pub use wire_name::WireName;
+
+mod attribution;
+mod cursor;
+mod ext;
+mod greeting;
+mod landing;
+mod launch;
+mod login;
+mod shown;
+mod wire;

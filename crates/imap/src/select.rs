@@ -26,9 +26,9 @@ pub enum SelectMode {
 /// What a server says of the mailbox it opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
-    /// How many messages it holds. A server that opens a mailbox without saying so counts as one
-    /// that refused: zero is never assumed.
-    pub exists: u32,
+    /// How many messages it holds; `None` when the server broke its duty to say so, which is not
+    /// zero.
+    pub exists: Option<u32>,
     /// The epoch of its UIDs; `None`: the server has no lasting UIDs here.
     pub uid_validity: Option<UidValidity>,
     /// The UID that the next message will have at least.
@@ -46,6 +46,14 @@ pub struct Selected {
 }
 
 impl Selected {
+    /// What is known of a mailbox before the server has said anything.
+    pub(crate) fn opened(mode: SelectMode) -> Self {
+        Self {
+            read_only: mode == SelectMode::ReadOnly,
+            ..Self::default()
+        }
+    }
+
     /// Takes in a code that came, tagged or not, while the mailbox was being opened.
     pub(crate) fn take_code(&mut self, code: &Code) {
         match code {

@@ -119,8 +119,15 @@ impl Session {
     }
 
     /// Sends steps so that those which need not wait for one another go out together.
-    pub fn flight(&mut self, steps: impl IntoIterator<Item = Step>) -> Flight<'_> {
-        Flight::new(self, steps)
+    ///
+    /// # Errors
+    /// [`ImapError::Abandoned`] when the session ended earlier.
+    pub fn flight(
+        &mut self,
+        steps: impl IntoIterator<Item = Step>,
+    ) -> Result<Flight<'_>, ImapError> {
+        self.check()?;
+        Ok(Flight::new(self, steps))
     }
 
     /// Flies one step and collects its events; not for bodies, which would all be held.
@@ -130,7 +137,7 @@ impl Session {
     pub async fn run(&mut self, step: Step) -> Result<Vec<FlightEvent>, ImapError> {
         let command = step.verb();
         let mut events = Vec::new();
-        let mut flight = self.flight([step]);
+        let mut flight = self.flight([step])?;
         while let Some(event) = flight.next().await? {
             match event {
                 FlightEvent::Refused { refusal, .. } => {
@@ -161,19 +168,14 @@ impl Session {
     }
 
     /// Says goodbye. Nothing depends on the answer, so it is not waited for long.
-    ///
-    /// # Errors
-    /// When the session ended earlier, or the server neither answered nor hung up.
-    pub async fn log_out(mut self) -> Result<(), ImapError> {
-        self.check()?;
+    pub async fn log_out(mut self) {
+        if self.broken {
+            return;
+        }
         let patience = self.limits.farewell;
         let farewell = self.command(CommandText::new("LOGOUT"));
-        match tokio::time::timeout(patience, farewell).await {
-            // BYE comes first, and some hang up without it.
-            Ok(Ok(_) | Err(ImapError::Bye { .. } | ImapError::Closed)) => Ok(()),
-            Ok(Err(error)) => Err(error),
-            Err(_elapsed) => Err(ImapError::Patience { waited: patience }),
-        }
+        // BYE, the tagged OK, a closed connection, silence: all of them are an end.
+        drop(tokio::time::timeout(patience, farewell).await);
     }
 
     /// How the connection is secured, or is to be.

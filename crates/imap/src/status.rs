@@ -11,7 +11,7 @@ use postrider_core::uid::{Uid, UidValidity};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MailboxStatus {
     /// How many messages it holds.
-    pub messages: Option<u64>,
+    pub messages: Option<u32>,
     /// The UID that the next message will have at least.
     pub uid_next: Option<Uid>,
     /// The epoch of its UIDs.
@@ -74,7 +74,7 @@ pub(crate) fn parse_status(cursor: &mut Cursor<'_>) -> Parsed<StatusRow> {
         };
         let small = number.and_then(|number| u32::try_from(number).ok());
         match item.as_slice() {
-            b"MESSAGES" => status.messages = number,
+            b"MESSAGES" => status.messages = small,
             b"UIDNEXT" => status.uid_next = small.and_then(Uid::new),
             b"UIDVALIDITY" => status.uid_validity = small.and_then(UidValidity::new),
             b"HIGHESTMODSEQ" => status.highest_mod_seq = number.and_then(ModSeq::new),

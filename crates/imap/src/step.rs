@@ -1,14 +1,14 @@
 //! What can be asked in a flight, and what comes of it.
 
 use crate::error::Refusal;
-use crate::fetch::{Facts, Fetched, FlagsRow};
+use crate::fetch::{FactsRow, Fetched, FlagsRow};
 use crate::list::Listed;
 use crate::parse::Kind;
 use crate::select::{SelectMode, Selected};
 use crate::status::MailboxStatus;
+use crate::store::FlagChange;
 use crate::wire_name::WireName;
 use bytes::Bytes;
-use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::{Uid, UidSet};
 
@@ -21,20 +21,16 @@ pub enum Step {
         /// Which.
         uids: UidSet,
     },
-    /// Clears flags. Held back until the mailbox is known to be open.
-    ClearFlags {
-        /// Of which messages.
-        uids: UidSet,
-        /// Which flags.
-        remove: FlagSet,
-    },
-    /// Removes messages that bear `\Deleted`, of these alone. Held back until the mailbox is known
-    /// to be open. Without UIDPLUS (RFC 4315) it first asks who bears `\Deleted`, and refuses by
-    /// itself when another message does: plain EXPUNGE would take that too.
+    /// Removes messages that bear `\Deleted`, of these alone. Requires UIDPLUS (RFC 4315); refused
+    /// without being sent where the server lacks it. Held back until the mailbox is known to be
+    /// open.
     Expunge {
         /// Which.
         uids: UidSet,
     },
+    /// Removes **every** message that bears `\Deleted`: what servers without UIDPLUS offer. Only
+    /// where [`Step::SearchDeleted`] found nobody else's. Held back as [`Step::Expunge`] is.
+    ExpungeDeleted,
     /// Message-ID, size, date and flags, for matching messages again.
     Facts {
         /// Which.
@@ -59,6 +55,8 @@ pub enum Step {
         /// Which.
         uids: UidSet,
     },
+    /// Which messages bear `\Deleted`.
+    SearchDeleted,
     /// Opens a mailbox; the steps after it are about it.
     Select {
         /// Which.
@@ -68,12 +66,12 @@ pub enum Step {
     },
     /// What a mailbox looks like from outside. Not for the open one (RFC 9051 §6.3.11).
     Status(WireName),
-    /// Sets flags. Held back until the mailbox is known to be open.
+    /// Changes flags. Held back until the mailbox is known to be open.
     StoreFlags {
         /// Of which messages.
         uids: UidSet,
-        /// Which flags.
-        add: FlagSet,
+        /// How.
+        change: FlagChange,
     },
 }
 
@@ -83,14 +81,15 @@ impl Step {
     pub const fn verb(&self) -> &'static str {
         match self {
             Self::Bodies { .. } | Self::Facts { .. } | Self::Flags { .. } => "UID FETCH",
-            Self::ClearFlags { .. } | Self::StoreFlags { .. } => "UID STORE",
-            Self::Expunge { .. } => "EXPUNGE",
+            Self::Expunge { .. } => "UID EXPUNGE",
+            Self::ExpungeDeleted => "EXPUNGE",
             Self::Id => "ID",
             Self::List => "LIST",
             Self::Noop => "NOOP",
-            Self::Search { .. } => "UID SEARCH",
+            Self::Search { .. } | Self::SearchDeleted => "UID SEARCH",
             Self::Select { .. } => "SELECT",
             Self::Status(_) => "STATUS",
+            Self::StoreFlags { .. } => "UID STORE",
         }
     }
 
@@ -107,7 +106,7 @@ impl Step {
     pub(crate) const fn changes_mailbox(&self) -> bool {
         matches!(
             self,
-            Self::ClearFlags { .. } | Self::Expunge { .. } | Self::StoreFlags { .. }
+            Self::Expunge { .. } | Self::ExpungeDeleted | Self::StoreFlags { .. }
         )
     }
 }
@@ -150,8 +149,8 @@ pub enum FlightEvent {
     Facts {
         /// The step.
         step: usize,
-        /// The facts.
-        facts: Facts,
+        /// The row.
+        row: FactsRow,
     },
     /// A message's flags.
     Flags {

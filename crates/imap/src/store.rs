@@ -4,23 +4,32 @@ use crate::encode::{CommandText, EncodeError};
 use postrider_core::flag::{FlagSet, Keyword};
 use postrider_core::uid::UidSet;
 
-/// Whether flags are set or cleared; those that are not named stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Add,
-    Remove,
+/// A change to flags; what it does not name stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlagChange {
+    /// Sets these.
+    Add(FlagSet),
+    /// Clears these.
+    Remove(FlagSet),
+}
+
+impl FlagChange {
+    /// The flags it names.
+    #[must_use]
+    pub const fn flags(&self) -> &FlagSet {
+        match self {
+            Self::Add(flags) | Self::Remove(flags) => flags,
+        }
+    }
 }
 
 /// SILENT: the server need not tell us what we just said.
-pub(crate) fn command(
-    uids: &UidSet,
-    change: Change,
-    flags: &FlagSet,
-) -> Result<CommandText, EncodeError> {
+pub(crate) fn command(uids: &UidSet, change: &FlagChange) -> Result<CommandText, EncodeError> {
     let word = match change {
-        Change::Add => "+FLAGS.SILENT",
-        Change::Remove => "-FLAGS.SILENT",
+        FlagChange::Add(_) => "+FLAGS.SILENT",
+        FlagChange::Remove(_) => "-FLAGS.SILENT",
     };
+    let flags = change.flags();
     // `flag-keyword` is an atom: ASCII, and `]` is legal only in lists that servers send.
     let atom = |word: &&Keyword| word.as_str().is_ascii() && !word.as_str().contains(']');
     if let Some(odd) = flags.keywords().iter().find(|word| !atom(word)) {
@@ -41,16 +50,13 @@ mod tests {
     #[test]
     fn only_named_flags_are_touched() {
         let uids: UidSet = [1, 2, 9].into_iter().filter_map(Uid::new).collect();
-        let line = |change, flags| {
-            let flags = FlagSet::from_index(flags);
-            command(&uids, change, &flags).unwrap().shown()
-        };
+        let line = |change: FlagChange| command(&uids, &change).unwrap().shown();
         assert_eq!(
-            line(Change::Add, "\\Seen work"),
+            line(FlagChange::Add(FlagSet::from_index("\\Seen work"))),
             "UID STORE 1:2,9 +FLAGS.SILENT (\\Seen work)"
         );
         assert_eq!(
-            line(Change::Remove, "$Forwarded"),
+            line(FlagChange::Remove(FlagSet::from_index("$Forwarded"))),
             "UID STORE 1:2,9 -FLAGS.SILENT ($Forwarded)"
         );
     }
@@ -59,8 +65,8 @@ mod tests {
     fn a_keyword_that_is_no_atom_is_not_sent() {
         let uids = UidSet::range(Uid::MIN, Uid::MIN);
         for word in ["größe", "a]"] {
-            let flags = FlagSet::from_index(word);
-            assert!(command(&uids, Change::Add, &flags).is_err(), "{word}");
+            let change = FlagChange::Add(FlagSet::from_index(word));
+            assert!(command(&uids, &change).is_err(), "{word}");
         }
     }
 }

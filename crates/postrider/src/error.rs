@@ -52,9 +52,6 @@ pub enum Error {
         /// How long ago the last success was.
         since: Option<Duration>,
     },
-    /// The state directory cannot change under a running daemon: it is locked.
-    #[error("`state_dir` has changed, and a running daemon keeps its own")]
-    StateDirChanged,
     /// The daemon did not come to an end in time.
     #[error("the daemon did not stop within {} s", within.as_secs())]
     StopTimedOut {
@@ -86,7 +83,6 @@ impl Error {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
             Self::Config(_)
             | Self::LogFilter { .. }
-            | Self::StateDirChanged
             | Self::UnknownAccount { .. } => Fault::Config,
             Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
             Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
@@ -103,7 +99,6 @@ impl Error {
                 Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())
             }
             Self::Stale { account, .. } => Some(format!("postrider check {account}")),
-            Self::StateDirChanged => Some("restart the daemon".to_owned()),
             Self::UnknownAccount { nearest, .. } => nearest
                 .as_ref()
                 .map(|near| format!("the nearest name is `{near}`")),

@@ -1,56 +1,67 @@
-//! What the daemon tells of itself (CONTRACT section 8). What happens to mail is told by the engine.
+//! What the daemon tells of itself, in the engine's words (CONTRACT section 8).
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::exit;
-use tracing::{error, info, warn};
+use postrider_engine::Reloaded;
+use postrider_engine::events::{
+    DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping, LogDegraded,
+};
 
 /// `daemon.started`: the configuration was accepted, the engine is about to start.
 pub fn started(config: &Config) {
-    info!(
-        target: "postrider",
-        event = "daemon.started",
-        version = env!("CARGO_PKG_VERSION"),
-        config = %config.path.display(),
-        state_dir = %config.state_dir.display(),
-        accounts = config.accounts.len(),
-        "the daemon starts"
-    );
+    DaemonStarted {
+        version: env!("CARGO_PKG_VERSION"),
+        config: &config.path.display().to_string(),
+        state_dir: &config.state_dir.display().to_string(),
+        accounts: config.accounts.len() as u64,
+    }
+    .emit();
 }
 
 /// `daemon.ready`: the state is locked, every account has its task.
-pub fn ready(accounts: usize) {
-    info!(target: "postrider", event = "daemon.ready", accounts, "the daemon is ready");
+pub fn ready(config: &Config) {
+    DaemonReady {
+        state_dir: &config.state_dir.display().to_string(),
+        accounts: config.accounts.len() as u64,
+    }
+    .emit();
 }
 
 /// `daemon.reloaded`: a new configuration is in force.
-pub fn reloaded(accounts: usize) {
-    info!(target: "postrider", event = "daemon.reloaded", accounts, "the configuration was reloaded");
+pub fn reloaded(config: &Config, reloaded: Reloaded) {
+    DaemonReloaded {
+        config: &config.path.display().to_string(),
+        accounts: config.accounts.len() as u64,
+        added: reloaded.added,
+        removed: reloaded.removed,
+        changed: reloaded.changed,
+    }
+    .emit();
 }
 
 /// `daemon.reload_failed`: the configuration is wrong, and the one before stays in force.
 pub fn reload_failed(error: &Error) {
-    error!(
-        target: "postrider",
-        event = "daemon.reload_failed",
-        kind = error.fault().kind(),
-        error = exit::one_line(error),
-        hint = error.hint(),
-        "the configuration was not reloaded, the one before stays"
-    );
+    DaemonReloadFailed {
+        kind: error.fault().kind(),
+        error: &exit::report(error),
+        hint: error.hint().as_deref(),
+    }
+    .emit();
 }
 
 /// `daemon.stopping`: a signal asked for it.
 pub fn stopping() {
-    info!(target: "postrider", event = "daemon.stopping", "the daemon stops");
+    DaemonStopping {
+        because: "a signal asked for it",
+    }
+    .emit();
 }
 
 /// `log.degraded`: the journal cannot be written, the log goes to stderr as text.
 pub fn log_degraded(error: &std::io::Error) {
-    warn!(
-        target: "postrider",
-        event = "log.degraded",
-        error = %error,
-        "the journal cannot be reached, the log is text on stderr"
-    );
+    LogDegraded {
+        error: &error.to_string(),
+    }
+    .emit();
 }

@@ -6,6 +6,7 @@ use crate::imap::observe::{self, Observed};
 use crate::local;
 use crate::report::PassReport;
 use crate::step::Step;
+use postrider_index::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::imap::Action;
@@ -43,7 +44,7 @@ pub(crate) async fn apply(
     let gone = confirmed(session, observed, &absent).await?;
     let all = failed.is_empty() && gone.len() == absent.len();
     report.vanished += gone.len() as u64;
-    let write = move |index: &mut postrider_index::Index| {
+    let write = move |index: &mut Index| {
         index.set_server_flags(&agreed)?;
         index.mark_present(&returned)?;
         index.mark_vanished(&gone, now()).map(drop)

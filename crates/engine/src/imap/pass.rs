@@ -13,7 +13,7 @@ use postrider_core::plan::imap::{Action, Plan, plan_imap, reflagged};
 use postrider_core::plan::view::{Base, ServerView};
 use postrider_core::uid::{UidSet, UidValidity};
 use postrider_imap::Session;
-use postrider_index::ServerState;
+use postrider_index::{Index, ServerState};
 
 /// Mailboxes that are looked at in one flight.
 const MAILBOXES_IN_A_GROUP: usize = 64;
@@ -38,7 +38,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         expire::expire(account, &mut session, mailbox, &mut report).await?;
     }
     report.round_trips = session.round_trips();
-    session.log_out().await;
+    // Nothing depends on how the server says goodbye.
+    let _said = session.log_out().await.is_ok();
     Ok(report)
 }
 
@@ -193,6 +194,6 @@ fn found(account: &Account, planned: &[Planned]) {
 /// Everything below this state is recorded now, so the state itself may be.
 async fn record_state(account: &Account, planned: &Planned) -> Result<(), EngineError> {
     let (id, state) = (planned.observed.local.id, planned.state.clone());
-    let record = move |index: &mut postrider_index::Index| index.set_server_state(id, &state, now());
+    let record = move |index: &mut Index| index.set_server_state(id, &state, now());
     account.shared.index.call(record).await
 }

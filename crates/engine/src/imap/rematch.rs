@@ -11,7 +11,7 @@ use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
 use postrider_core::uid::{UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
-use postrider_index::{Attachment, UnmatchedRow};
+use postrider_index::{Attachment, Index, UnmatchedRow};
 use std::collections::HashSet;
 
 /// Attaches what can be matched by description to its new UID and leaves the others in `orphans`,
@@ -45,7 +45,7 @@ pub(crate) async fn rematch(
         fetching: found.fetch.count(),
     }
     .emit();
-    let attach = move |index: &mut postrider_index::Index| {
+    let attach = move |index: &mut Index| {
         let attachments = found.attach.iter().map(|(key, uid)| Attachment {
             key: *key,
             server: ServerRef::Imap { uid_validity, uid: *uid },

@@ -10,7 +10,7 @@ use crate::report::{PassReport, Progress};
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
 use postrider_core::settings::Layout;
-use postrider_index::{MailboxRow, NewMailbox, ServerState};
+use postrider_index::{Index, MailboxRow, NewMailbox, ServerState};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ async fn settle_absent(
     if !expired.is_empty() {
         expire::log_expired(account, mailbox, &expired, expire::QUIT_WAS_LOST).await?;
     }
-    let write = move |index: &mut postrider_index::Index| {
+    let write = move |index: &mut Index| {
         index.mark_expired(&expired, now(), expire::QUIT_WAS_LOST)?;
         index.mark_vanished(&vanished, now()).map(drop)
     };
@@ -113,6 +113,6 @@ async fn record_state(
         highest_mod_seq: None,
         messages: Some(messages as u64),
     };
-    let write = move |index: &mut postrider_index::Index| index.set_server_state(id, &state, now());
+    let write = move |index: &mut Index| index.set_server_state(id, &state, now());
     account.shared.index.call(write).await
 }

@@ -8,7 +8,7 @@
 //! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
 //! | SPECIAL-USE, LIST-EXTENDED | 6154, 5258 | `special_use.rs` | roles only where LIST tells them unasked |
 //! | STARTTLS | 9051 | `starttls.rs` | an error: never cleartext instead |
-//! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, after asking that nobody else's `\Deleted` is in the mailbox |
+//! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
 
 pub(crate) mod condstore;
 pub(crate) mod id;

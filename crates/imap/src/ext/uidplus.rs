@@ -1,7 +1,7 @@
 //! UIDPLUS (RFC 4315): expunging exactly the messages we name.
 //!
-//! Without it only EXPUNGE is left, which takes every message that bears `\Deleted`: it is asked
-//! first who bears it, and sent only when those are all ours.
+//! Without it only EXPUNGE is left, which takes every message that bears `\Deleted`: the caller
+//! asks first who bears it, and flies it only when those are all ours.
 
 use crate::capability::{Capabilities, Capability};
 use crate::encode::CommandText;
@@ -14,14 +14,4 @@ pub(crate) fn command(capabilities: &Capabilities, uids: &UidSet) -> Option<Comm
         command.text(&uids.to_string());
         command
     })
-}
-
-/// EXPUNGE, when `deleted`, the messages that bear `\Deleted`, are all among `ours`.
-pub(crate) fn fallback(ours: &UidSet, deleted: &UidSet) -> Option<CommandText> {
-    // Both are ranges, and ours may be broken into many: no UID is walked one by one.
-    let mut both = ours.clone();
-    for (first, last) in deleted.ranges() {
-        both.insert_range(first, last);
-    }
-    (both == *ours).then(|| CommandText::new("EXPUNGE"))
 }

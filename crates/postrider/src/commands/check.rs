@@ -86,18 +86,7 @@ fn found(settings: &AccountSettings, report: &CheckReport) -> String {
         writeln!(text, "  {name:<14} {}", short(value, LONGEST)).unwrap_or_default();
     };
     line("login", "ok");
-    if let Some(name) = &report.server_name {
-        line("software", name);
-    }
     line("capabilities", &report.capabilities.join(" "));
-    if let Some(messages) = report.messages {
-        let size = report.octets.map(|size| format!(", {}", octets(size)));
-        let messages = count(messages, "message", "messages");
-        line(
-            "messages",
-            &format!("{messages}{}", size.unwrap_or_default()),
-        );
-    }
     if settings.protocol == Protocol::Imap {
         let chosen = report.mailboxes.iter().filter(|m| m.chosen).count();
         line(

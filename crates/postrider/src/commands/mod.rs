@@ -75,7 +75,8 @@ fn chosen<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c AccountSet
 }
 
 /// What the engine wants to know of a configuration.
-fn engine_settings(config: &Config) -> EngineSettings {
+#[must_use]
+pub fn engine_settings(config: &Config) -> EngineSettings {
     EngineSettings {
         state_dir: config.state_dir.clone(),
         accounts: config.accounts.clone(),

@@ -27,9 +27,9 @@ pub async fn run(
     // Before the engine starts: a signal during the start must not kill it in the middle.
     let mut signals = Signals::of_daemon().map_err(|source| Error::Setup { source })?;
     events::started(&config);
-    let daemon = Daemon::start(engine_settings(&config)).await?;
+    let daemon = Daemon::start(engine_settings(&config), None).await?;
     systemd::ready(&status_line(&config));
-    events::ready(config.accounts.len());
+    events::ready(&config);
     let mut service = Service {
         named,
         around,
@@ -41,7 +41,7 @@ pub async fn run(
         match signals.next().await {
             Request::Stop => break,
             Request::Reload => service.reload().await,
-            Request::SyncNow => service.daemon.sync_now(),
+            Request::SyncNow => service.daemon.sync_now().await,
         }
     }
     systemd::stopping();
@@ -69,14 +69,8 @@ impl Service<'_> {
     /// Reads the configuration again; a bad one is reported and the one before stays.
     async fn reload(&mut self) {
         systemd::reloading();
-        match self.read_again() {
-            Ok(config) => {
-                self.logging.set_level(config.log.level);
-                self.daemon.reload(engine_settings(&config)).await;
-                events::reloaded(config.accounts.len());
-                self.config = config;
-                systemd::ready(&status_line(&self.config));
-            }
+        match self.take_over().await {
+            Ok(()) => systemd::ready(&status_line(&self.config)),
             Err(error) => {
                 events::reload_failed(&error);
                 let status = status_line(&self.config);
@@ -85,12 +79,13 @@ impl Service<'_> {
         }
     }
 
-    fn read_again(&self) -> Result<Config, Error> {
+    async fn take_over(&mut self) -> Result<(), Error> {
         let config = config::load(self.named, self.around)?;
-        if config.state_dir != self.config.state_dir {
-            return Err(Error::StateDirChanged);
-        }
-        Ok(config)
+        let reloaded = self.daemon.reload(engine_settings(&config)).await?;
+        self.logging.set_level(config.log.level);
+        events::reloaded(&config, reloaded);
+        self.config = config;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::exit::causes;
 use crate::logging::Logging;
 use crate::progress::{Screen, summary};
 use crate::signals::Signals;
-use postrider_engine::{AccountOutcome, PassReport, Shutdown};
+use postrider_engine::{AccountOutcome, PassReport, Shutdown, SyncOptions};
 use serde_json::{Value, json};
 use std::error::Error as _;
 
@@ -42,12 +42,16 @@ pub async fn run(
     let (trigger, shutdown) = Shutdown::new();
     let stopper = tokio::spawn(async move {
         signals.next().await;
-        trigger.trigger();
+        trigger.request();
         signals.insist().await;
     });
     let (progress, shown) = screen.map(|screen| screen.watch()).unzip();
-    let outcomes =
-        postrider_engine::sync(engine_settings(&config), &only, progress, shutdown).await;
+    let options = SyncOptions {
+        only,
+        progress,
+        ..SyncOptions::default()
+    };
+    let outcomes = postrider_engine::sync(engine_settings(&config), options, shutdown).await;
     stopper.abort();
     if let Some(shown) = shown
         && let Err(error) = shown.await
