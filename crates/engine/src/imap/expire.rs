@@ -12,9 +12,14 @@ use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_imap::capability::Capability;
+use postrider_imap::{FlagChange, FlightEvent, SelectMode, Session, Step};
 use postrider_index::PresentRow;
 use std::collections::HashMap;
+
+/// Why nothing was expunged.
+const STRANGERS: &str =
+    "another message bears \\Deleted, and without UIDPLUS the server would expunge it too";
 
 /// Expires what the policy lets go in one mailbox.
 pub(crate) async fn expire(
@@ -44,6 +49,11 @@ pub(crate) async fn expire(
     let asked = keys.clone();
     index.call(move |index| index.request_expiry(&asked, now())).await?;
     account.shared.steps.reached(Point::ExpiryRequested)?;
+    let has_uidplus = session.capabilities().has(Capability::UidPlus);
+    if !has_uidplus && others_deleted(session, &there).await? {
+        held(account, observed, going.len(), STRANGERS);
+        return Ok(());
+    }
     if let Some(reason) = expunge(session, there).await? {
         held(account, observed, going.len(), &reason);
         return Ok(());
@@ -93,7 +103,7 @@ async fn open(
         Step::Search { uids: uids.clone() },
     ];
     let (mut found, mut same, mut done) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {
@@ -107,22 +117,39 @@ async fn open(
     Ok(if same && done { uids.intersect(found.iter()) } else { UidSet::new() })
 }
 
-/// Marks and expunges. `Some` with the reason when the server would not, or when, without UIDPLUS,
-/// EXPUNGE would take a stranger's message too; then nothing stays marked.
+/// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
+async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
+    let mut deleted = None;
+    let mut flight = session.flight([Step::SearchDeleted]).map_err(EngineError::imap)?;
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        if let FlightEvent::Found { uids, .. } = event {
+            deleted = Some(uids);
+        }
+    }
+    // No answer is no permission.
+    Ok(deleted.is_none_or(|uids| uids.intersect(ours.iter()).count() != uids.count()))
+}
+
+/// Marks and expunges. `Some` with the reason when the server would not; then nothing stays marked.
 async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, EngineError> {
     let deleted = FlagSet::new().with(Flag::Deleted);
     let mark = Step::StoreFlags {
         uids: uids.clone(),
-        add: deleted.clone(),
+        change: FlagChange::Add(deleted.clone()),
     };
     // One after the other: what could not be marked must not be expunged.
     let mut refused = refusal(session, mark).await?;
     if refused.is_none() {
-        refused = refusal(session, Step::Expunge { uids: uids.clone() }).await?;
+        let remove = if session.capabilities().has(Capability::UidPlus) {
+            Step::Expunge { uids: uids.clone() }
+        } else {
+            Step::ExpungeDeleted
+        };
+        refused = refusal(session, remove).await?;
     }
     if refused.is_some() {
-        let remove = deleted;
-        refusal(session, Step::ClearFlags { uids, remove }).await?;
+        let change = FlagChange::Remove(deleted);
+        refusal(session, Step::StoreFlags { uids, change }).await?;
     }
     Ok(refused)
 }
@@ -130,7 +157,7 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
 /// Flies one step; the words of its refusal, or of a silence that is none.
 async fn refusal(session: &mut Session, step: Step) -> Result<Option<String>, EngineError> {
     let mut outcome = Some("the server did not answer".to_owned());
-    let mut flight = session.flight(vec![step]);
+    let mut flight = session.flight(vec![step]).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Done { .. } => outcome = None,

@@ -48,7 +48,7 @@ pub(crate) async fn fetch(
         intake: None,
         fetched: vec![HashSet::new(); orders.len()],
     };
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     loop {
         let event = tokio::select! {
             event = flight.next() => event.map_err(EngineError::imap)?,
@@ -192,7 +192,7 @@ impl Receiving<'_> {
                 uid: fetched.uid,
             },
             number: None,
-            flags: fetched.flags,
+            flags: fetched.flags.unwrap_or_default(),
             internal_date: fetched.internal_date,
             size_octets: fetched.size_octets,
             octets: fetched.octets,

@@ -27,7 +27,7 @@ pub(crate) struct Observed {
 /// where it has not.
 pub(crate) async fn list(session: &mut Session) -> Result<Vec<Listed>, EngineError> {
     let mut listed = Vec::new();
-    let mut flight = session.flight(vec![Step::List]);
+    let mut flight = session.flight(vec![Step::List]).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Listed { mailbox, .. } => listed.push(mailbox),
@@ -49,7 +49,7 @@ async fn complete(session: &mut Session, listed: &mut [Listed]) -> Result<(), En
         return Ok(());
     }
     let mut told = Vec::new();
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         // A mailbox that refuses STATUS is looked at by SELECT; what that says counts.
         if let FlightEvent::Status { step, status } = event {
@@ -156,7 +156,7 @@ pub(crate) async fn look(
     let mut rows: Vec<Vec<ServerMessage>> = group.iter().map(|_| Vec::new()).collect();
     let mut complete = vec![false; group.len()];
     let mut unreadable = vec![false; group.len()];
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { step, selected: s } => put(&mut selected, step / 2, Some(s)),
@@ -232,7 +232,7 @@ pub(crate) async fn still_there(
         Step::Search { uids: asked },
     ];
     let (mut found, mut done, mut same_epoch) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Selected { selected, .. } => {

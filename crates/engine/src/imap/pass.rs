@@ -38,8 +38,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         expire::expire(account, &mut session, mailbox, &mut report).await?;
     }
     report.round_trips = session.round_trips();
-    // Nothing depends on how the server says goodbye.
-    let _said = session.log_out().await.is_ok();
+    session.log_out().await;
     Ok(report)
 }
 
@@ -137,7 +136,7 @@ async fn plan_mailbox(
         // Messages found again by their octets may bear other flags now: without a mod-sequence the
         // next pass compares them all.
         highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
-        messages: Some(look.selected.exists.into()),
+        messages: look.selected.exists.map(u64::from),
     };
     Ok(Some(Planned {
         observed: look.observed,
@@ -157,7 +156,7 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
     let live = base.messages.iter().filter(|m| !m.vanished).count() as u64;
     let new = changed.iter().filter(|m| !known.contains(m.uid)).count() as u64;
     let expected = live + new;
-    expected != u64::from(look.selected.exists)
+    look.selected.exists.is_none_or(|exists| u64::from(exists) != expected)
 }
 
 async fn whole_look(session: &mut Session, look: Look) -> Result<Look, EngineError> {

@@ -5,7 +5,6 @@ use crate::context::{Account, now};
 use crate::deliver::Orphans;
 use crate::error::EngineError;
 use crate::events;
-use crate::header;
 use crate::imap::observe::{Look, Observed};
 use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
@@ -88,16 +87,12 @@ async fn describe(
         Step::Facts { uids },
     ];
     let mut candidates = Vec::new();
-    let mut flight = session.flight(steps);
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        if let FlightEvent::Facts { facts, .. } = event {
+        if let FlightEvent::Facts { row, .. } = event {
             candidates.push(Candidate {
-                uid: facts.uid,
-                likeness: Likeness {
-                    message_id: header::fields(&facts.header).message_id,
-                    size_octets: facts.size_octets,
-                    internal_date: facts.internal_date,
-                },
+                uid: row.uid,
+                likeness: row.likeness,
             });
         }
     }
