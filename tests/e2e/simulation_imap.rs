@@ -131,8 +131,8 @@ async fn r3_r7_the_line_cut_anywhere_loses_nothing_and_doubles_nothing() {
 #[tokio::test]
 async fn r7_a_fetch_that_ends_in_no_is_not_complete() {
     let rig = filled(6).await;
-    // The third UID FETCH of INBOX's flight carries bodies.
-    for nth in 1..=6 {
+    // Three UID FETCH ask for flags, then three for bodies.
+    for nth in 4..=6 {
         let cut = Action::PerformAnswer("NO [SERVERBUG] gave up".to_owned());
         rig.server.faults().plan(Fault::on("UID FETCH", cut).nth(nth));
     }
@@ -141,6 +141,16 @@ async fn r7_a_fetch_that_ends_in_no_is_not_complete() {
     assert_eq!(recorded, 0, "{first:?}");
     rig.pass().await.unwrap();
     assert_whole(&rig, "after the refusals");
+}
+
+#[tokio::test]
+async fn r7_a_listing_that_ends_in_no_is_not_believed_and_not_passed_over_in_silence() {
+    let rig = filled(2).await;
+    let cut = Action::PerformAnswer("NO gave up".to_owned());
+    rig.server.faults().plan(Fault::on("UID FETCH", cut));
+    assert_eq!(rig.pass().await.unwrap().skipped, 1);
+    assert_eq!(rig.pass().await.unwrap().skipped, 0);
+    assert_whole(&rig, "after the refusal");
 }
 
 #[tokio::test]
@@ -282,7 +292,7 @@ async fn r10_a_second_instance_is_told_who_holds_the_state() {
 #[tokio::test]
 async fn a_refused_login_is_a_matter_for_a_human() {
     let rig = filled(1).await;
-    rig.server.store().account("ada", "changed");
+    let _changed = rig.server.store().account("ada", "changed");
     let error = rig.pass().await.unwrap_err();
     assert_eq!(error.fault(), Kind::Auth);
     assert!(!error.story().contains("secret") && !format!("{error:?}").contains("secret"));

@@ -65,7 +65,6 @@ impl Home {
     }
 
     /// Runs the binary to its end and expects success; what it printed, both streams.
-    #[must_use]
     pub fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = said(&output);

@@ -3,6 +3,8 @@
 use crate::choose::choose;
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
+use crate::events;
+use crate::report::PassReport;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::{ServerMessage, ServerView};
 use postrider_core::uid::{Uid, UidSet};
@@ -136,9 +138,13 @@ pub(crate) struct Look {
 
 /// Opens mailboxes one after another in one flight and asks each for its flags: for those that
 /// changed since the recorded HIGHESTMODSEQ where the server can tell, else for all.
+///
+/// A mailbox that the server will not show is left out, and the log and `report` tell.
 pub(crate) async fn look(
+    account: &Account,
     session: &mut Session,
     group: Vec<Observed>,
+    report: &mut PassReport,
 ) -> Result<Vec<Look>, EngineError> {
     let mut steps = Vec::with_capacity(group.len() * 2);
     for observed in &group {
@@ -156,6 +162,7 @@ pub(crate) async fn look(
     let mut rows: Vec<Vec<ServerMessage>> = group.iter().map(|_| Vec::new()).collect();
     let mut complete = vec![false; group.len()];
     let mut unreadable = vec![false; group.len()];
+    let mut refusals = vec![None; group.len()];
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
@@ -171,7 +178,16 @@ pub(crate) async fn look(
             // Only a listing that ended with a tagged OK is believed (R7).
             FlightEvent::Done { step } if step % 2 == 1 => put(&mut complete, step / 2, true),
             FlightEvent::Unreadable { step, .. } => put(&mut unreadable, step / 2, true),
+            FlightEvent::Refused { step, refusal } => {
+                put(&mut refusals, step / 2, Some(refusal.to_string()));
+            }
             _ => {}
+        }
+    }
+    for (observed, refusal) in group.iter().zip(refusals) {
+        if let Some(because) = refusal {
+            skipped(account, observed, &because);
+            report.skipped += 1;
         }
     }
     let told = selected.into_iter().zip(rows).zip(complete).zip(changes).zip(unreadable);
@@ -185,6 +201,17 @@ pub(crate) async fn look(
         })
     });
     Ok(looks.collect())
+}
+
+fn skipped(account: &Account, observed: &Observed, because: &str) {
+    events::MessageSkipped {
+        account: account.log_name(),
+        mailbox: &observed.local.name,
+        uid: None,
+        number: None,
+        because,
+    }
+    .emit();
 }
 
 fn put<T>(list: &mut [T], at: usize, value: T) {

@@ -79,8 +79,8 @@ async fn sync_group(
 ) -> Result<(), EngineError> {
     let mut orphans = Orphans::new();
     let mut planned = Vec::new();
-    for look in observe::look(session, group).await? {
-        planned.extend(plan_mailbox(account, session, look, &mut orphans).await?);
+    for look in observe::look(account, session, group, report).await? {
+        planned.push(plan_mailbox(account, session, look, &mut orphans, report).await?);
     }
     let orders: Vec<_> = planned.iter().filter_map(order).collect();
     found(account, &planned);
@@ -109,7 +109,8 @@ async fn plan_mailbox(
     session: &mut Session,
     mut look: Look,
     orphans: &mut Orphans,
-) -> Result<Option<Planned>, EngineError> {
+    report: &mut PassReport,
+) -> Result<Planned, EngineError> {
     let Some(uid_validity) = look.selected.uid_validity else {
         let name = &look.observed.local.name;
         return Err(EngineError::Refused {
@@ -126,7 +127,7 @@ async fn plan_mailbox(
     let base = account.shared.index.call(move |index| index.base(id, uid_validity));
     let base = Base { messages: base.await? };
     if lacks_something(&base, &look) {
-        look = whole_look(session, look).await?;
+        look = whole_look(account, session, look, report).await?;
     }
     let local = local::view(account, &look.observed.local, reflagged(&base, &look.view)).await?;
     let plan = plan_imap(&base, &local, &look.view);
@@ -138,13 +139,13 @@ async fn plan_mailbox(
         highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
         messages: look.selected.exists.map(u64::from),
     };
-    Ok(Some(Planned {
+    Ok(Planned {
         observed: look.observed,
         uid_validity,
         plan,
         state,
         whole: !look.unreadable,
-    }))
+    })
 }
 
 /// A view of changes cannot show what vanished; the number of messages tells that something did.
@@ -159,11 +160,16 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
     look.selected.exists.is_none_or(|exists| u64::from(exists) != expected)
 }
 
-async fn whole_look(session: &mut Session, look: Look) -> Result<Look, EngineError> {
+async fn whole_look(
+    account: &Account,
+    session: &mut Session,
+    look: Look,
+    report: &mut PassReport,
+) -> Result<Look, EngineError> {
     let mut observed = look.observed.clone();
     // Without a recorded mod-sequence everything is asked for.
     observed.row.server.highest_mod_seq = None;
-    let mut looks = observe::look(session, vec![observed]).await?;
+    let mut looks = observe::look(account, session, vec![observed], report).await?;
     Ok(looks.pop().unwrap_or(look))
 }
 
