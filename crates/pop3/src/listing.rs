@@ -182,7 +182,9 @@ mod tests {
     }
 
     fn show(message: &ListedMessage) -> String {
-        let octets = message.octets.map_or("?".to_owned(), |n| n.to_string());
+        let octets = message
+            .octets
+            .map_or_else(|| "?".to_owned(), |n| n.to_string());
         let uidl = match &message.uidl {
             UidlState::Unique(uidl) => uidl.as_str(),
             UidlState::Ambiguous => "AMBIGUOUS",

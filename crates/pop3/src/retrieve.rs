@@ -88,8 +88,7 @@ impl Transaction {
             match event {
                 RetrieveEvent::Start { .. } => header.clear(),
                 RetrieveEvent::Chunk(chunk) => {
-                    let room = LARGEST_HEADER - header.len();
-                    header.extend(chunk.iter().take(room));
+                    keep_header(&mut header, &chunk);
                 }
                 RetrieveEvent::End { number, .. } => told.push((number, digest(number, &header))),
                 RetrieveEvent::Refused { .. } => {}
@@ -119,8 +118,7 @@ impl Transaction {
         };
         let mut header = Vec::new();
         while let Data::Chunk(chunk) = self.wire.data().await? {
-            let room = LARGEST_HEADER - header.len();
-            header.extend(chunk.iter().take(room));
+            keep_header(&mut header, &chunk);
         }
         Ok(Some(header))
     }
@@ -201,6 +199,11 @@ impl<'a> Retrieval<'a> {
         }
         Ok(())
     }
+}
+
+fn keep_header(header: &mut Vec<u8>, chunk: &[u8]) {
+    let room = LARGEST_HEADER.saturating_sub(header.len());
+    header.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
 }
 
 impl Kind {

@@ -1,1 +1,699 @@
+//! Whole sessions against scripts, in memory.
+//!
+//! A script is lines of `S:` (the server sends), `C:` (it expects), `S!` (it closes) and `S?` (it
+//! falls silent but stays). Within `S:` a `\` at the end leaves the line end out, and `^` is one, so
+//! that two lines arrive at once.
 
+use super::*;
+use crate::listing::UidlState;
+use crate::retrieve::RetrieveEvent;
+use crate::{Code, Maildrop};
+use postrider_core::fault::Fault;
+use postrider_core::secret::Secret;
+use postrider_core::settings::{AuthChoice, ServerAddress};
+use postrider_transport::{Connector, IdleTimeout, TransportError};
+use std::fmt::Write as _;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, duplex};
+use tokio::task::JoinHandle;
+
+const CAPA: &str = "C: CAPA
+S: +OK
+S: SASL PLAIN
+S: UIDL
+S: TOP
+S: PIPELINING
+S: .
+";
+const LOGIN: &str = "C: AUTH PLAIN AGFkYQBzZWNyZXQ=\nS: +OK in\n";
+/// No CAPA, so no SASL and no PIPELINING.
+const OLD_LOGIN: &str = "C: CAPA
+S: -ERR what?
+C: USER ada
+S: +OK
+C: PASS secret
+S: +OK in
+";
+
+/// Plays the server's part. A client that says something else makes it panic, and so the test.
+fn play(script: &str) -> (Stream, JoinHandle<()>) {
+    let (ours, theirs) = duplex(1 << 16);
+    let script = script.to_owned();
+    let server = tokio::spawn(async move {
+        let mut theirs = BufReader::new(theirs);
+        for (at, line) in script.lines().enumerate() {
+            if let Some(text) = line.strip_prefix("S: ") {
+                let text = match text.strip_suffix('\\') {
+                    Some(unfinished) => unfinished.to_owned(),
+                    None => format!("{text}\r\n"),
+                };
+                let octets = text.replace('^', "\r\n");
+                theirs.write_all(octets.as_bytes()).await.unwrap();
+            } else if let Some(expected) = line.strip_prefix("C: ") {
+                let mut said = String::new();
+                theirs.read_line(&mut said).await.unwrap();
+                assert_eq!(said, format!("{expected}\r\n"), "script line {}", at + 1);
+            } else if line == "S?" {
+                let mut rest = Vec::new();
+                theirs.read_to_end(&mut rest).await.unwrap();
+            } else {
+                assert_eq!(line, "S!", "script line {}", at + 1);
+                return;
+            }
+        }
+        let mut rest = String::new();
+        theirs.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest, "", "after the script");
+    });
+    (Box::new(ours), server)
+}
+
+fn login(choice: AuthChoice) -> Login {
+    Login {
+        user: "ada".to_owned(),
+        password: Secret::new("secret".to_owned()),
+        choice,
+    }
+}
+
+async fn log_in(script: &str) -> (Result<Transaction, Pop3Error>, JoinHandle<()>) {
+    let (stream, server) = play(script);
+    let session = match Authorization::greet(stream, TlsMode::Implicit).await {
+        Ok(session) => session.log_in(&login(AuthChoice::Auto)).await,
+        Err(error) => Err(error),
+    };
+    (session, server)
+}
+
+/// A session in the TRANSACTION state, on a server with PIPELINING.
+async fn modern(script: &str) -> (Transaction, JoinHandle<()>) {
+    let (session, server) = log_in(&format!("S: +OK\n{CAPA}{LOGIN}{script}")).await;
+    (session.unwrap(), server)
+}
+
+/// The same, on a server of 1996.
+async fn old(script: &str) -> (Transaction, JoinHandle<()>) {
+    let (session, server) = log_in(&format!("S: +OK\n{OLD_LOGIN}{script}")).await;
+    (session.unwrap(), server)
+}
+
+/// The events of a retrieval, told in words.
+async fn retrieve(session: &mut Transaction, numbers: &[u32]) -> String {
+    let mut retrieval = session.retrieve(numbers.to_vec());
+    let mut told = String::new();
+    loop {
+        match retrieval.next().await {
+            Ok(None) => return told,
+            Ok(Some(RetrieveEvent::Start { number })) => write!(told, "{number}<").unwrap(),
+            Ok(Some(RetrieveEvent::Chunk(chunk))) => {
+                told.push_str(&String::from_utf8_lossy(&chunk).replace("\r\n", "|"));
+            }
+            Ok(Some(RetrieveEvent::End { octets_on_wire, .. })) => {
+                write!(told, ">{octets_on_wire} ").unwrap();
+            }
+            Ok(Some(RetrieveEvent::Refused { number, refusal })) => {
+                write!(told, "{number}({refusal}) ").unwrap();
+            }
+            Err(error) => {
+                write!(told, "!{error}").unwrap();
+                return told;
+            }
+        }
+    }
+}
+
+fn shown(state: &UidlState) -> &str {
+    match state {
+        UidlState::Unique(uidl) => uidl.as_str(),
+        UidlState::Ambiguous => "AMBIGUOUS",
+        UidlState::Missing => "-",
+    }
+}
+
+fn told(maildrop: &Maildrop) -> Vec<(u32, Option<u64>, &str)> {
+    let messages = maildrop.messages.iter();
+    messages
+        .map(|m| (m.number, m.octets, shown(&m.uidl)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_pass_with_pipelining_takes_five_round_trips() {
+    let (mut session, server) = modern(
+        "C: STAT
+C: LIST
+C: UIDL
+S: +OK 2 30
+S: +OK
+S: 1 10
+S: 2 20
+S: .
+S: +OK
+S: 1 a
+S: 2 b
+S: .
+C: RETR 1
+C: RETR 2
+S: +OK
+S: one
+S: ..dot
+S: .
+S: +OK
+S: two
+S: .
+C: DELE 1
+C: DELE 2
+C: QUIT
+S: +OK
+S: +OK
+S: +OK bye",
+    )
+    .await;
+    let maildrop = session.survey().await.unwrap();
+    assert!(maildrop.witnesses_agree && maildrop.uidl_supported);
+    assert_eq!((maildrop.count, maildrop.octets), (2, 30));
+    assert_eq!(told(&maildrop), [(1, Some(10), "a"), (2, Some(20), "b")]);
+    assert_eq!(
+        retrieve(&mut session, &[1, 2]).await,
+        "1<one|.dot|>11 2<two|>5 "
+    );
+    let quit = session.delete_and_quit(&[1, 2]).await.unwrap();
+    assert_eq!(quit.deleted, [1, 2]);
+    assert!(quit.committed && quit.refused.is_empty());
+    assert_eq!(quit.round_trips, 5);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_capa_gets_one_command_at_a_time() {
+    let (mut session, server) = old("C: STAT
+S: +OK 2 30
+C: LIST
+S: +OK
+S: 1 10
+S: 2 20
+S: .
+C: UIDL
+S: -ERR unknown
+C: RETR 1
+S: +OK
+S: one
+S: .
+C: RETR 2
+S: -ERR [SYS/TEMP] locked
+C: DELE 1
+S: +OK
+C: DELE 2
+S: -ERR no
+C: QUIT
+S: +OK")
+    .await;
+    let maildrop = session.survey().await.unwrap();
+    assert!(maildrop.witnesses_agree && !maildrop.uidl_supported);
+    assert_eq!(told(&maildrop), [(1, Some(10), "-"), (2, Some(20), "-")]);
+    assert_eq!(
+        retrieve(&mut session, &[1, 2]).await,
+        "1<one|>5 2([SYS/TEMP] locked) "
+    );
+    let quit = session.delete_and_quit(&[1, 2]).await.unwrap();
+    assert_eq!(quit.deleted, [1]);
+    assert_eq!(quit.refused.first().map(|(number, _)| *number), Some(2));
+    assert!(quit.committed);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn pipelining_told_only_after_the_login_is_used() {
+    let script = "S: +OK
+C: CAPA
+S: +OK
+S: UIDL
+S: .
+C: USER ada
+S: +OK
+C: PASS secret
+S: +OK
+C: CAPA
+S: +OK
+S: pipelining
+S: .
+C: RETR 1
+C: RETR 2
+S: -ERR
+S: -ERR";
+    let (session, server) = log_in(script).await;
+    let mut session = session.unwrap();
+    assert_eq!(retrieve(&mut session, &[1, 2]).await, "1(-ERR) 2(-ERR) ");
+    drop(session);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn stat_and_list_that_disagree_are_two_witnesses_apart() {
+    for (stat, rows) in [("3 30", "S: 1 10\n"), ("1 10", ""), ("0 0", "S: 1 10\n")] {
+        let script = format!(
+            "C: STAT\nC: LIST\nC: UIDL\nS: +OK {stat}\nS: +OK\n{rows}S: .\nS: +OK\nS: .\nS?"
+        );
+        let (mut session, _server) = modern(&script).await;
+        let maildrop = session.survey().await.unwrap();
+        assert!(!maildrop.witnesses_agree, "{stat} {rows:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_maildrop_has_two_witnesses() {
+    let (mut session, server) = modern(
+        "C: STAT\nC: LIST\nC: UIDL\nS: +OK 0 0\nS: +OK\nS: .\nS: +OK\nS: .\nC: QUIT\nS: +OK",
+    )
+    .await;
+    let maildrop = session.survey().await.unwrap();
+    assert!(maildrop.messages.is_empty() && maildrop.witnesses_agree);
+    session.quit().await.unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn numbers_that_stat_does_not_cover_never_reach_a_command() {
+    let (mut session, _server) = modern(
+        "C: STAT
+C: LIST
+C: UIDL
+S: +OK 1 10
+S: +OK
+S: 1 10
+S: 2 10
+S: -1 10
+S: 99999999999 1
+S: .
+S: +OK
+S: 1 a
+S: 7 z
+S: .
+S?",
+    )
+    .await;
+    let maildrop = session.survey().await.unwrap();
+    assert_eq!(told(&maildrop), [(1, Some(10), "a")]);
+    assert!(!maildrop.witnesses_agree);
+}
+
+#[tokio::test]
+async fn the_end_of_the_connection_is_never_the_end_of_an_answer() {
+    for script in [
+        "C: STAT\nC: LIST\nC: UIDL\nS: +OK 2 30\nS: +OK\nS: 1 10\nS!",
+        "C: STAT\nC: LIST\nC: UIDL\nS: +OK 2 30\nS: +OK\nS: 1 10\nS: 2 20\nS: .\nS!",
+        "C: STAT\nC: LIST\nC: UIDL\nS: +OK 2 30\nS: +OK\nS: 1 10\nS: .\\\nS!",
+        "C: STAT\nC: LIST\nC: UIDL\nS: +OK 2 30\\\nS!",
+    ] {
+        let (mut session, _server) = modern(script).await;
+        let error = session.survey().await.unwrap_err();
+        assert!(
+            matches!(error, Pop3Error::Closed { .. }),
+            "{script}: {error:?}"
+        );
+        assert_eq!(error.fault(), Fault::Unreachable);
+    }
+    let closed = "!the server closed the connection during RETR";
+    for (script, expected) in [
+        ("S: +OK\nS: half\nS!", "1<half|"),
+        ("S: +OK\nS: half\nS: .\\\nS!", "1<half|"),
+        ("S: +OK\nS: whole\nS: .\nS!", "1<whole|>7 "),
+        ("S!", ""),
+    ] {
+        let (mut session, _server) = modern(&format!("C: RETR 1\nC: RETR 2\n{script}")).await;
+        let told = retrieve(&mut session, &[1, 2]).await;
+        assert_eq!(told, format!("{expected}{closed}"), "{script}");
+        // What is left of the session is of no use, and says so.
+        assert!(matches!(
+            session.survey().await,
+            Err(Pop3Error::Interrupted)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn one_message_that_cannot_be_had_does_not_stop_the_others() {
+    let (mut session, server) = modern(
+        "C: RETR 1
+C: RETR 2
+C: RETR 3
+S: +OK
+S: one
+S: .
+S: -ERR [SYS/PERM] broken \u{1b}[2J
+S: +OK
+S: .
+C: QUIT
+S!",
+    )
+    .await;
+    assert_eq!(
+        retrieve(&mut session, &[1, 2, 3]).await,
+        "1<one|>5 2([SYS/PERM] broken \\u{1b}[2J) 3<>0 "
+    );
+    // Nothing was deleted, so a server that just hangs up at QUIT is no error.
+    session.quit().await.unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deletion_counts_only_after_quits_answer() {
+    let dele = "C: DELE 1\nC: DELE 2\nC: QUIT\nS: +OK\n";
+    let (session, _server) = modern(&format!("{dele}S: +OK\nS: -ERR some not removed")).await;
+    let quit = session.delete_and_quit(&[1, 2]).await.unwrap();
+    assert!(!quit.committed);
+    assert_eq!(quit.deleted, [1, 2]);
+    for cut in ["S!", "S: +OK\nS!", "S: +OK\nS: +O\\\nS!"] {
+        let (session, _server) = modern(&format!("{dele}{cut}")).await;
+        let error = session.delete_and_quit(&[1, 2]).await.unwrap_err();
+        assert!(
+            matches!(error, Pop3Error::Closed { .. }),
+            "{cut}: {error:?}"
+        );
+    }
+    let (session, _server) = modern(&format!("{dele}S: 250 smtp?\nS: +OK")).await;
+    let error = session.delete_and_quit(&[1, 2]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Protocol);
+}
+
+#[tokio::test]
+async fn headers_are_bounded_and_refusals_left_out() {
+    let long = "x".repeat(1000);
+    let body = format!("S: {long}\n").repeat(200);
+    let script = format!(
+        "C: TOP 1 0\nC: TOP 2 0\nC: TOP 3 0\nS: +OK\nS: Subject: a\nS: \nS: .\nS: -ERR\nS: +OK\n{body}S: .\nC: TOP 1 2\nS: +OK\nS: b\nS: .\nC: RSET\nS: +OK"
+    );
+    let (mut session, server) = modern(&script).await;
+    let headers = session.headers(&[1, 2, 3]).await.unwrap();
+    let [(1, first), (3, third)] = headers.as_slice() else {
+        panic!("{headers:?}");
+    };
+    assert_eq!(first, b"Subject: a\r\n\r\n");
+    assert_eq!(third.len(), 128 * 1024);
+    assert_eq!(session.top(1, 2).await.unwrap().unwrap(), b"b\r\n");
+    session.reset().await.unwrap();
+    drop(session);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_of_the_login_mean_different_things() {
+    for (answer, fault) in [
+        ("-ERR", Fault::Auth),
+        ("-ERR invalid password", Fault::Auth),
+        ("-ERR [AUTH] no", Fault::Auth),
+        ("-ERR [SYS/PERM] POP is disabled", Fault::Auth),
+        ("-ERR [IN-USE] locked", Fault::Busy),
+        ("-ERR [LOGIN-DELAY] wait", Fault::Throttled),
+        ("-ERR [SYS/TEMP] backend", Fault::Unreachable),
+    ] {
+        let by_auth = format!("S: +OK\n{CAPA}C: AUTH PLAIN AGFkYQBzZWNyZXQ=\nS: {answer}\nS?");
+        let by_pass = format!(
+            "S: +OK\nC: CAPA\nS: -ERR\nC: USER ada\nS: +OK\nC: PASS secret\nS: {answer}\nS?"
+        );
+        let by_user = format!("S: +OK\nC: CAPA\nS: -ERR\nC: USER ada\nS: {answer}\nS?");
+        for script in [by_auth, by_pass, by_user] {
+            let error = log_in(&script).await.0.unwrap_err();
+            assert!(matches!(error, Pop3Error::LoginRefused { .. }), "{error:?}");
+            assert_eq!(error.fault(), fault, "{script}");
+            assert!(error.hint().is_some());
+            assert!(!format!("{error:?} {error}").contains("secret"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn greetings_are_judged() {
+    for (greeting, fault) in [
+        ("S: -ERR [IN-USE] busy", Fault::Busy),
+        ("S: -ERR [SYS/TEMP] later", Fault::Unreachable),
+        ("S: -ERR go away", Fault::Unreachable),
+        ("S: * OK IMAP4rev1", Fault::Protocol),
+        ("S: 220 smtp", Fault::Protocol),
+        ("S: + ", Fault::Protocol),
+        ("S!", Fault::Unreachable),
+    ] {
+        let (stream, _server) = play(&format!("{greeting}\nS!"));
+        let error = Authorization::greet(stream, TlsMode::Implicit).await;
+        assert_eq!(error.unwrap_err().fault(), fault, "{greeting}");
+    }
+    let (stream, _server) = play("S: +OK ready <1896.697170952@dbc.mtview.ca.us>\nS?");
+    let session = Authorization::greet(stream, TlsMode::Implicit)
+        .await
+        .unwrap();
+    assert_eq!(
+        session.apop_banner(),
+        Some("<1896.697170952@dbc.mtview.ca.us>")
+    );
+    let (stream, _server) = play("S: +OK <ready>\nS?");
+    let session = Authorization::greet(stream, TlsMode::Implicit)
+        .await
+        .unwrap();
+    assert_eq!(session.apop_banner(), None);
+}
+
+#[tokio::test]
+async fn a_mechanism_that_waits_for_challenges_gets_its_answers() {
+    let script = "S: +OK
+C: CAPA
+S: +OK
+S: SASL LOGIN
+S: PIPELINING
+S: .
+C: AUTH LOGIN
+S: + VXNlcm5hbWU6
+C: YWRh
+S: + UGFzc3dvcmQ6
+C: c2VjcmV0
+S: +OK";
+    let (session, server) = log_in(script).await;
+    drop(session.unwrap());
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_initial_response_waits_for_the_empty_challenge() {
+    use base64::Engine as _;
+    let password = "p".repeat(300);
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("\0ada\0{password}"));
+    let (stream, server) = play(&format!(
+        "S: +OK\n{CAPA}C: AUTH PLAIN\nS: + \nC: {encoded}\nS: +OK"
+    ));
+    let session = Authorization::greet(stream, TlsMode::Implicit)
+        .await
+        .unwrap();
+    let mut login = login(AuthChoice::Auto);
+    login.password = Secret::new(password);
+    drop(session.log_in(&login).await.unwrap());
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn no_password_leaves_in_the_clear_unless_asked_for() {
+    for capabilities in [CAPA, "C: CAPA\nS: -ERR\n"] {
+        for choice in [AuthChoice::Auto, AuthChoice::Plain, AuthChoice::Login] {
+            let (stream, server) = play(&format!("S: +OK\n{capabilities}"));
+            let session = Authorization::greet(stream, TlsMode::StartTls)
+                .await
+                .unwrap();
+            let error = session.log_in(&login(choice)).await.unwrap_err();
+            let refused = Pop3Error::Transport(TransportError::CleartextRefused);
+            assert_eq!(error.to_string(), refused.to_string());
+            // The server has heard nothing after CAPA.
+            server.await.unwrap();
+        }
+    }
+    let (stream, server) = play(&format!("S: +OK\n{CAPA}{LOGIN}"));
+    let session = Authorization::greet(stream, TlsMode::None).await.unwrap();
+    drop(session.log_in(&login(AuthChoice::Auto)).await.unwrap());
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn stls_is_required_and_nothing_may_follow_its_answer() {
+    let stls = "C: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\n";
+    for (script, expected) in [
+        (CAPA.to_owned(), "the server does not offer STLS"),
+        (
+            "C: CAPA\nS: -ERR\n".to_owned(),
+            "the server does not offer STLS",
+        ),
+        (format!("{stls}S: -ERR no"), "the server refused STLS: no"),
+        (
+            format!("{stls}S: +OK^+OK injected"),
+            "cleartext followed the answer to STLS",
+        ),
+    ] {
+        let (stream, _server) = play(&format!("S: +OK\n{script}\nS?").replace("\n\n", "\n"));
+        let session = Authorization::greet(stream, TlsMode::StartTls)
+            .await
+            .unwrap();
+        let address = ServerAddress {
+            host: "localhost".to_owned(),
+            port: 110,
+            tls: TlsMode::StartTls,
+            ca_file: None,
+        };
+        let error = session
+            .start_tls(&Connector::new(), &address)
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.fault(), Fault::Tls);
+        assert!(error.hint().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_its_question_is_not_believed() {
+    let (mut session, _server) = modern("C: RSET\nS: +OK^+OK 0 0\nS?").await;
+    session.reset().await.unwrap();
+    let error = session.survey().await.unwrap_err();
+    assert!(
+        matches!(error, Pop3Error::Unsolicited { command: "STAT" }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_trickles_is_left_within_minutes() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let server = tokio::spawn(async move {
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        let mut capa = [0; 6];
+        theirs.read_exact(&mut capa).await.unwrap();
+        // Never idle for a minute, never done.
+        while theirs.write_all(b"+").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+        }
+    });
+    let stream: Stream = Box::new(IdleTimeout::new(ours, Duration::from_secs(60)));
+    let mut session = Authorization::greet(stream, TlsMode::None).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let error = session.capabilities().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Pop3Error::Deadline {
+                command: "CAPA",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(began.elapsed().as_secs(), 300);
+    assert_eq!(error.fault(), Fault::Unreachable);
+    drop(session);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_left_after_the_idle_timeout() {
+    let (ours, _theirs) = duplex(64);
+    let stream: Stream = Box::new(IdleTimeout::new(ours, Duration::from_secs(60)));
+    let began = tokio::time::Instant::now();
+    let error = Authorization::greet(stream, TlsMode::None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Pop3Error::Io { .. }), "{error:?}");
+    assert_eq!(began.elapsed().as_secs(), 60);
+}
+
+/// Both pipes are far smaller than what is under way in each direction: whoever writes before he
+/// reads would wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_larger_than_every_buffer_does_not_deadlock() {
+    const MESSAGES: u32 = 500;
+    let (ours, theirs) = duplex(64);
+    let server = tokio::spawn(async move {
+        let mut theirs = BufReader::new(theirs);
+        let capabilities = "+OK\r\n+OK\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n+OK\r\n";
+        for (at, answer) in capabilities.split_inclusive("\r\n").enumerate() {
+            // CAPA's answer is four lines; each of the others answers one command.
+            if at == 1 || at == 5 {
+                let mut said = String::new();
+                theirs.read_line(&mut said).await.unwrap();
+            }
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+        }
+        let mut deleted = 0;
+        loop {
+            let mut said = String::new();
+            theirs.read_line(&mut said).await.unwrap();
+            let answer = match said.split_at(4).0 {
+                "RETR" => format!("+OK\r\n{}\r\n.\r\n", "x".repeat(300)),
+                "DELE" => {
+                    deleted += 1;
+                    format!("+OK {}\r\n", "deleted ".repeat(20))
+                }
+                _ => "+OK\r\n".to_owned(),
+            };
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+            if said.starts_with("QUIT") {
+                return deleted;
+            }
+        }
+    });
+    let stream: Stream = Box::new(IdleTimeout::new(ours, Duration::from_secs(60)));
+    let session = Authorization::greet(stream, TlsMode::None).await.unwrap();
+    let mut session = session.log_in(&login(AuthChoice::Auto)).await.unwrap();
+    let numbers: Vec<u32> = (1..=MESSAGES).collect();
+    let mut retrieval = session.retrieve(numbers.clone());
+    let mut whole = 0;
+    while let Some(event) = retrieval.next().await.unwrap() {
+        if let RetrieveEvent::End { octets_on_wire, .. } = event {
+            assert_eq!(octets_on_wire, 302);
+            whole += 1;
+        }
+    }
+    assert_eq!(whole, MESSAGES);
+    let quit = session.delete_and_quit(&numbers).await.unwrap();
+    assert!(quit.committed);
+    assert_eq!(quit.deleted, numbers);
+    // CAPA, AUTH, one flight of RETR, one of DELE and QUIT.
+    assert_eq!(quit.round_trips, 4);
+    assert_eq!(server.await.unwrap(), MESSAGES);
+}
+
+#[tokio::test]
+async fn listings_without_end_are_cut_off() {
+    let (ours, mut theirs) = duplex(1 << 20);
+    let server = tokio::spawn(async move {
+        let mut capa = [0; 6];
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        theirs.read_exact(&mut capa).await.unwrap();
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        let flood = b"X-FLOOD\r\n".repeat(4096);
+        while theirs.write_all(&flood).await.is_ok() {}
+    });
+    let mut session = Authorization::greet(Box::new(ours), TlsMode::None)
+        .await
+        .unwrap();
+    let error = session.capabilities().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Pop3Error::TooLarge {
+                command: "CAPA",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    drop(session);
+    server.await.unwrap();
+    let line = format!("S: +OK\nC: CAPA\nS: +OK\nS: {}\nS?", "x".repeat(9000));
+    let (stream, _server) = play(&line);
+    let mut session = Authorization::greet(stream, TlsMode::None).await.unwrap();
+    let error = session.capabilities().await.unwrap_err();
+    assert!(matches!(error, Pop3Error::LineTooLong { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn codes_stay_with_the_refusal() {
+    let (mut session, _server) = modern("C: RSET\nS: -ERR [SYS/TEMP] later\nS?").await;
+    let Err(Pop3Error::Refused { command, refusal }) = session.reset().await else {
+        panic!("RSET was not refused");
+    };
+    assert_eq!((command, refusal.code), ("RSET", Some(Code::SysTemp)));
+}
