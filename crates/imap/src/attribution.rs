@@ -286,3 +286,6 @@ fn add_found(of: Option<&mut InFlight>, uids: &UidSet) {
 const fn searches(gather: &Gather) -> bool {
     matches!(gather, Gather::Search(_))
 }
+
+#[cfg(test)]
+mod tests;

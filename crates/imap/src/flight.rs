@@ -16,7 +16,6 @@ use crate::select::Selected;
 use crate::session::{Incoming, Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
-use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Octets that may wait to be written before more commands are made.
@@ -247,3 +246,6 @@ impl Drop for Flight<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,4 +53,6 @@ mod landing;
 mod launch;
 mod login;
 mod shown;
+#[cfg(test)]
+mod testing;
 mod wire;

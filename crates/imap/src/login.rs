@@ -145,3 +145,6 @@ impl Session {
         self.command(command).await
     }
 }
+
+#[cfg(test)]
+mod tests;
