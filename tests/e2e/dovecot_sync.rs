@@ -8,9 +8,9 @@ use postrider_tests::postrider::{Home, said};
 use postrider_tests::rig::message;
 use std::collections::BTreeMap;
 
-const MAILBOXES: [&str; 4] = ["INBOX", "Work.Projects", "Sent", "Entw&APw-rfe"];
+const MAILBOXES: [&str; 4] = ["INBOX", "Work/Projects", "Sent", "Entw&APw-rfe"];
 
-/// Where those lie below the mail tree: Debian's Dovecot parts levels by a dot.
+/// Where those lie below the mail tree.
 const DIRECTORIES: [&str; 4] = ["INBOX", "Work/Projects", "Sent", "Entwürfe"];
 
 fn imap_config(dovecot: &Dovecot, user: &str) -> String {
@@ -131,7 +131,7 @@ fn refusals_end_in_the_exit_status_of_their_kind_and_say_what_to_do() {
     let cases = [
         (good.replace("echo secret", "echo wrong"), 77, "password"),
         (good.replace(&format!("    ca_file: {}\n", dovecot.ca_file.display()), ""), 77, "certificate"),
-        (good.replace(&format!("port: {}", dovecot.imaps_port), "port: 1"), 69, "localhost"),
+        (good.replace(&format!("port: {}", dovecot.imaps_port), "port: 1"), 69, "nothing listens there"),
         (good.replace("host:", "hots:"), 78, "host"),
         (good.replace("echo secret", "echo no such entry >&2; false"), 77, "no such entry"),
     ];
