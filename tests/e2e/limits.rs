@@ -34,14 +34,20 @@ async fn r11_a_first_sync_of_20000_messages_and_one_of_60_mb_stays_below_40_mb()
         if n == MESSAGES / 2 {
             let mut large = b"Subject: large\r\nMessage-ID: <large@example.org>\r\n\r\n".to_vec();
             while large.len() < LARGE_OCTETS {
-                large.extend_from_slice(b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\r\n");
+                large.extend_from_slice(
+                    b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\r\n",
+                );
             }
             account.append("INBOX", large, &[], 1_700_000_000);
         }
     }
     let server = Server::start(store, Options::default()).await.unwrap();
     let home = Home::new(&config(server.imap_addr.port()));
-    let mut child = home.command(&["sync"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = home
+        .command(&["sync"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut most = 0;
     let status = loop {
         most = peak(child.id()).unwrap_or(0).max(most);
@@ -51,7 +57,10 @@ async fn r11_a_first_sync_of_20000_messages_and_one_of_60_mb_stays_below_40_mb()
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert!(status.success());
-    assert_eq!(home.count("SELECT count(*) FROM messages"), MESSAGES as i64 + 1);
+    assert_eq!(
+        home.count("SELECT count(*) FROM messages"),
+        MESSAGES as i64 + 1
+    );
     assert!(most < PEAK_KIB, "{most} KiB");
     assert!(most > 1_000, "the measurement saw something");
 }
@@ -77,18 +86,31 @@ async fn r12_a_full_disk_is_an_error_that_deletes_nothing_and_heals() {
         binary = binary().display()
     );
     let mut unshare = Command::new("unshare");
-    unshare.args(if rustix::process::geteuid().is_root() { ["--mount"].as_slice() } else { &["--mount", "--map-root-user"] });
+    unshare.args(if rustix::process::geteuid().is_root() {
+        ["--mount"].as_slice()
+    } else {
+        &["--mount", "--map-root-user"]
+    });
     let output = tokio::task::spawn_blocking({
         let (path, config) = (home.path().to_owned(), home.config());
         move || {
-            unshare.args(["sh", "-c", &script]).env("HOME", path).env("POSTRIDER_CONFIG", config).output().unwrap()
+            unshare
+                .args(["sh", "-c", &script])
+                .env("HOME", path)
+                .env("POSTRIDER_CONFIG", config)
+                .output()
+                .unwrap()
         }
     });
     let output = output.await.unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(74), "{said}");
     assert!(said.contains("space"), "{said}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().last(), Some("0"), "nothing half-written: {said}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).lines().last(),
+        Some("0"),
+        "nothing half-written: {said}"
+    );
     let stored = home.count("SELECT count(*) FROM messages");
     let left = account.messages("INBOX").len() as i64;
     assert_eq!(left, 40, "a pass that failed deletes nothing");

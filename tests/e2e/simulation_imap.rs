@@ -12,7 +12,9 @@ const MAILBOXES: [&str; 3] = ["INBOX", "Work/Projects", "Sent"];
 
 async fn filled(count: usize) -> Rig {
     let rig = Rig::new(Protocol::Imap).await;
-    MAILBOXES.iter().for_each(|mailbox| rig.fill(mailbox, count));
+    MAILBOXES
+        .iter()
+        .for_each(|mailbox| rig.fill(mailbox, count));
     rig
 }
 
@@ -34,7 +36,11 @@ async fn everything_arrives_once_and_a_second_pass_stores_nothing() {
     let report = rig.pass().await.unwrap();
     assert_eq!(report.new, 0);
     assert!(rig.commands("SELECT").is_empty() && rig.commands("EXAMINE").is_empty());
-    assert!(report.round_trips <= 3, "{} round trips to know that nothing changed", report.round_trips);
+    assert!(
+        report.round_trips <= 3,
+        "{} round trips to know that nothing changed",
+        report.round_trips
+    );
     assert_whole(&rig, "second pass");
 }
 
@@ -55,20 +61,38 @@ async fn a_server_without_extensions_serves_as_well() {
 async fn new_mail_and_changed_flags_arrive_with_the_next_pass() {
     let rig = filled(4).await;
     rig.pass().await.unwrap();
-    let uids: Vec<_> = rig.account.messages("INBOX").iter().map(|m| m.uid).collect();
-    rig.account.set_flags("INBOX", uids[0], &["\\Seen", "\\Flagged"]);
+    let uids: Vec<_> = rig
+        .account
+        .messages("INBOX")
+        .iter()
+        .map(|m| m.uid)
+        .collect();
+    rig.account
+        .set_flags("INBOX", uids[0], &["\\Seen", "\\Flagged"]);
     rig.account.set_flags("INBOX", uids[1], &["\\Deleted"]);
-    rig.account.append("INBOX", message("INBOX", 100), &["\\Answered"], 1_700_000_000);
+    rig.account.append(
+        "INBOX",
+        message("INBOX", 100),
+        &["\\Answered"],
+        1_700_000_000,
+    );
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.flags_pulled), (1, 2));
     assert_whole(&rig, "after the change");
     let letters = |wanted: &str| {
         let names = files(&rig.maildir().join("INBOX"));
-        names.iter().filter(|path| path.to_string_lossy().ends_with(wanted)).count()
+        names
+            .iter()
+            .filter(|path| path.to_string_lossy().ends_with(wanted))
+            .count()
     };
     assert_eq!(letters(":2,FS"), 1);
     assert_eq!(letters(":2,R"), 1);
-    assert_eq!(letters("T"), 0, "\\Deleted never reaches a file name by default");
+    assert_eq!(
+        letters("T"),
+        0,
+        "\\Deleted never reaches a file name by default"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +115,8 @@ async fn what_a_reader_moved_flagged_or_deleted_is_neither_lost_nor_fetched_agai
         files(&inbox).iter().filter(ends).count()
     };
     assert_eq!((ends(":2,RS"), ends(":2,FR"), ends(":2,R")), (1, 1, 1));
-    let stale = rig.count("SELECT count(*) FROM messages WHERE mailbox = 'INBOX' AND path LIKE '%/new/%'");
+    let stale =
+        rig.count("SELECT count(*) FROM messages WHERE mailbox = 'INBOX' AND path LIKE '%/new/%'");
     assert_eq!(stale, 1, "only the deleted message keeps its old path");
 }
 
@@ -104,7 +129,10 @@ async fn r3_stopped_after_any_step_the_next_pass_heals() {
         if outcome.is_ok() {
             break;
         }
-        assert!(matches!(outcome, Err(EngineError::Interrupted { .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(EngineError::Interrupted { .. })),
+            "{outcome:?}"
+        );
         stops = step;
         rig.pass().await.unwrap();
         assert_whole(&rig, &format!("stopped after step {step}"));
@@ -134,7 +162,9 @@ async fn r7_a_fetch_that_ends_in_no_is_not_complete() {
     // Three UID FETCH ask for flags, then three for bodies.
     for nth in 4..=6 {
         let cut = Action::PerformAnswer("NO [SERVERBUG] gave up".to_owned());
-        rig.server.faults().plan(Fault::on("UID FETCH", cut).nth(nth));
+        rig.server
+            .faults()
+            .plan(Fault::on("UID FETCH", cut).nth(nth));
     }
     let first = rig.pass().await;
     let recorded = rig.count("SELECT count(*) FROM mailboxes WHERE highestmodseq IS NOT NULL");
@@ -161,10 +191,16 @@ async fn r4_a_changed_uidvalidity_fetches_nothing_again() {
     rig.server.store().forget_commands();
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.vanished), (0, 0));
-    let bodies = rig.commands("UID FETCH").into_iter().filter(|line| line.contains("BODY.PEEK[]"));
+    let bodies = rig
+        .commands("UID FETCH")
+        .into_iter()
+        .filter(|line| line.contains("BODY.PEEK[]"));
     assert_eq!(bodies.count(), 0);
     assert_whole(&rig, "renumbered");
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"), 0);
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"),
+        0
+    );
     assert_eq!(rig.pass().await.unwrap().new, 0);
 }
 
@@ -193,7 +229,10 @@ async fn r5_an_empty_listing_alone_makes_nothing_vanish() {
     rig.server.faults().plan(Fault::on("UID FETCH", lie));
     let report = rig.pass().await.unwrap();
     assert_eq!(report.vanished, 0);
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"), 0);
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"),
+        0
+    );
 }
 
 #[tokio::test]
@@ -206,7 +245,10 @@ async fn what_vanished_at_the_server_stays_here_and_is_written_down() {
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.vanished), (0, 1));
     assert_eq!(rig.stored(), before, "the local copy stays");
-    assert_eq!(rig.count("SELECT count(*) FROM ledger WHERE action = 'vanished'"), 1);
+    assert_eq!(
+        rig.count("SELECT count(*) FROM ledger WHERE action = 'vanished'"),
+        1
+    );
     assert_eq!(rig.pass().await.unwrap().vanished, 0);
 }
 
@@ -218,8 +260,15 @@ async fn r1_retention_delete_expires_only_what_was_proven() {
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (12, 12));
     assert_eq!(rig.stored(), expected);
-    assert!(MAILBOXES.iter().all(|mailbox| rig.account.messages(mailbox).is_empty()));
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE proven_at IS NULL"), 0);
+    assert!(
+        MAILBOXES
+            .iter()
+            .all(|mailbox| rig.account.messages(mailbox).is_empty())
+    );
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE proven_at IS NULL"),
+        0
+    );
 }
 
 #[tokio::test]
@@ -241,9 +290,14 @@ async fn without_uidplus_nothing_is_expunged_beside_a_strangers_deleted_message(
     rig.settings.retention = Policy::Delete;
     rig.settings.folders.exclude = Vec::new();
     rig.pass().await.unwrap();
-    assert!(rig.account.messages("INBOX").is_empty(), "plain EXPUNGE is safe when only ours are marked");
+    assert!(
+        rig.account.messages("INBOX").is_empty(),
+        "plain EXPUNGE is safe when only ours are marked"
+    );
     rig.fill("INBOX", 2);
-    let rotten = rig.account.append("INBOX", message("INBOX", 50), &["\\Deleted"], 1_700_000_000);
+    let rotten = rig
+        .account
+        .append("INBOX", message("INBOX", 50), &["\\Deleted"], 1_700_000_000);
     rig.settings.retention = Policy::Keep;
     rig.pass().await.unwrap();
     for path in files(&rig.maildir().join("INBOX")) {
@@ -254,20 +308,41 @@ async fn without_uidplus_nothing_is_expunged_beside_a_strangers_deleted_message(
     rig.settings.retention = Policy::Delete;
     rig.pass().await.unwrap();
     let left = rig.account.messages("INBOX");
-    assert!(left.iter().any(|m| m.uid == rotten), "the unproven one was not expunged");
+    assert!(
+        left.iter().any(|m| m.uid == rotten),
+        "the unproven one was not expunged"
+    );
     assert_eq!(left.len(), 3, "and so neither were the others");
 }
 
 #[tokio::test]
 async fn r8_hostile_mailbox_names_write_nothing_outside_the_tree() {
     let rig = Rig::new(Protocol::Imap).await;
-    let names = ["../evil", "../../evil2", "a/../../b", "cur", "x/new/y", "~root", ".hidden", "tmp", "a%2Fb", "Entwürfe", "\u{7}bell"];
+    let names = [
+        "../evil",
+        "../../evil2",
+        "a/../../b",
+        "cur",
+        "x/new/y",
+        "~root",
+        ".hidden",
+        "tmp",
+        "a%2Fb",
+        "Entwürfe",
+        "\u{7}bell",
+    ];
     for name in names {
         rig.fill(name, 1);
     }
     rig.pass().await.unwrap();
-    assert_eq!(rig.stored(), rig.expected(&names), "all of them are stored, each once");
-    let inside = |path: &std::path::PathBuf| path.starts_with(rig.maildir()) || path.starts_with(rig.state_dir());
+    assert_eq!(
+        rig.stored(),
+        rig.expected(&names),
+        "all of them are stored, each once"
+    );
+    let inside = |path: &std::path::PathBuf| {
+        path.starts_with(rig.maildir()) || path.starts_with(rig.state_dir())
+    };
     assert!(files(rig.root()).iter().all(inside));
     let parent = rig.root().parent().unwrap();
     assert!(!parent.join("evil").exists() && !parent.join("evil2").exists());
@@ -284,7 +359,11 @@ async fn r10_a_second_instance_is_told_who_holds_the_state() {
     });
     let error = second.unwrap_err();
     assert_eq!(error.fault().exit_status(), 75);
-    assert!(error.story().contains(&std::process::id().to_string()), "{}", error.story());
+    assert!(
+        error.story().contains(&std::process::id().to_string()),
+        "{}",
+        error.story()
+    );
     assert!(first.is_err(), "a server that stalls is given up");
     rig.pass().await.unwrap();
 }
@@ -306,7 +385,10 @@ async fn r11_an_absurd_literal_ends_in_an_error_within_the_timeout() {
     rig.server.faults().plan(Fault::on("UID FETCH", lie).nth(4));
     let begun = std::time::Instant::now();
     let error = rig.pass().await.unwrap_err();
-    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{error:?}");
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(20),
+        "{error:?}"
+    );
     rig.pass().await.unwrap();
     assert_whole(&rig, "after the lie");
 }

@@ -14,7 +14,9 @@ async fn filled(count: usize) -> Rig {
 }
 
 fn expected(count: usize) -> BTreeMap<String, usize> {
-    (0..count).map(|n| (message("INBOX", n).replace("\r\n", "\n"), 1)).collect()
+    (0..count)
+        .map(|n| (message("INBOX", n).replace("\r\n", "\n"), 1))
+        .collect()
 }
 
 #[tokio::test]
@@ -24,8 +26,16 @@ async fn everything_is_stored_proven_and_deleted() {
     assert_eq!((report.new, report.expired), (9, 9));
     assert_eq!(rig.stored(), expected(9));
     assert!(rig.account.messages("INBOX").is_empty());
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE proven_at IS NOT NULL AND expired_at IS NOT NULL"), 9);
-    assert_eq!(rig.count("SELECT count(*) FROM ledger WHERE action = 'expired'"), 9);
+    assert_eq!(
+        rig.count(
+            "SELECT count(*) FROM messages WHERE proven_at IS NOT NULL AND expired_at IS NOT NULL"
+        ),
+        9
+    );
+    assert_eq!(
+        rig.count("SELECT count(*) FROM ledger WHERE action = 'expired'"),
+        9
+    );
     assert_eq!(rig.pass().await.unwrap().new, 0);
 }
 
@@ -56,12 +66,18 @@ async fn r2_a_deletion_counts_only_after_quit_and_is_finished_next_time() {
     rig.server.faults().start(Misbehaviour::QuitFails);
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (6, 0));
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"), 0);
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"),
+        0
+    );
     rig.server.faults().stop(Misbehaviour::QuitFails);
     rig.server.store().forget_commands();
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (0, 6));
-    assert!(rig.commands("RETR").is_empty(), "known by UIDL, not fetched again");
+    assert!(
+        rig.commands("RETR").is_empty(),
+        "known by UIDL, not fetched again"
+    );
     assert!(rig.account.messages("INBOX").is_empty());
     assert_eq!(rig.stored(), expected(6));
 }
@@ -69,9 +85,15 @@ async fn r2_a_deletion_counts_only_after_quit_and_is_finished_next_time() {
 #[tokio::test]
 async fn r2_a_quit_whose_answer_is_lost_is_found_to_have_worked() {
     let rig = filled(3).await;
-    rig.server.faults().plan(Fault::on("QUIT", Action::PerformCut(0)));
+    rig.server
+        .faults()
+        .plan(Fault::on("QUIT", Action::PerformCut(0)));
     let outcome = rig.pass().await;
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"), 0, "{outcome:?}");
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"),
+        0,
+        "{outcome:?}"
+    );
     assert!(rig.account.messages("INBOX").is_empty());
     let report = rig.pass().await.unwrap();
     assert_eq!((report.expired, report.vanished), (3, 0));
@@ -87,13 +109,22 @@ async fn r3_stopped_after_any_step_the_next_pass_heals() {
         if outcome.is_ok() {
             break;
         }
-        assert!(matches!(outcome, Err(EngineError::Interrupted { .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(EngineError::Interrupted { .. })),
+            "{outcome:?}"
+        );
         stops = step;
         rig.pass().await.unwrap();
         assert_eq!(rig.stored(), expected(4), "stopped after step {step}");
         assert_eq!(rig.unfinished(), 0, "stopped after step {step}");
-        assert!(rig.account.messages("INBOX").is_empty(), "stopped after step {step}");
-        assert_eq!(rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"), 4);
+        assert!(
+            rig.account.messages("INBOX").is_empty(),
+            "stopped after step {step}"
+        );
+        assert_eq!(
+            rig.count("SELECT count(*) FROM messages WHERE expired_at IS NOT NULL"),
+            4
+        );
     }
     assert!(stops > 8, "only {stops} steps were seen");
 }
@@ -153,7 +184,11 @@ async fn r4_changed_uidls_neither_duplicate_nor_fetch_again() {
 
 #[tokio::test]
 async fn uidls_that_are_missing_or_alike_neither_duplicate_nor_delete_blindly() {
-    for habit in [Misbehaviour::NoUidl, Misbehaviour::DuplicatesUidls, Misbehaviour::ChangesUidls] {
+    for habit in [
+        Misbehaviour::NoUidl,
+        Misbehaviour::DuplicatesUidls,
+        Misbehaviour::ChangesUidls,
+    ] {
         let mut rig = filled(4).await;
         rig.settings.retention = Policy::Keep;
         rig.server.faults().start(habit);
@@ -173,7 +208,9 @@ async fn a_reused_uidl_hides_no_new_message() {
     let rig = filled(1).await;
     let uidl = rig.account.messages("INBOX")[0].uidl.clone();
     rig.pass().await.unwrap();
-    let uid = rig.account.append("INBOX", message("INBOX", 7), &[], 1_700_000_000);
+    let uid = rig
+        .account
+        .append("INBOX", message("INBOX", 7), &[], 1_700_000_000);
     rig.account.set_uidl(uid, &uidl);
     assert_eq!(rig.pass().await.unwrap().new, 1);
     assert_eq!(rig.stored().len(), 2);
@@ -198,13 +235,20 @@ async fn r5_an_empty_listing_that_stat_contradicts_makes_nothing_vanish() {
     rig.server.faults().plan(Fault::on("LIST", lie.clone()));
     rig.server.faults().plan(Fault::on("UIDL", lie));
     let outcome = rig.pass().await;
-    assert_eq!(rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"), 0, "{outcome:?}");
+    assert_eq!(
+        rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL"),
+        0,
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
 async fn one_message_that_cannot_be_retrieved_does_not_hold_up_the_others() {
     let rig = filled(5).await;
-    rig.server.faults().plan(Fault::on("RETR 3", Action::Answer("-ERR it is broken".to_owned())));
+    rig.server.faults().plan(Fault::on(
+        "RETR 3",
+        Action::Answer("-ERR it is broken".to_owned()),
+    ));
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.skipped, report.expired), (4, 1, 4));
     assert_eq!(rig.account.messages("INBOX").len(), 1);

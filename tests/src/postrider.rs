@@ -68,7 +68,11 @@ impl Home {
     pub fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = said(&output);
-        assert!(output.status.success(), "{arguments:?}: {}\n{said}", output.status);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}\n{said}",
+            output.status
+        );
         said
     }
 
@@ -78,7 +82,9 @@ impl Home {
         let path = self.path().join("state/index.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let index = rusqlite::Connection::open_with_flags(path, flags).expect("an index");
-        index.query_row(sql, [], |row| row.get(0)).expect("a number")
+        index
+            .query_row(sql, [], |row| row.get(0))
+            .expect("a number")
     }
 }
 
@@ -96,7 +102,15 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "--package", "postrider", "--bin", "postrider"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            "postrider",
+            "--bin",
+            "postrider",
+        ]);
         build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         let built = build.status().expect("cargo runs");
         assert!(built.success(), "the binary does not build");

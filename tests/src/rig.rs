@@ -37,7 +37,9 @@ impl Rig {
     pub async fn with(protocol: Protocol, options: Options) -> Self {
         let store = Mailstore::new();
         let account = store.account("ada", "secret");
-        let server = Server::start(store, options).await.expect("a port of loopback");
+        let server = Server::start(store, options)
+            .await
+            .expect("a port of loopback");
         let dir = tempfile::tempdir().expect("a directory");
         let settings = settings(protocol, &server, dir.path());
         Self {
@@ -51,7 +53,8 @@ impl Rig {
     /// Puts `count` distinct messages into `mailbox`.
     pub fn fill(&self, mailbox: &str, count: usize) {
         for n in 0..count {
-            self.account.append(mailbox, message(mailbox, n), &[], 1_700_000_000 + n as i64);
+            self.account
+                .append(mailbox, message(mailbox, n), &[], 1_700_000_000 + n as i64);
         }
     }
 
@@ -106,7 +109,9 @@ impl Rig {
         for path in files(self.maildir()) {
             if !is_in(&path, "tmp") {
                 let octets = std::fs::read(&path).expect("a readable message");
-                *found.entry(String::from_utf8_lossy(&octets).into_owned()).or_default() += 1;
+                *found
+                    .entry(String::from_utf8_lossy(&octets).into_owned())
+                    .or_default() += 1;
             }
         }
         found
@@ -128,7 +133,10 @@ impl Rig {
     /// Files in any `tmp`.
     #[must_use]
     pub fn unfinished(&self) -> usize {
-        files(self.maildir()).iter().filter(|path| is_in(path, "tmp")).count()
+        files(self.maildir())
+            .iter()
+            .filter(|path| is_in(path, "tmp"))
+            .count()
     }
 
     /// The single number that a query over the index's public views gives.
@@ -137,15 +145,24 @@ impl Rig {
         let path = self.state_dir().join("index.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let index = rusqlite::Connection::open_with_flags(path, flags).expect("an index");
-        index.query_row(sql, [], |row| row.get(0)).expect("a number")
+        index
+            .query_row(sql, [], |row| row.get(0))
+            .expect("a number")
     }
 
     /// The command lines that the server has received since [`Mailstore::forget_commands`] and that
     /// begin with `word`.
     #[must_use]
     pub fn commands(&self, word: &str) -> Vec<String> {
-        let lines = self.server.store().commands().into_iter().map(|command| command.line);
-        lines.filter(|line| line.to_ascii_uppercase().starts_with(word)).collect()
+        let lines = self
+            .server
+            .store()
+            .commands()
+            .into_iter()
+            .map(|command| command.line);
+        lines
+            .filter(|line| line.to_ascii_uppercase().starts_with(word))
+            .collect()
     }
 }
 
@@ -195,12 +212,18 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() { open.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found
 }
 
 fn is_in(path: &Path, directory: &str) -> bool {
-    path.parent().and_then(Path::file_name).is_some_and(|name| name == directory)
+    path.parent()
+        .and_then(Path::file_name)
+        .is_some_and(|name| name == directory)
 }

@@ -6,9 +6,9 @@ use crate::events;
 use crate::recover::recover;
 use crate::report::{PassReport, Progress};
 use crate::{imap, pop3};
-use postrider_index::Index;
 use postrider_core::account::Protocol;
 use postrider_core::fault::Fault;
+use postrider_index::Index;
 use std::time::{Duration, Instant};
 
 /// How long a pass may go on after a stop was asked for: well below the ten seconds that the whole
@@ -61,7 +61,9 @@ async fn grace(account: &Account) {
 async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineError> {
     let id = account.id;
     let index = &account.shared.index;
-    index.call(move |index| index.record_success(id, now())).await?;
+    index
+        .call(move |index| index.record_success(id, now()))
+        .await?;
     events::SyncFinished {
         account: account.log_name(),
         mailboxes: report.mailboxes,
@@ -86,7 +88,10 @@ async fn failed(account: &Account, error: &EngineError) {
     account.tell(Progress::Failed {
         account: account.name().clone(),
     });
-    if matches!(error, EngineError::Stopped | EngineError::Interrupted { .. }) {
+    if matches!(
+        error,
+        EngineError::Stopped | EngineError::Interrupted { .. }
+    ) {
         return;
     }
     let (id, fault, story) = (account.id, error.fault(), error.story());

@@ -55,13 +55,21 @@ async fn check_imap(
     let listed = observe::list(&mut session).await?;
     let mailboxes = listed.iter().map(|listed| {
         let choice = choose(&settings.folders, &listed.name, listed.role);
-        let because = if listed.selectable { choice.because } else { "holds no messages".to_owned() };
+        let because = if listed.selectable {
+            choice.because
+        } else {
+            "holds no messages".to_owned()
+        };
         CheckedMailbox {
             name: listed.name.to_string(),
             role: listed.role,
             chosen: choice.chosen && listed.selectable,
             because,
-            messages: listed.status.as_ref().and_then(|s| s.messages).map(u64::from),
+            messages: listed
+                .status
+                .as_ref()
+                .and_then(|s| s.messages)
+                .map(u64::from),
         }
     });
     let report = CheckReport {

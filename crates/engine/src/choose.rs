@@ -76,7 +76,12 @@ mod tests {
 
     #[test]
     fn roles_match_whatever_the_language() {
-        assert!(!chosen(&["*"], &["\\junk"], "Unerwünscht", Some(Role::Junk)));
+        assert!(!chosen(
+            &["*"],
+            &["\\junk"],
+            "Unerwünscht",
+            Some(Role::Junk)
+        ));
         assert!(chosen(&["\\Sent"], &[], "Gesendet", Some(Role::Sent)));
         assert!(!chosen(&["\\Sent"], &[], "Gesendet", None));
     }

@@ -15,12 +15,17 @@ pub(crate) async fn imap(
 ) -> Result<Session, EngineError> {
     let address = &settings.server;
     let stream = connector.connect(address, settings.timeout).await?;
-    let mut session = Session::greet(stream, address.tls).await.map_err(EngineError::imap)?;
+    let mut session = Session::greet(stream, address.tls)
+        .await
+        .map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
         session = upgraded.map_err(EngineError::imap)?;
     }
-    session.log_in(&login(settings).await?).await.map_err(EngineError::imap)?;
+    session
+        .log_in(&login(settings).await?)
+        .await
+        .map_err(EngineError::imap)?;
     connected(settings);
     Ok(session)
 }

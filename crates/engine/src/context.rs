@@ -69,5 +69,7 @@ pub(crate) fn now() -> Now {
 /// Microseconds since the epoch, for file names.
 pub(crate) fn now_micros() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_epoch.map_or(0, |elapsed| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    since_epoch.map_or(0, |elapsed| {
+        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+    })
 }

@@ -43,7 +43,10 @@ pub struct Reloaded {
 }
 
 enum Order {
-    Reload(EngineSettings, oneshot::Sender<Result<Reloaded, EngineError>>),
+    Reload(
+        EngineSettings,
+        oneshot::Sender<Result<Reloaded, EngineError>>,
+    ),
     SyncNow,
     Stop,
 }
@@ -82,7 +85,10 @@ impl Daemon {
     pub async fn reload(&self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
         let (answer, answered) = oneshot::channel();
         let order = Order::Reload(settings, answer);
-        self.orders.send(order).await.map_err(|_| EngineError::JobLost)?;
+        self.orders
+            .send(order)
+            .await
+            .map_err(|_| EngineError::JobLost)?;
         answered.await.map_err(|_| EngineError::JobLost)?
     }
 
@@ -163,8 +169,11 @@ impl Supervisor {
                 now: settings.state_dir,
             });
         }
-        let wanted: BTreeMap<_, _> =
-            settings.accounts.into_iter().map(|a| (a.name.clone(), a)).collect();
+        let wanted: BTreeMap<_, _> = settings
+            .accounts
+            .into_iter()
+            .map(|a| (a.name.clone(), a))
+            .collect();
         let known: Vec<_> = self.running.keys().cloned().collect();
         let mut reloaded = Reloaded::default();
         for name in known.iter().filter(|name| !wanted.contains_key(name)) {

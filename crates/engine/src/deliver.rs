@@ -176,7 +176,9 @@ async fn deliver(account: &Account, fresh: Vec<Whole>) -> Result<Vec<Stored>, En
     let (placing, counted) = (steps.clone(), fresh.len());
     let placed = DeliveryPool::run(move || place(fresh, &placing)).await??;
     steps.reached(Step::DirectoriesFlushed)?;
-    let keys = index.call(move |index| index.record(&entries, now())).await?;
+    let keys = index
+        .call(move |index| index.record(&entries, now()))
+        .await?;
     steps.reached(Step::Recorded)?;
     debug_assert_eq!(keys.len(), counted, "one key for each journal entry");
     let octets = placed.iter().map(|whole| whole.octets).sum();
@@ -271,7 +273,9 @@ impl Whole {
     fn place(&mut self) -> Result<(), EngineError> {
         let maildir = &self.mailbox.maildir;
         let placed = postrider_maildir::place(&mut self.received, maildir, &self.placement);
-        placed.map(drop).map_err(|error| EngineError::disk(error).in_mailbox(&self.mailbox.name))
+        placed
+            .map(drop)
+            .map_err(|error| EngineError::disk(error).in_mailbox(&self.mailbox.name))
     }
 }
 

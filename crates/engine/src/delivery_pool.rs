@@ -93,7 +93,9 @@ impl Intake {
         internal_date: Option<UnixTime>,
     ) -> Result<Arriving, EngineError> {
         let write = self.write_job().await?;
-        Ok(tokio::task::spawn_blocking(move || write()?.finish(internal_date)))
+        Ok(tokio::task::spawn_blocking(move || {
+            write()?.finish(internal_date)
+        }))
     }
 
     /// A job that writes what is held, behind what was written before.

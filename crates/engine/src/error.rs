@@ -134,7 +134,9 @@ impl EngineError {
             Self::Password { .. } => Fault::Auth,
             Self::Refused { .. } => Fault::Protocol,
             Self::Thread { .. } => Fault::LocalIo,
-            Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => Fault::Busy,
+            Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
+                Fault::Busy
+            }
         }
     }
 
@@ -147,14 +149,15 @@ impl EngineError {
             Self::Pop3(source) => source.hint(),
             Self::Index(source) => source.hint().map(str::to_owned),
             Self::Maildir { source, .. } => source.hint().map(str::to_owned),
-            Self::NoSuchAccount { .. } => {
-                Some("`postrider check --offline` lists the accounts of the configuration".to_owned())
-            }
+            Self::NoSuchAccount { .. } => Some(
+                "`postrider check --offline` lists the accounts of the configuration".to_owned(),
+            ),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())
             }
             Self::Password { .. } => Some(
-                "run the `password:` command by hand, or read the file or variable it names".to_owned(),
+                "run the `password:` command by hand, or read the file or variable it names"
+                    .to_owned(),
             ),
             Self::Refused { .. }
             | Self::Thread { .. }

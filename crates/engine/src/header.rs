@@ -24,7 +24,9 @@ pub(crate) fn fields(header: &[u8]) -> HeaderFields {
         subject: message.subject().map(bounded),
         from_addr: message.from().and_then(addresses),
         to_addrs: message.to().and_then(addresses),
-        date: message.date().map(|d| UnixTime::from_seconds(d.to_timestamp())),
+        date: message
+            .date()
+            .map(|d| UnixTime::from_seconds(d.to_timestamp())),
     }
 }
 
@@ -69,7 +71,10 @@ mod tests {
         assert_eq!(fields.message_id.as_deref(), Some("1@example.org"));
         assert_eq!(fields.subject.as_deref(), Some("Grüße"));
         assert_eq!(fields.from_addr.as_deref(), Some("ada@example.org"));
-        assert_eq!(fields.to_addrs.as_deref(), Some("bob@example.org, c@example.org"));
+        assert_eq!(
+            fields.to_addrs.as_deref(),
+            Some("bob@example.org, c@example.org")
+        );
         assert_eq!(fields.date, Some(UnixTime::from_seconds(1_795_424_400)));
     }
 
@@ -82,7 +87,9 @@ mod tests {
 
     #[test]
     fn top_and_file_give_the_same_fingerprint() {
-        let crlf = String::from_utf8(HEADER.to_vec()).unwrap().replace('\n', "\r\n");
+        let crlf = String::from_utf8(HEADER.to_vec())
+            .unwrap()
+            .replace('\n', "\r\n");
         assert_eq!(fingerprint(HEADER), fingerprint(crlf.as_bytes()));
         let with_body = [HEADER, b"body\nbody\n"].concat();
         assert_eq!(fingerprint(HEADER), fingerprint(&with_body));

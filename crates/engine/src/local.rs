@@ -6,7 +6,9 @@ use crate::error::EngineError;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::LocalView;
-use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, ScanStamp};
+use postrider_index::{
+    AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, ScanStamp,
+};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -22,13 +24,22 @@ pub(crate) async fn register(
     mut wanted: Vec<NewMailbox>,
 ) -> Result<Vec<(MailboxRow, Mailbox)>, EngineError> {
     let id = account.id;
-    let known = account.shared.index.call(move |index| index.mailboxes(id)).await?;
-    let mut taken: HashMap<PathBuf, String> =
-        known.iter().map(|row| (row.path.clone(), row.wire_name.clone())).collect();
+    let known = account
+        .shared
+        .index
+        .call(move |index| index.mailboxes(id))
+        .await?;
+    let mut taken: HashMap<PathBuf, String> = known
+        .iter()
+        .map(|row| (row.path.clone(), row.wire_name.clone()))
+        .collect();
     for mailbox in &mut wanted {
         let first = mailbox.path.clone();
         let mut suffix = 2;
-        while taken.get(&mailbox.path).is_some_and(|owner| *owner != mailbox.wire_name) {
+        while taken
+            .get(&mailbox.path)
+            .is_some_and(|owner| *owner != mailbox.wire_name)
+        {
             let mut name = first.clone().into_os_string();
             name.push(format!("%~{suffix}"));
             mailbox.path = PathBuf::from(name);
@@ -38,7 +49,11 @@ pub(crate) async fn register(
     }
     let root = account.settings.maildir.clone();
     let tree = root.clone();
-    let rows = account.shared.index.call(move |index| rows(index, id, &tree, &wanted)).await?;
+    let rows = account
+        .shared
+        .index
+        .call(move |index| rows(index, id, &tree, &wanted))
+        .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
     DeliveryPool::run(create).await?
 }
@@ -55,11 +70,16 @@ fn rows(
     for mailbox in wanted {
         ids.push(index.mailbox(account, mailbox)?);
     }
-    let known = index.mailboxes(account)?.into_iter().map(|row| (row.id, row));
+    let known = index
+        .mailboxes(account)?
+        .into_iter()
+        .map(|row| (row.id, row));
     let mut known: HashMap<_, _> = known.collect();
     let mut rows = Vec::with_capacity(wanted.len());
     for (id, wanted) in ids.into_iter().zip(wanted) {
-        let Some(mut row) = known.remove(&id) else { continue };
+        let Some(mut row) = known.remove(&id) else {
+            continue;
+        };
         if !row.path.starts_with(tree) {
             index.move_mailbox(id, &wanted.path)?;
             row.path.clone_from(&wanted.path);
@@ -71,7 +91,9 @@ fn rows(
 
 fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
     let mailbox = Mailbox::new(root, &row.path);
-    mailbox.create().map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
+    mailbox
+        .create()
+        .map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
     Ok((row, mailbox))
 }
 
@@ -91,7 +113,9 @@ pub(crate) async fn refresh(
         }
         postrider_maildir::scan(&maildir).map(Some)
     });
-    let scan = scan.await?.map_err(|e| EngineError::disk(e).in_mailbox(&mailbox.name))?;
+    let scan = scan
+        .await?
+        .map_err(|e| EngineError::disk(e).in_mailbox(&mailbox.name))?;
     let Some(scan) = scan else { return Ok(()) };
     let files: HashMap<String, String> = scan
         .entries
@@ -133,17 +157,26 @@ async fn entries(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = account.shared.index.call(move |index| index.file_of(&keys)).await?;
+    let rows = account
+        .shared
+        .index
+        .call(move |index| index.file_of(&keys))
+        .await?;
     let maildir = Arc::clone(&mailbox.maildir);
     let found = DeliveryPool::run(move || locate(&maildir, rows)).await?;
     found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))
 }
 
-fn locate(maildir: &Mailbox, rows: Vec<MessageFile>) -> Result<Vec<(MessageFile, Entry)>, MaildirError> {
+fn locate(
+    maildir: &Mailbox,
+    rows: Vec<MessageFile>,
+) -> Result<Vec<(MessageFile, Entry)>, MaildirError> {
     let mut found = Vec::with_capacity(rows.len());
     if rows.len() <= FEW {
         for row in rows {
-            let Some(known) = Entry::parse(&row.file) else { continue };
+            let Some(known) = Entry::parse(&row.file) else {
+                continue;
+            };
             if let Some(entry) = postrider_maildir::locate(maildir, &known)? {
                 found.push((row, entry));
             }
@@ -151,7 +184,10 @@ fn locate(maildir: &Mailbox, rows: Vec<MessageFile>) -> Result<Vec<(MessageFile,
         return Ok(found);
     }
     let scan = postrider_maildir::scan(maildir)?;
-    let entries = scan.entries.into_iter().map(|entry| (entry.file_name.base().to_owned(), entry));
+    let entries = scan
+        .entries
+        .into_iter()
+        .map(|entry| (entry.file_name.base().to_owned(), entry));
     let mut by_base: HashMap<String, Entry> = entries.collect();
     for row in rows {
         if let Some(entry) = by_base.remove(&row.base) {
@@ -170,7 +206,10 @@ pub(crate) async fn set_flags(
 ) -> Result<HashSet<MessageKey>, EngineError> {
     let keys = wanted.iter().map(|(key, _)| *key).collect();
     let found = entries(account, mailbox, keys).await?;
-    let found: HashMap<_, _> = found.into_iter().map(|(row, entry)| (row.key, entry)).collect();
+    let found: HashMap<_, _> = found
+        .into_iter()
+        .map(|(row, entry)| (row.key, entry))
+        .collect();
     let maildir = Arc::clone(&mailbox.maildir);
     let rename = move || {
         let (mut renamed, mut failed) = (Vec::new(), HashSet::new());

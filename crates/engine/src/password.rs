@@ -69,14 +69,18 @@ async fn from_command(command: &str) -> Result<Secret, EngineError> {
     let finished = tokio::time::timeout(COMMAND_TIMEOUT, child.wait_with_output()).await;
     let Ok(finished) = finished else {
         let seconds = COMMAND_TIMEOUT.as_secs();
-        return Err(no_password(format!("`{command}` took longer than {seconds} s")));
+        return Err(no_password(format!(
+            "`{command}` took longer than {seconds} s"
+        )));
     };
     let output = finished.map_err(|error| no_password(format!("`{command}`: {error}")))?;
     if !output.status.success() {
         let words = postrider_transport::escape_server_text(&output.stderr);
         let words: String = words.trim().chars().take(SHOWN).collect();
         let status = output.status;
-        return Err(no_password(format!("`{command}` ended with {status}: {words}")));
+        return Err(no_password(format!(
+            "`{command}` ended with {status}: {words}"
+        )));
     }
     first_line(output.stdout, &format!("`{command}`"))
 }
@@ -92,7 +96,9 @@ fn first_line(mut text: Vec<u8>, from: &str) -> Result<Secret, EngineError> {
     }
     match String::from_utf8(text) {
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => Err(no_password(format!("{from} gave something that is not UTF-8"))),
+        Err(_) => Err(no_password(format!(
+            "{from} gave something that is not UTF-8"
+        ))),
     }
 }
 

@@ -30,7 +30,9 @@ pub(crate) async fn prove(
         let (mailboxes, tree) = (mailboxes.clone(), account.settings.maildir.clone());
         let read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
         let good = read_back.clone();
-        index.call(move |index| index.mark_proven(&good, now())).await?;
+        index
+            .call(move |index| index.mark_proven(&good, now()))
+            .await?;
         account.shared.steps.reached(Step::Proven)?;
         proven.extend(read_back);
     }
@@ -52,5 +54,8 @@ fn read_back(rows: &[MessageFile], tree: &Path, mailboxes: &[MailboxRow]) -> Vec
         };
         same(&path) || elsewhere().is_some_and(|path| same(&path))
     };
-    rows.iter().filter(|row| is_whole(row)).map(|row| row.key).collect()
+    rows.iter()
+        .filter(|row| is_whole(row))
+        .map(|row| row.key)
+        .collect()
 }

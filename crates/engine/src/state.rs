@@ -72,7 +72,9 @@ impl State {
         let (name, protocol) = (settings.name.clone(), settings.protocol);
         let index = &self.shared.index;
         let account = Account {
-            id: index.call(move |index| index.account(&name, protocol)).await?,
+            id: index
+                .call(move |index| index.account(&name, protocol))
+                .await?,
             settings: Arc::new(settings),
             shared: self.shared.clone(),
             shutdown,
@@ -101,8 +103,13 @@ impl State {
 /// are when this one dies.
 async fn new_writer(index: &IndexHandle) -> Result<Namer, EngineError> {
     let token = Namer::random_token();
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let namer = Namer::new(&host, std::process::id(), &token);
-    index.call(move |index| index.register_writer(&token, now())).await?;
+    index
+        .call(move |index| index.register_writer(&token, now()))
+        .await?;
     Ok(namer)
 }

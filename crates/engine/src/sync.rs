@@ -68,7 +68,9 @@ fn chosen(
     accounts: Vec<AccountSettings>,
     only: &[AccountName],
 ) -> Result<Vec<AccountSettings>, EngineError> {
-    let unknown = only.iter().find(|name| accounts.iter().all(|a| a.name != **name));
+    let unknown = only
+        .iter()
+        .find(|name| accounts.iter().all(|a| a.name != **name));
     if let Some(name) = unknown {
         return Err(EngineError::NoSuchAccount {
             name: name.to_string(),

@@ -171,7 +171,9 @@ impl Index {
         let doing = "record where a mailbox lies";
         let sql = "
             UPDATE mailbox SET path = ?, stamp_new_ns = NULL, stamp_cur_ns = NULL WHERE id = ?";
-        let changed = self.connection.execute(sql, params![text(path)?, mailbox.0]);
+        let changed = self
+            .connection
+            .execute(sql, params![text(path)?, mailbox.0]);
         one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
     }
 

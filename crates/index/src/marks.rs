@@ -69,7 +69,10 @@ impl Index {
     ///
     /// # Errors
     /// As [`Index::set_file`].
-    pub fn set_files<F: AsRef<str>>(&mut self, files: &[(MessageKey, F)]) -> Result<(), IndexError> {
+    pub fn set_files<F: AsRef<str>>(
+        &mut self,
+        files: &[(MessageKey, F)],
+    ) -> Result<(), IndexError> {
         let doing = "record the names of files";
         let transaction = self.transaction(doing)?;
         for (key, file) in files {

@@ -87,7 +87,11 @@ impl Index {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn base(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<Vec<BaseMessage>, IndexError> {
+    pub fn base(
+        &self,
+        mailbox: MailboxId,
+        epoch: UidValidity,
+    ) -> Result<Vec<BaseMessage>, IndexError> {
         let sql = "SELECT count(*) FROM message WHERE mailbox = ? AND uid_validity = ?";
         let count = || {
             let mut statement = self.connection.prepare_cached(sql)?;

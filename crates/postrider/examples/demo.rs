@@ -24,11 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[tokio::main]
 async fn main() -> Result<(), Anything> {
     let begun = Instant::now();
-    let home = tempfile::Builder::new().prefix("postrider-demo-").tempdir()?;
+    let home = tempfile::Builder::new()
+        .prefix("postrider-demo-")
+        .tempdir()?;
     let server = Server::start(sample::store(), Options::default()).await?;
     title("Two accounts: one leaves its mail on the server, one takes it away");
     let file = configure(home.path(), &server)?;
-    println!("{}", fs::read_to_string(&file)?.replace(sample::PASSWORD, "…"));
+    println!(
+        "{}",
+        fs::read_to_string(&file)?.replace(sample::PASSWORD, "…")
+    );
     let config = config::load(Some(&file), &Surroundings::of_this_process())?;
 
     title("Before");
@@ -55,7 +60,10 @@ async fn main() -> Result<(), Anything> {
     show_servers(server.store());
     show_difference(&config.state_dir.join("index.db"))?;
     daemon.stop().await;
-    println!("\n{:.1} s, and the temporary directory is gone.", begun.elapsed().as_secs_f32());
+    println!(
+        "\n{:.1} s, and the temporary directory is gone.",
+        begun.elapsed().as_secs_f32()
+    );
     Ok(())
 }
 
@@ -104,11 +112,19 @@ async fn both_finish(news: &mut UnboundedReceiver<Progress>) -> Result<(), Anyth
         let news = tokio::time::timeout(PATIENCE, news.recv()).await?;
         match news.ok_or("the daemon has ended")? {
             Progress::Started { account } => println!("  {account:6} connects"),
-            Progress::Found { account, messages, .. } => {
+            Progress::Found {
+                account, messages, ..
+            } => {
                 println!("  {account:6} has {messages} messages to download");
             }
-            Progress::Stored { account, messages, octets } => {
-                println!("  {account:6} stored {messages} messages, {octets} octets: flushed and recorded");
+            Progress::Stored {
+                account,
+                messages,
+                octets,
+            } => {
+                println!(
+                    "  {account:6} stored {messages} messages, {octets} octets: flushed and recorded"
+                );
             }
             Progress::Finished { account, report } => {
                 println!("  {account:6} finished: {}", progress::summary(&report));
@@ -125,7 +141,10 @@ fn show_servers(store: &Mailstore) {
         let account = store.account(user, sample::PASSWORD);
         println!("  {protocol} server, user {user}:");
         for mailbox in account.mailboxes() {
-            println!("    {mailbox:14} {:3} messages", account.messages(&mailbox).len());
+            println!(
+                "    {mailbox:14} {:3} messages",
+                account.messages(&mailbox).len()
+            );
         }
     }
 }
@@ -135,7 +154,9 @@ fn show_tree(home: &Path, dir: &Path, shown: &str) -> Result<(), Anything> {
     println!("  {shown} ({} messages)", files.len());
     let lines = files.iter().map(|file| {
         let name = file.strip_prefix(dir).unwrap_or(file).display().to_string();
-        let size = fs::metadata(file).map(|found| found.len()).unwrap_or_default();
+        let size = fs::metadata(file)
+            .map(|found| found.len())
+            .unwrap_or_default();
         format!("    {name}  ({size} octets)")
     });
     let lines: Vec<_> = lines.collect();
@@ -149,7 +170,11 @@ fn postrider_tree(dir: &Path) -> Result<Vec<std::path::PathBuf>, Anything> {
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     files.sort();
@@ -157,21 +182,30 @@ fn postrider_tree(dir: &Path) -> Result<Vec<std::path::PathBuf>, Anything> {
 }
 
 fn show_index(index: &Path) -> Result<(), Anything> {
-    let index = rusqlite::Connection::open_with_flags(index, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let index =
+        rusqlite::Connection::open_with_flags(index, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut rows = index.prepare(
         "SELECT account, mailbox, coalesce(subject, '(none)'), octets, flags,
                 proven_at IS NOT NULL, expired_at IS NOT NULL
          FROM messages ORDER BY account, mailbox, stored_at, path",
     )?;
-    println!("  {:6} {:14} {:34} {:>8}  {:16} proven  expired", "account", "mailbox", "subject", "octets", "flags");
+    println!(
+        "  {:6} {:14} {:34} {:>8}  {:16} proven  expired",
+        "account", "mailbox", "subject", "octets", "flags"
+    );
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
-        let (account, mailbox, subject): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (account, mailbox, subject): (String, String, String) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
         let (octets, flags): (i64, String) = (row.get(3)?, row.get(4)?);
         let (proven, expired): (bool, bool) = (row.get(5)?, row.get(6)?);
         let yes = |yes: bool| if yes { "yes" } else { "-" };
         let subject: String = subject.chars().take(34).collect();
-        println!("  {account:7} {mailbox:14} {subject:34} {octets:>8}  {flags:16} {:6}  {}", yes(proven), yes(expired));
+        println!(
+            "  {account:7} {mailbox:14} {subject:34} {octets:>8}  {flags:16} {:6}  {}",
+            yes(proven),
+            yes(expired)
+        );
     }
     Ok(())
 }
@@ -181,24 +215,40 @@ fn change(store: &Mailstore) {
     let imap = store.account(sample::IMAP_USER, sample::PASSWORD);
     let pop3 = store.account(sample::POP3_USER, sample::PASSWORD);
     let text = |subject: &str| {
-        format!("From: Demo <demo@example.org>\r\nSubject: {subject}\r\nMessage-ID: <{}@example.org>\r\n\r\nHello!\r\n", subject.len())
+        format!(
+            "From: Demo <demo@example.org>\r\nSubject: {subject}\r\nMessage-ID: <{}@example.org>\r\n\r\nHello!\r\n",
+            subject.len()
+        )
     };
     imap.append("INBOX", text("It just came in"), &[], 1_748_900_000);
     pop3.append("INBOX", text("It came in over POP3"), &[], 1_748_900_000);
-    let unseen = imap.messages("INBOX").into_iter().find(|message| message.flags.is_empty());
+    let unseen = imap
+        .messages("INBOX")
+        .into_iter()
+        .find(|message| message.flags.is_empty());
     if let Some(message) = unseen {
         imap.set_flags("INBOX", message.uid, &["\\Seen"]);
     }
 }
 
 fn show_difference(index: &Path) -> Result<(), Anything> {
-    let index = rusqlite::Connection::open_with_flags(index, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let index =
+        rusqlite::Connection::open_with_flags(index, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let count = |account: &str, what: &str| -> Result<i64, Anything> {
         let sql = format!("SELECT count(*) FROM messages WHERE account = '{account}' AND {what}");
         Ok(index.query_row(&sql, [], |row| row.get(0))?)
     };
     println!();
-    println!("  home (IMAP): {} in the Maildir, {} of them still on the server", count("home", "1")?, count("home", "expired_at IS NULL")?);
-    println!("  isp  (POP3): {} in the Maildir, {} proven, {} deleted on the server since", count("isp", "1")?, count("isp", "proven_at IS NOT NULL")?, count("isp", "expired_at IS NOT NULL")?);
+    println!(
+        "  home (IMAP): {} in the Maildir, {} of them still on the server",
+        count("home", "1")?,
+        count("home", "expired_at IS NULL")?
+    );
+    println!(
+        "  isp  (POP3): {} in the Maildir, {} proven, {} deleted on the server since",
+        count("isp", "1")?,
+        count("isp", "proven_at IS NOT NULL")?,
+        count("isp", "expired_at IS NOT NULL")?
+    );
     Ok(())
 }

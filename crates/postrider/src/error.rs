@@ -81,9 +81,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
-            Self::Config(_)
-            | Self::LogFilter { .. }
-            | Self::UnknownAccount { .. } => Fault::Config,
+            Self::Config(_) | Self::LogFilter { .. } | Self::UnknownAccount { .. } => Fault::Config,
             Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
             Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
         }

@@ -144,7 +144,9 @@ pub fn settle(
     header: Sha256,
 ) -> Option<MessageKey> {
     let alike = |m: &&KnownMessage| {
-        candidates.contains(&m.key) && m.header == Some(header) && m.size_octets == listed.size_octets
+        candidates.contains(&m.key)
+            && m.header == Some(header)
+            && m.size_octets == listed.size_octets
     };
     let mut matching = known.iter().filter(alike);
     let first = matching.next()?;

@@ -6,12 +6,12 @@ use crate::imap::observe::{self, Observed};
 use crate::local;
 use crate::report::PassReport;
 use crate::step::Step;
-use postrider_index::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::imap::Action;
 use postrider_core::uid::Uid;
 use postrider_imap::Session;
+use postrider_index::Index;
 
 /// Does what `plan` says. Returns whether all of it was done: a file that a reader renamed under our
 /// hands is left for the next pass.
@@ -29,7 +29,12 @@ pub(crate) async fn apply(
     for action in plan {
         match action {
             Action::Fetch(_) => {}
-            Action::PullFlags { key, agreed: flags, file, .. } => {
+            Action::PullFlags {
+                key,
+                agreed: flags,
+                file,
+                ..
+            } => {
                 agreed.push((*key, flags.clone()));
                 reflag.extend(file.clone().map(|file| (*key, file)));
             }

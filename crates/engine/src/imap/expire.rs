@@ -38,7 +38,9 @@ pub(crate) async fn expire(
     };
     let let_go = verdicts(account, policy, &present).await?;
     let uids: HashMap<MessageKey, Uid> = present.iter().map(|row| (row.key, row.uid)).collect();
-    let going = let_go.iter().filter_map(|(key, why)| Some((*uids.get(key)?, (*key, *why))));
+    let going = let_go
+        .iter()
+        .filter_map(|(key, why)| Some((*uids.get(key)?, (*key, *why))));
     let mut going: HashMap<Uid, (MessageKey, ExpireReason)> = going.collect();
     if going.is_empty() {
         return Ok(());
@@ -47,7 +49,9 @@ pub(crate) async fn expire(
     going.retain(|uid, _| there.contains(*uid));
     let keys: Vec<_> = going.values().map(|(key, _)| *key).collect();
     let asked = keys.clone();
-    index.call(move |index| index.request_expiry(&asked, now())).await?;
+    index
+        .call(move |index| index.request_expiry(&asked, now()))
+        .await?;
     account.shared.steps.reached(Point::ExpiryRequested)?;
     let has_uidplus = session.capabilities().has(Capability::UidPlus);
     if !has_uidplus && others_deleted(session, &there).await? {
@@ -60,9 +64,13 @@ pub(crate) async fn expire(
     }
     account.shared.steps.reached(Point::Expired)?;
     let because = ExpireReason::Delete.to_string();
-    index.call(move |index| index.mark_expired(&keys, now(), &because)).await?;
+    index
+        .call(move |index| index.mark_expired(&keys, now(), &because))
+        .await?;
     report.expired += going.len() as u64;
-    going.iter().for_each(|(uid, (_, why))| log_expired(account, observed, *uid, *why));
+    going
+        .iter()
+        .for_each(|(uid, (_, why))| log_expired(account, observed, *uid, *why));
     Ok(())
 }
 
@@ -114,13 +122,19 @@ async fn open(
             _ => {}
         }
     }
-    Ok(if same && done { uids.intersect(found.iter()) } else { UidSet::new() })
+    Ok(if same && done {
+        uids.intersect(found.iter())
+    } else {
+        UidSet::new()
+    })
 }
 
 /// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
 async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
     let mut deleted = None;
-    let mut flight = session.flight([Step::SearchDeleted]).map_err(EngineError::imap)?;
+    let mut flight = session
+        .flight([Step::SearchDeleted])
+        .map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         if let FlightEvent::Found { uids, .. } = event {
             deleted = Some(uids);

@@ -133,10 +133,20 @@ impl Receiving<'_> {
                 }
             }
             FlightEvent::BodyMissing { step, uid } => {
-                self.skip(order_of(step), uid, "the server sent no body for it", report);
+                self.skip(
+                    order_of(step),
+                    uid,
+                    "the server sent no body for it",
+                    report,
+                );
             }
             FlightEvent::Refused { step, refusal } => {
-                self.skip(order_of(step), None, &format!("the server refused: {refusal}"), report);
+                self.skip(
+                    order_of(step),
+                    None,
+                    &format!("the server refused: {refusal}"),
+                    report,
+                );
             }
             _ => {}
         }
@@ -204,7 +214,10 @@ impl Receiving<'_> {
     fn skip(&mut self, at: usize, uid: Option<Uid>, because: &str, report: &mut PassReport) {
         self.incomplete.insert(at);
         report.skipped += 1;
-        let mailbox = self.orders.get(at).map(|order| order.observed.local.name.clone());
+        let mailbox = self
+            .orders
+            .get(at)
+            .map(|order| order.observed.local.name.clone());
         events::MessageSkipped {
             account: self.account.log_name(),
             mailbox: mailbox.as_deref().unwrap_or_default(),

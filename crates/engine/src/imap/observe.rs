@@ -29,7 +29,9 @@ pub(crate) struct Observed {
 /// where it has not.
 pub(crate) async fn list(session: &mut Session) -> Result<Vec<Listed>, EngineError> {
     let mut listed = Vec::new();
-    let mut flight = session.flight(vec![Step::List]).map_err(EngineError::imap)?;
+    let mut flight = session
+        .flight(vec![Step::List])
+        .map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
             FlightEvent::Listed { mailbox, .. } => listed.push(mailbox),
@@ -157,7 +159,10 @@ pub(crate) async fn look(
             changed_since: changes_since(session, observed),
         });
     }
-    let changes: Vec<_> = group.iter().map(|o| changes_since(session, o).is_some()).collect();
+    let changes: Vec<_> = group
+        .iter()
+        .map(|o| changes_since(session, o).is_some())
+        .collect();
     let mut selected: Vec<Option<Selected>> = group.iter().map(|_| None).collect();
     let mut rows: Vec<Vec<ServerMessage>> = group.iter().map(|_| Vec::new()).collect();
     let mut complete = vec![false; group.len()];
@@ -190,7 +195,12 @@ pub(crate) async fn look(
             report.skipped += 1;
         }
     }
-    let told = selected.into_iter().zip(rows).zip(complete).zip(changes).zip(unreadable);
+    let told = selected
+        .into_iter()
+        .zip(rows)
+        .zip(complete)
+        .zip(changes)
+        .zip(unreadable);
     let looks = group.into_iter().zip(told).filter_map(|(observed, told)| {
         let ((((selected, rows), complete), changes), unreadable) = told;
         Some(Look {
@@ -222,7 +232,10 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
 
 /// The mod-sequence to ask changes since, where the server keeps them and the mailbox is still the
 /// one that the recorded number belongs to, as far as STATUS told.
-fn changes_since(session: &Session, observed: &Observed) -> Option<postrider_core::mod_seq::ModSeq> {
+fn changes_since(
+    session: &Session,
+    observed: &Observed,
+) -> Option<postrider_core::mod_seq::ModSeq> {
     let status = observed.status.as_ref()?;
     let same_epoch = observed.row.server.uid_validity.is_some()
         && observed.row.server.uid_validity == status.uid_validity;

@@ -30,7 +30,11 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     for mailbox in &observed {
         local::refresh(account, &mailbox.local, mailbox.row.stamp).await?;
     }
-    let changed: Vec<_> = observed.iter().filter(|o| observe::may_have_changed(o)).cloned().collect();
+    let changed: Vec<_> = observed
+        .iter()
+        .filter(|o| observe::may_have_changed(o))
+        .cloned()
+        .collect();
     for group in groups(changed) {
         sync_group(account, &mut session, group, &mut report).await?;
     }
@@ -46,7 +50,11 @@ fn groups(mailboxes: Vec<Observed>) -> Vec<Vec<Observed>> {
     let mut groups: Vec<Vec<Observed>> = Vec::new();
     let mut room = 0;
     for mailbox in mailboxes {
-        let messages = mailbox.status.as_ref().and_then(|s| s.messages).map_or(0, u64::from);
+        let messages = mailbox
+            .status
+            .as_ref()
+            .and_then(|s| s.messages)
+            .map_or(0, u64::from);
         match groups.last_mut() {
             Some(group) if group.len() < MAILBOXES_IN_A_GROUP && room >= messages => {
                 room -= messages;
@@ -91,11 +99,14 @@ async fn sync_group(
     report.new += stored.iter().filter(|message| message.fresh).count() as u64;
     let incomplete = fetched?;
     let unfinished = |mailbox: &Planned| {
-        let ordered = orders.iter().position(|o| o.observed.local.id == mailbox.observed.local.id);
+        let ordered = orders
+            .iter()
+            .position(|o| o.observed.local.id == mailbox.observed.local.id);
         ordered.is_some_and(|at| incomplete.contains(&at))
     };
     for mailbox in &planned {
-        let applied = apply::apply(account, session, &mailbox.observed, &mailbox.plan, report).await?;
+        let applied =
+            apply::apply(account, session, &mailbox.observed, &mailbox.plan, report).await?;
         if applied && mailbox.whole && !unfinished(mailbox) {
             record_state(account, mailbox).await?;
         }
@@ -118,14 +129,24 @@ async fn plan_mailbox(
             text: "no UIDVALIDITY in the answer to SELECT".to_owned(),
         });
     };
-    let renumbered = look.observed.row.server.uid_validity.is_some_and(|known| known != uid_validity);
+    let renumbered = look
+        .observed
+        .row
+        .server
+        .uid_validity
+        .is_some_and(|known| known != uid_validity);
     if renumbered {
         rematch::rematch(account, session, &look, uid_validity, orphans).await?;
         look.observed.row.server.uid_validity = Some(uid_validity);
     }
     let id = look.observed.local.id;
-    let base = account.shared.index.call(move |index| index.base(id, uid_validity));
-    let base = Base { messages: base.await? };
+    let base = account
+        .shared
+        .index
+        .call(move |index| index.base(id, uid_validity));
+    let base = Base {
+        messages: base.await?,
+    };
     if lacks_something(&base, &look) {
         look = whole_look(account, session, look, report).await?;
     }
@@ -157,7 +178,9 @@ fn lacks_something(base: &Base, look: &Look) -> bool {
     let live = base.messages.iter().filter(|m| !m.vanished).count() as u64;
     let new = changed.iter().filter(|m| !known.contains(m.uid)).count() as u64;
     let expected = live + new;
-    look.selected.exists.is_none_or(|exists| u64::from(exists) != expected)
+    look.selected
+        .exists
+        .is_none_or(|exists| u64::from(exists) != expected)
 }
 
 async fn whole_look(
@@ -186,7 +209,11 @@ fn order(planned: &Planned) -> Option<Order> {
 }
 
 fn found(account: &Account, planned: &[Planned]) {
-    let messages = planned.iter().filter_map(order).map(|o| o.uids.count()).sum();
+    let messages = planned
+        .iter()
+        .filter_map(order)
+        .map(|o| o.uids.count())
+        .sum();
     if messages > 0 {
         account.tell(Progress::Found {
             account: account.name().clone(),

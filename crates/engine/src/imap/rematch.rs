@@ -24,8 +24,12 @@ pub(crate) async fn rematch(
 ) -> Result<(), EngineError> {
     let id = look.observed.local.id;
     let index = &account.shared.index;
-    let unmatched = index.call(move |index| index.unmatched(id, uid_validity)).await?;
-    let matched = index.call(move |index| index.uids(id, uid_validity)).await?;
+    let unmatched = index
+        .call(move |index| index.unmatched(id, uid_validity))
+        .await?;
+    let matched = index
+        .call(move |index| index.uids(id, uid_validity))
+        .await?;
     let unknown = look.view.messages().iter().map(|m| m.uid);
     let unknown: UidSet = unknown.filter(|uid| !matched.contains(*uid)).collect();
     let candidates = describe(session, &look.observed, unknown).await?;
@@ -38,7 +42,12 @@ pub(crate) async fn rematch(
     events::UidValidityChanged {
         account: account.log_name(),
         mailbox: &look.observed.local.name,
-        was: look.observed.row.server.uid_validity.map_or(0, |v| v.as_u32().into()),
+        was: look
+            .observed
+            .row
+            .server
+            .uid_validity
+            .map_or(0, |v| v.as_u32().into()),
         uidvalidity: uid_validity.as_u32().into(),
         rematched: found.attach.len() as u64,
         fetching: found.fetch.count(),
@@ -47,13 +56,19 @@ pub(crate) async fn rematch(
     let attach = move |index: &mut Index| {
         let attachments = found.attach.iter().map(|(key, uid)| Attachment {
             key: *key,
-            server: ServerRef::Imap { uid_validity, uid: *uid },
+            server: ServerRef::Imap {
+                uid_validity,
+                uid: *uid,
+            },
             server_octets: None,
         });
         index.attach(&attachments.collect::<Vec<_>>())?;
         // What the new epoch lacks is gone until its octets turn up.
         let rest: Vec<_> = unmatched.iter().map(|row| row.key).collect();
-        let rest: Vec<_> = rest.into_iter().filter(|key| !attached.contains(key)).collect();
+        let rest: Vec<_> = rest
+            .into_iter()
+            .filter(|key| !attached.contains(key))
+            .collect();
         index.mark_vanished(&rest, now()).map(drop)
     };
     index.call(attach).await

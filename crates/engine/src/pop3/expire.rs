@@ -37,7 +37,9 @@ pub(crate) async fn expire_and_quit(
     }
     let index = &account.shared.index;
     let asked: Vec<_> = going.values().copied().collect();
-    index.call(move |index| index.request_expiry(&asked, now())).await?;
+    index
+        .call(move |index| index.request_expiry(&asked, now()))
+        .await?;
     account.shared.steps.reached(Step::ExpiryRequested)?;
     let numbers: Vec<u32> = going.keys().copied().collect();
     let quit = session.delete_and_quit(&numbers).await?;
@@ -47,15 +49,25 @@ pub(crate) async fn expire_and_quit(
         hold(account, mailbox, messages, "the server refused DELE");
     }
     if !quit.committed {
-        hold(account, mailbox, quit.deleted.len(), "the server did not confirm QUIT; the next pass finishes it");
+        hold(
+            account,
+            mailbox,
+            quit.deleted.len(),
+            "the server did not confirm QUIT; the next pass finishes it",
+        );
         return Ok(quit.round_trips);
     }
-    let expired = quit.deleted.iter().filter_map(|number| going.get(number).copied());
+    let expired = quit
+        .deleted
+        .iter()
+        .filter_map(|number| going.get(number).copied());
     let expired: Vec<_> = expired.collect();
     report.expired += expired.len() as u64;
     let because = ExpireReason::Delete.to_string();
     log_expired(account, mailbox, &expired, &because).await?;
-    index.call(move |index| index.mark_expired(&expired, now(), &because)).await?;
+    index
+        .call(move |index| index.mark_expired(&expired, now(), &because))
+        .await?;
     Ok(quit.round_trips)
 }
 
@@ -67,7 +79,11 @@ async fn let_go(
     held: &HashMap<u32, MessageKey>,
 ) -> Result<HashMap<u32, MessageKey>, EngineError> {
     let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.pop3_rows(id)).await?;
+    let rows = account
+        .shared
+        .index
+        .call(move |index| index.pop3_rows(id))
+        .await?;
     let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
     let unproven: HashMap<u32, MessageKey> = held
         .iter()
@@ -75,7 +91,10 @@ async fn let_go(
         .map(|(number, key)| (*number, *key))
         .collect();
     let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven, &rows).await?;
-    let sure = unproven.values().copied().filter(|key| !doubtful.contains(key));
+    let sure = unproven
+        .values()
+        .copied()
+        .filter(|key| !doubtful.contains(key));
     let proven = prove(account, &sure.collect::<Vec<_>>()).await?;
     let numbers: HashMap<MessageKey, u32> = held.iter().map(|(n, key)| (*key, *n)).collect();
     let facts = held.values().map(|key| Facts {
@@ -139,7 +158,12 @@ async fn confirm_by_second_fetch(
         }
     }
     if !doubtful.is_empty() {
-        hold(account, mailbox, doubtful.len(), "two fetches of the same message differ");
+        hold(
+            account,
+            mailbox,
+            doubtful.len(),
+            "two fetches of the same message differ",
+        );
     }
     Ok(doubtful)
 }
@@ -162,7 +186,11 @@ pub(crate) async fn log_expired(
     because: &str,
 ) -> Result<(), EngineError> {
     let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.pop3_rows(id)).await?;
+    let rows = account
+        .shared
+        .index
+        .call(move |index| index.pop3_rows(id))
+        .await?;
     let gone: HashSet<_> = keys.iter().collect();
     for row in rows.iter().filter(|row| gone.contains(&row.key)) {
         events::ServerCopyExpired {

@@ -48,14 +48,19 @@ pub(crate) async fn fetch(
                     intake.take(chunk).await?;
                 }
             }
-            Some(RetrieveEvent::End { number, octets_on_wire }) => {
+            Some(RetrieveEvent::End {
+                number,
+                octets_on_wire,
+            }) => {
                 let (Some(intake), Some(listed)) = (intake.take(), listed.get(&number)) else {
                     continue;
                 };
                 report.octets += octets_on_wire;
                 let arrival = Arrival {
                     mailbox: order.mailbox.clone(),
-                    server: ServerRef::Pop3 { uidl: listed.uidl.clone() },
+                    server: ServerRef::Pop3 {
+                        uidl: listed.uidl.clone(),
+                    },
                     number: Some(number),
                     flags: FlagSet::new(),
                     internal_date: None,

@@ -43,7 +43,11 @@ pub(crate) async fn identify(
     report: &mut PassReport,
 ) -> Result<Identified, EngineError> {
     let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.pop3_rows(id)).await?;
+    let rows = account
+        .shared
+        .index
+        .call(move |index| index.pop3_rows(id))
+        .await?;
     let known: Vec<_> = rows.iter().map(known_message).collect();
     let listing: Vec<_> = maildrop.messages.iter().map(listed_message).collect();
     let plan = plan_pop3(&known, &listing);
@@ -57,7 +61,12 @@ pub(crate) async fn identify(
         sorted.absent.expired = plan.expired;
         sorted.absent.vanished = plan.vanished;
     } else {
-        skipped(account, mailbox, "STAT and LIST disagree: absences are not believed", report);
+        skipped(
+            account,
+            mailbox,
+            "STAT and LIST disagree: absences are not believed",
+            report,
+        );
     }
     let mut open = Vec::new();
     for ((number, identity), listed) in plan.listed.into_iter().zip(&listing) {
@@ -107,13 +116,17 @@ async fn headers(
     open: &[(Vec<MessageKey>, &ListedMessage)],
 ) -> Result<HashMap<u32, postrider_core::message::Sha256>, EngineError> {
     let deletes = account.settings.retention == Policy::Delete;
-    let comparable = open.iter().filter(|(_, listed)| listed.uidl.is_some() || !deletes);
+    let comparable = open
+        .iter()
+        .filter(|(_, listed)| listed.uidl.is_some() || !deletes);
     let numbers: Vec<u32> = comparable.map(|(_, listed)| listed.number).collect();
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
     let told = session.headers(&numbers).await?;
-    let hashes = told.into_iter().map(|(number, header)| (number, header::fingerprint(&header)));
+    let hashes = told
+        .into_iter()
+        .map(|(number, header)| (number, header::fingerprint(&header)));
     Ok(hashes.collect())
 }
 
@@ -148,15 +161,14 @@ fn listed_message(listed: &postrider_pop3::ListedMessage) -> ListedMessage {
 }
 
 /// Rows that no listed message was found to be: what is fetched may be one of them.
-fn orphans(
-    mailbox: &LocalMailbox,
-    rows: &[Pop3Row],
-    known: &HashMap<u32, MessageKey>,
-) -> Orphans {
+fn orphans(mailbox: &LocalMailbox, rows: &[Pop3Row], known: &HashMap<u32, MessageKey>) -> Orphans {
     let found: HashSet<_> = known.values().collect();
     let mut orphans = Orphans::new();
     for row in rows.iter().filter(|row| !found.contains(&row.key)) {
-        orphans.entry((mailbox.id, row.sha256)).or_default().push(row.key);
+        orphans
+            .entry((mailbox.id, row.sha256))
+            .or_default()
+            .push(row.key);
     }
     orphans
 }

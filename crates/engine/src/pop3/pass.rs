@@ -25,7 +25,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     local::refresh(account, &mailbox, row.stamp).await?;
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
     let maildrop = session.survey().await?;
-    let identified = identify::identify(account, &mailbox, &mut session, &maildrop, &mut report).await?;
+    let identified =
+        identify::identify(account, &mailbox, &mut session, &maildrop, &mut report).await?;
     account.tell(Progress::Found {
         account: account.name().clone(),
         messages: identified.new.len() as u64,
@@ -42,10 +43,15 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     report.new += stored.iter().filter(|message| message.fresh).count() as u64;
     fetched?;
     let mut held: HashMap<u32, MessageKey> = identified.known;
-    held.extend(stored.iter().filter_map(|message| Some((message.number?, message.key))));
+    held.extend(
+        stored
+            .iter()
+            .filter_map(|message| Some((message.number?, message.key))),
+    );
     settle_absent(account, &mailbox, identified.absent, &held, &mut report).await?;
     record_state(account, &mailbox, held.len()).await?;
-    report.round_trips = expire::expire_and_quit(account, &mailbox, session, held, &mut report).await?;
+    report.round_trips =
+        expire::expire_and_quit(account, &mailbox, session, held, &mut report).await?;
     Ok(report)
 }
 
@@ -58,7 +64,11 @@ async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineEr
         Layout::MaildirPlusPlus => postrider_maildir::directory(account.settings.layout, &name),
     };
     let root = &account.settings.maildir;
-    let path = if relative.as_os_str().is_empty() { root.clone() } else { root.join(relative) };
+    let path = if relative.as_os_str().is_empty() {
+        root.clone()
+    } else {
+        root.join(relative)
+    };
     let wanted = NewMailbox {
         wire_name: "INBOX".to_owned(),
         name,
@@ -85,7 +95,9 @@ async fn settle_absent(
 ) -> Result<(), EngineError> {
     let found_again: Vec<_> = held.values().copied().collect();
     let gone = |keys: Vec<MessageKey>| -> Vec<MessageKey> {
-        keys.into_iter().filter(|key| !found_again.contains(key)).collect()
+        keys.into_iter()
+            .filter(|key| !found_again.contains(key))
+            .collect()
     };
     let (expired, vanished) = (gone(absent.expired), gone(absent.vanished));
     report.expired += expired.len() as u64;

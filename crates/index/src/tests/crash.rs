@@ -18,7 +18,10 @@ fn an_intent_survives_and_becomes_a_message_once() {
     let open = bench.index.open_entries(bench.account).unwrap();
     let ids: Vec<JournalId> = open.iter().map(|entry| entry.id).collect();
     assert_eq!(ids, begun);
-    assert!(open.iter().all(|entry| entry.intent.mailbox == bench.mailbox));
+    assert!(
+        open.iter()
+            .all(|entry| entry.intent.mailbox == bench.mailbox)
+    );
     let read: Vec<_> = open.into_iter().map(|entry| entry.intent).collect();
     assert_eq!(read, intents);
     let keys = bench.index.record(&ids, now(9)).unwrap();
@@ -157,12 +160,7 @@ fn a_full_disk_keeps_what_was_there_and_takes_nothing_new() {
             .collect::<Vec<_>>()
     };
     let full = (0..50)
-        .find_map(|round| {
-            bench
-                .index
-                .begin(&many(1 + round * 200))
-                .err()
-        })
+        .find_map(|round| bench.index.begin(&many(1 + round * 200)).err())
         .unwrap();
     assert_eq!(full.fault(), postrider_core::fault::Fault::LocalIo);
     assert!(full.hint().unwrap().contains("space"), "{full:?}");

@@ -33,9 +33,7 @@ fn call_everything(bench: &mut Bench) {
         .unwrap();
     index.mailbox(account, &new_mailbox("INBOX")).unwrap();
     index.mailbox(account, &new_mailbox("New")).unwrap();
-    let begun = index
-        .begin(&[intent(message(imap(7, 5), 5))])
-        .unwrap();
+    let begun = index.begin(&[intent(message(imap(7, 5), 5))]).unwrap();
     index.open_entries(account).unwrap();
     index.forget(&begun).unwrap();
     index.base(mailbox, epoch(7)).unwrap();

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::logging::Logging;
-use crate::words::{count, octets, short, span};
+use crate::words::{short, span};
 use postrider_core::account::Protocol;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
 use postrider_engine::{CheckReport, CheckedMailbox};
