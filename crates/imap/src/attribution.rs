@@ -232,7 +232,7 @@ impl Flight<'_> {
                 Gather::List(listing) => {
                     let taken = listing.take_status(row);
                     if taken {
-                        return;
+                        return self.session.wire.progressed();
                     }
                 }
                 _ => {}

@@ -150,11 +150,17 @@ impl Listing {
         self.rows.push(listed);
     }
 
-    /// Takes a STATUS row if it is about a listed mailbox.
+    /// Takes a STATUS row if it is the first about a listed mailbox.
     pub(crate) fn take_status(&mut self, row: &StatusRow) -> bool {
         let at = self.by_name.get(&row.wire_name).copied();
-        let known = at.and_then(|at| self.rows.get_mut(at));
-        known.map(|known| known.status = Some(row.status)).is_some()
+        let listed = at.and_then(|at| self.rows.get_mut(at));
+        match listed {
+            Some(listed) if listed.status.is_none() => {
+                listed.status = Some(row.status);
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -225,6 +231,7 @@ mod tests {
             status: MailboxStatus::default(),
         };
         assert!(listing.take_status(&status(b"inBOX")));
+        assert!(!listing.take_status(&status(b"INBOX")));
         assert!(!listing.take_status(&status(b"other")));
         let rows = listing.into_rows();
         assert_eq!(rows.len(), 1);
