@@ -10,6 +10,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     clippy::panic,
     reason = "a kit tells a test what went wrong by panicking with a sentence"
 )]

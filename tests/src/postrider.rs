@@ -96,7 +96,6 @@ pub fn said(output: &Output) -> String {
 }
 
 /// The binary, built once for all tests that run it.
-#[must_use]
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {

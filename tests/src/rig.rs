@@ -212,11 +212,8 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() {
-                open.push(path)
-            } else {
-                found.push(path)
-            }
+            let list = if path.is_dir() { &mut open } else { &mut found };
+            list.push(path);
         }
     }
     found

@@ -16,6 +16,10 @@ pub struct CheckReport {
     pub capabilities: Vec<String>,
     /// Its mailboxes; for POP3, the maildrop as INBOX.
     pub mailboxes: Vec<CheckedMailbox>,
+    /// Messages in the maildrop. Requires POP3.
+    pub messages: Option<u64>,
+    /// Their octets, by the server's word. Requires POP3.
+    pub octets: Option<u64>,
     /// What a person should know: missing UIDLs, sizes that disagree.
     pub notes: Vec<String>,
 }
@@ -75,7 +79,7 @@ async fn check_imap(
     let report = CheckReport {
         capabilities: session.capabilities().words().to_vec(),
         mailboxes: mailboxes.collect(),
-        notes: Vec::new(),
+        ..CheckReport::default()
     };
     session.log_out().await;
     Ok(report)
@@ -103,6 +107,8 @@ async fn check_pop3(
             because: "a POP3 account has one maildrop".to_owned(),
             messages: Some(maildrop.messages.len() as u64),
         }],
+        messages: Some(maildrop.messages.len() as u64),
+        octets: Some(maildrop.octets),
         notes,
     };
     session.quit().await?;

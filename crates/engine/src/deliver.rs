@@ -61,6 +61,9 @@ pub(crate) struct Stored {
 /// octets of one of them *is* that one (R4).
 pub(crate) type Orphans = HashMap<(MailboxId, Sha256), Vec<MessageKey>>;
 
+/// A batch on its way into Maildir and index; it gives back the orphans it did not find.
+type Storing = JoinHandle<Result<(Orphans, Vec<Stored>), EngineError>>;
+
 /// Takes arrivals and stores them batch by batch.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -68,7 +71,7 @@ pub(crate) struct Delivery {
     batch: Vec<Arrival>,
     batch_octets: u64,
     orphans: Option<Orphans>,
-    storing: Option<JoinHandle<Result<(Orphans, Vec<Stored>), EngineError>>>,
+    storing: Option<Storing>,
     stored: Vec<Stored>,
 }
 

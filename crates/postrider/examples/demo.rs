@@ -170,11 +170,8 @@ fn postrider_tree(dir: &Path) -> Result<Vec<std::path::PathBuf>, Anything> {
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
-            if path.is_dir() {
-                open.push(path)
-            } else {
-                files.push(path)
-            }
+            let list = if path.is_dir() { &mut open } else { &mut files };
+            list.push(path);
         }
     }
     files.sort();

@@ -3,13 +3,10 @@
 use crate::choose::choose;
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
-use crate::events;
-use crate::report::PassReport;
 use postrider_core::message::MessageKey;
-use postrider_core::plan::view::{ServerMessage, ServerView};
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
-    FlightEvent, Listed, MailboxStatus, Refusal, SelectMode, Selected, Session, Step, WireName,
+    FlightEvent, Listed, MailboxStatus, Refusal, SelectMode, Session, Step, WireName,
 };
 use postrider_index::{MailboxRow, NewMailbox};
 use std::collections::HashSet;
@@ -126,135 +123,6 @@ pub(crate) fn may_have_changed(observed: &Observed) -> bool {
         && row.server.highest_mod_seq.is_some()
         && row.server.highest_mod_seq == status.highest_mod_seq;
     !same
-}
-
-/// What one mailbox looks like from inside.
-#[derive(Debug)]
-pub(crate) struct Look {
-    pub(crate) observed: Observed,
-    pub(crate) selected: Selected,
-    pub(crate) view: ServerView,
-    /// A row could not be read: what is missing may be there, and new mail may hide in it.
-    pub(crate) unreadable: bool,
-}
-
-/// Opens mailboxes one after another in one flight and asks each for its flags: for those that
-/// changed since the recorded HIGHESTMODSEQ where the server can tell, else for all.
-///
-/// A mailbox that the server will not show is left out, and the log and `report` tell.
-pub(crate) async fn look(
-    account: &Account,
-    session: &mut Session,
-    group: Vec<Observed>,
-    report: &mut PassReport,
-) -> Result<Vec<Look>, EngineError> {
-    let mut steps = Vec::with_capacity(group.len() * 2);
-    for observed in &group {
-        steps.push(Step::Select {
-            mailbox: observed.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-        });
-        steps.push(Step::Flags {
-            uids: UidSet::range(Uid::MIN, Uid::MAX),
-            changed_since: changes_since(session, observed),
-        });
-    }
-    let changes: Vec<_> = group
-        .iter()
-        .map(|o| changes_since(session, o).is_some())
-        .collect();
-    let mut selected: Vec<Option<Selected>> = group.iter().map(|_| None).collect();
-    let mut rows: Vec<Vec<ServerMessage>> = group.iter().map(|_| Vec::new()).collect();
-    let mut complete = vec![false; group.len()];
-    let mut unreadable = vec![false; group.len()];
-    let mut refusals = vec![None; group.len()];
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Selected { step, selected: s } => put(&mut selected, step / 2, Some(s)),
-            FlightEvent::Flags { step, row } => {
-                if let Some(rows) = rows.get_mut(step / 2) {
-                    rows.push(ServerMessage {
-                        uid: row.uid,
-                        flags: row.flags,
-                    });
-                }
-            }
-            // Only a listing that ended with a tagged OK is believed (R7).
-            FlightEvent::Done { step } if step % 2 == 1 => put(&mut complete, step / 2, true),
-            FlightEvent::Unreadable { step, .. } => put(&mut unreadable, step / 2, true),
-            FlightEvent::Refused { step, refusal } => {
-                put(&mut refusals, step / 2, Some(refusal.to_string()));
-            }
-            _ => {}
-        }
-    }
-    for (observed, refusal) in group.iter().zip(refusals) {
-        if let Some(because) = refusal {
-            skipped(account, observed, &because);
-            report.skipped += 1;
-        }
-    }
-    let told = selected
-        .into_iter()
-        .zip(rows)
-        .zip(complete)
-        .zip(changes)
-        .zip(unreadable);
-    let looks = group.into_iter().zip(told).filter_map(|(observed, told)| {
-        let ((((selected, rows), complete), changes), unreadable) = told;
-        Some(Look {
-            observed,
-            selected: selected.filter(|_| complete)?,
-            view: view(rows, changes || unreadable),
-            unreadable,
-        })
-    });
-    Ok(looks.collect())
-}
-
-fn skipped(account: &Account, observed: &Observed, because: &str) {
-    events::MessageSkipped {
-        account: account.log_name(),
-        mailbox: &observed.local.name,
-        uid: None,
-        number: None,
-        because,
-    }
-    .emit();
-}
-
-fn put<T>(list: &mut [T], at: usize, value: T) {
-    if let Some(slot) = list.get_mut(at) {
-        *slot = value;
-    }
-}
-
-/// The mod-sequence to ask changes since, where the server keeps them and the mailbox is still the
-/// one that the recorded number belongs to, as far as STATUS told.
-fn changes_since(
-    session: &Session,
-    observed: &Observed,
-) -> Option<postrider_core::mod_seq::ModSeq> {
-    let status = observed.status.as_ref()?;
-    let same_epoch = observed.row.server.uid_validity.is_some()
-        && observed.row.server.uid_validity == status.uid_validity;
-    let recorded = observed.row.server.highest_mod_seq.filter(|_| same_epoch)?;
-    // A mod-sequence that went backwards means a restored server: look at everything.
-    let forward = status.highest_mod_seq.is_some_and(|now| now >= recorded);
-    (forward && session.capabilities().has_condstore()).then_some(recorded)
-}
-
-fn view(mut rows: Vec<ServerMessage>, changes: bool) -> ServerView {
-    // The server may name a message twice: what it said last counts.
-    rows.reverse();
-    rows.sort_by_key(|row| row.uid);
-    rows.dedup_by_key(|row| row.uid);
-    if changes {
-        ServerView::Changes(rows)
-    } else {
-        ServerView::Whole(rows)
-    }
 }
 
 /// Which of `uids` the selected mailbox still holds: the second witness of an absence (R5).

@@ -5,7 +5,8 @@ use crate::context::{Account, now};
 use crate::deliver::{Delivery, Orphans};
 use crate::error::EngineError;
 use crate::imap::fetch::{Order, fetch};
-use crate::imap::observe::{self, Look, Observed};
+use crate::imap::look::{self, Look};
+use crate::imap::observe::{self, Observed};
 use crate::imap::{apply, expire, rematch};
 use crate::local;
 use crate::report::{PassReport, Progress};
@@ -87,7 +88,7 @@ async fn sync_group(
 ) -> Result<(), EngineError> {
     let mut orphans = Orphans::new();
     let mut planned = Vec::new();
-    for look in observe::look(account, session, group, report).await? {
+    for look in look::look(account, session, group, report).await? {
         planned.push(plan_mailbox(account, session, look, &mut orphans, report).await?);
     }
     let orders: Vec<_> = planned.iter().filter_map(order).collect();
@@ -192,7 +193,7 @@ async fn whole_look(
     let mut observed = look.observed.clone();
     // Without a recorded mod-sequence everything is asked for.
     observed.row.server.highest_mod_seq = None;
-    let mut looks = observe::look(account, session, vec![observed], report).await?;
+    let mut looks = look::look(account, session, vec![observed], report).await?;
     Ok(looks.pop().unwrap_or(look))
 }
 
@@ -225,7 +226,7 @@ fn found(account: &Account, planned: &[Planned]) {
 
 /// Everything below this state is recorded now, so the state itself may be.
 async fn record_state(account: &Account, planned: &Planned) -> Result<(), EngineError> {
-    let (id, state) = (planned.observed.local.id, planned.state.clone());
+    let (id, state) = (planned.observed.local.id, planned.state);
     let record = move |index: &mut Index| index.set_server_state(id, &state, now());
     account.shared.index.call(record).await
 }

@@ -6,7 +6,7 @@ use crate::error::EngineError;
 use crate::events;
 use crate::header;
 use crate::report::PassReport;
-use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::pop3::{
     Identity, KnownMessage, KnownState, ListedMessage, plan_pop3, settle,
 };
@@ -77,35 +77,61 @@ pub(crate) async fn identify(
         }
     }
     let headers = headers(account, session, &open).await?;
-    let (mut again, mut replaced) = (Vec::new(), Vec::new());
-    for (candidates, listed) in open {
-        let header = headers.get(&listed.number);
-        let key = header.and_then(|header| settle(&candidates, &known, listed, *header));
-        match key {
-            Some(key) => {
-                sorted.known.insert(listed.number, key);
-                let uidl = listed.uidl.clone();
-                again.push(Attachment {
-                    key,
-                    server: ServerRef::Pop3 { uidl },
-                    server_octets: listed.size_octets,
-                });
-            }
-            None => {
-                // Whoever bears this unique-id bears it no more, unless the octets say otherwise.
-                let same = |row: &&Pop3Row| row.uidl.is_some() && row.uidl == listed.uidl;
-                replaced.extend(rows.iter().filter(same).map(|row| row.key));
-                sorted.new.push(listed.clone());
-            }
-        }
-    }
+    let settled = settle_open(open, &headers, &known);
+    sorted.known.extend(settled.known);
+    sorted.new.extend(settled.new);
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
     let write = move |index: &mut Index| {
-        index.mark_vanished(&replaced, now())?;
-        index.attach(&again)
+        index.mark_vanished(&settled.replaced, now())?;
+        index.attach(&settled.attach)
     };
     account.shared.index.call(write).await?;
     Ok(sorted)
+}
+
+/// What the headers told.
+#[derive(Default)]
+struct Settled {
+    known: Vec<(u32, MessageKey)>,
+    attach: Vec<Attachment>,
+    /// Known messages whose unique-id another message bears now, unless its octets say otherwise.
+    replaced: Vec<MessageKey>,
+    new: Vec<ListedMessage>,
+}
+
+/// Settles what UIDL and size left open. A known message is found again once: of two listed ones that
+/// look like it, the second must show its octets.
+fn settle_open(
+    open: Vec<(Vec<MessageKey>, &ListedMessage)>,
+    headers: &HashMap<u32, Sha256>,
+    known: &[KnownMessage],
+) -> Settled {
+    let mut settled = Settled::default();
+    let mut claimed = HashSet::new();
+    for (mut candidates, listed) in open {
+        candidates.retain(|key| !claimed.contains(key));
+        let header = headers.get(&listed.number);
+        let key = header.and_then(|header| settle(&candidates, known, listed, *header));
+        if let Some(key) = key {
+            claimed.insert(key);
+            settled.known.push((listed.number, key));
+            settled.attach.push(Attachment {
+                key,
+                server: ServerRef::Pop3 {
+                    uidl: listed.uidl.clone(),
+                },
+                server_octets: listed.size_octets,
+            });
+        } else {
+            let same = |known: &&KnownMessage| known.uidl.is_some() && known.uidl == listed.uidl;
+            let bearers = known.iter().filter(same).map(|known| known.key);
+            settled
+                .replaced
+                .extend(bearers.filter(|key| !claimed.contains(key)));
+            settled.new.push(listed.clone());
+        }
+    }
+    settled
 }
 
 /// The header hashes of the messages that must be compared. Without a UIDL, and where the policy
@@ -114,7 +140,7 @@ async fn headers(
     account: &Account,
     session: &mut Transaction,
     open: &[(Vec<MessageKey>, &ListedMessage)],
-) -> Result<HashMap<u32, postrider_core::message::Sha256>, EngineError> {
+) -> Result<HashMap<u32, Sha256>, EngineError> {
     let deletes = account.settings.retention == Policy::Delete;
     let comparable = open
         .iter()

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::logging::Logging;
-use crate::words::{short, span};
+use crate::words::{count, octets, short, span};
 use postrider_core::account::Protocol;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
 use postrider_engine::{CheckReport, CheckedMailbox};
@@ -87,6 +87,14 @@ fn found(settings: &AccountSettings, report: &CheckReport) -> String {
     };
     line("login", "ok");
     line("capabilities", &report.capabilities.join(" "));
+    if let Some(messages) = report.messages {
+        let size = report.octets.map(|size| format!(", {}", octets(size)));
+        let messages = count(messages, "message", "messages");
+        line(
+            "messages",
+            &format!("{messages}{}", size.unwrap_or_default()),
+        );
+    }
     if settings.protocol == Protocol::Imap {
         let chosen = report.mailboxes.iter().filter(|m| m.chosen).count();
         line(
@@ -154,7 +162,6 @@ mod tests {
             messages: Some(1_204),
         };
         let report = CheckReport {
-            server_name: Some("Dove\u{1b}[2Jcot".to_owned()),
             capabilities: vec!["IMAP4rev1".to_owned(), "IDLE".to_owned()],
             mailboxes: vec![
                 mailbox("INBOX", None, "included by `*`"),
@@ -167,7 +174,6 @@ mod tests {
         assert_eq!(
             found(&settings, &report),
             "  login          ok
-  software       Dove\\u{1b}[2Jcot
   capabilities   IMAP4rev1 IDLE
   messages       1 message, 2.0 KiB
   mailboxes      1 of 2 chosen
