@@ -233,7 +233,7 @@ impl Whole {
     async fn of(arrival: Arrival, steps: &Steps) -> Result<Self, EngineError> {
         let name = &arrival.mailbox.name;
         let received = arrival.arriving.await.map_err(|_| EngineError::JobLost)?;
-        let received = received.map_err(|error| EngineError::disk(error).in_mailbox(name))?;
+        let received = received.map_err(|error| error.in_mailbox(name))?;
         Ok(Self {
             placement: Placement::for_flags(&flags::delivered(&arrival.flags)),
             mailbox: arrival.mailbox,
