@@ -57,6 +57,15 @@ pub enum EngineError {
         /// The server's words, escaped.
         text: String,
     },
+    /// The Maildir holds messages that postrider delivered, and the index knows none of them: fetching
+    /// them again would store each twice.
+    #[error("mailbox {mailbox}: {} holds messages that the index has lost", .path.display())]
+    IndexLost {
+        /// The mailbox.
+        mailbox: String,
+        /// Its directory.
+        path: std::path::PathBuf,
+    },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
     StateDirChanged {
@@ -133,7 +142,7 @@ impl EngineError {
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
             Self::Refused { .. } => Fault::Protocol,
-            Self::Thread { .. } => Fault::LocalIo,
+            Self::IndexLost { .. } | Self::Thread { .. } => Fault::LocalIo,
             Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
                 Fault::Busy
             }
@@ -151,6 +160,10 @@ impl EngineError {
             Self::Maildir { source, .. } => source.hint().map(str::to_owned),
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),
+            ),
+            Self::IndexLost { .. } => Some(
+                "put back the state directory that belongs to this maildir, or choose an empty maildir"
+                    .to_owned(),
             ),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())

@@ -9,6 +9,7 @@ use postrider_core::plan::view::LocalView;
 use postrider_index::{
     AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, ScanStamp,
 };
+use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Mailbox, MaildirError, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,22 @@ pub(crate) async fn register(
         .call(move |index| rows(index, id, &tree, &wanted))
         .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
-    DeliveryPool::run(create).await?
+    let made: Vec<(MailboxRow, Mailbox, bool)> =
+        DeliveryPool::run::<Result<_, _>>(create).await??;
+    for (row, _, holds_ours) in &made {
+        let id = row.id;
+        let is_empty = move |index: &mut Index| index.is_empty(id);
+        if *holds_ours && account.shared.index.call(is_empty).await? {
+            return Err(EngineError::IndexLost {
+                mailbox: row.name.clone(),
+                path: row.path.clone(),
+            });
+        }
+    }
+    Ok(made
+        .into_iter()
+        .map(|(row, mailbox, _)| (row, mailbox))
+        .collect())
 }
 
 /// The row of each wanted mailbox, made where missing. A mailbox that lies outside the tree was made
@@ -89,12 +105,19 @@ fn rows(
     Ok(rows)
 }
 
-fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
+/// Makes the directory, and says of a mailbox that was never in step whether messages of our making
+/// lie in it all the same.
+fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox, bool), EngineError> {
     let mailbox = Mailbox::new(root, &row.path);
-    mailbox
-        .create()
-        .map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
-    Ok((row, mailbox))
+    let in_mailbox = |error| EngineError::disk(error).in_mailbox(&row.name);
+    mailbox.create().map_err(in_mailbox)?;
+    let mut holds_ours = false;
+    if row.synced_at.is_none() {
+        let scan = postrider_maildir::scan(&mailbox).map_err(in_mailbox)?;
+        let ours = |entry: &Entry| token_of(entry.file_name.as_str()).is_some();
+        holds_ours = scan.entries.iter().any(ours);
+    }
+    Ok((row, mailbox, holds_ours))
 }
 
 /// Notes in the index where readers have moved files to within the mailbox, if its directories

@@ -180,7 +180,7 @@ impl IndexError {
     }
 }
 
-const REBUILD: &str = "move index.db, index.db-wal and index.db-shm away; the index is rebuilt from \
-    the Maildir and the server, no mail is lost";
+const REBUILD: &str = "put index.db back from a backup, or `sqlite3 index.db .recover`; no mail is \
+    lost, and nothing is deleted anywhere meanwhile";
 const FULL: &str = "free some space; nothing was deleted on the server";
 const DENIED: &str = "give the user that runs postrider the right to write the state directory";

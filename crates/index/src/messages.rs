@@ -179,6 +179,19 @@ impl Index {
         )
     }
 
+    /// Whether no message of the mailbox was ever recorded.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn is_empty(&self, mailbox: MailboxId) -> Result<bool, IndexError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?)";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([mailbox.0], |row| row.get(0))
+        };
+        read().map_err(IndexError::sql("look for messages"))
+    }
+
     /// The messages of a mailbox's present epoch whose server copy is there, ascending by UID, with
     /// that epoch; `None` while the mailbox was never in step.
     ///
