@@ -3,7 +3,7 @@
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
-use crate::recover::recover;
+use crate::recover::heal;
 use crate::report::{PassReport, Progress};
 use crate::{imap, pop3};
 use postrider_core::account::Protocol;
@@ -46,7 +46,7 @@ async fn journey(account: &Account) -> Result<PassReport, EngineError> {
     if account.shutdown.is_requested() {
         return Err(EngineError::Stopped);
     }
-    recover(account).await?;
+    heal(account).await?;
     match account.settings.protocol {
         Protocol::Imap => imap::pass::run(account).await,
         Protocol::Pop3 => pop3::pass::run(account).await,

@@ -13,11 +13,14 @@ use postrider_maildir::Mailbox;
 use postrider_transport::Connector;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::OnceCell;
 
 /// What all accounts share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) index: IndexHandle,
+    /// The token of this process in the names of its files.
+    pub(crate) writer: Arc<str>,
     pub(crate) connector: Arc<Connector>,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
@@ -31,6 +34,8 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// Set once what dead processes left in `tmp` is gone.
+    pub(crate) swept: OnceCell<()>,
 }
 
 /// A mailbox with a row in the index and a directory on disk.

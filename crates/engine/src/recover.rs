@@ -14,8 +14,19 @@ use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
 use std::path::Path;
 
+/// Heals the account before a pass: what was about to be delivered first, then what is left in `tmp`,
+/// where a flushed file that the journal knows is a message.
+pub(crate) async fn heal(account: &Account) -> Result<(), EngineError> {
+    recover(account).await?;
+    account
+        .swept
+        .get_or_try_init(|| sweep(account))
+        .await
+        .copied()
+}
+
 /// Closes the account's open journal entries, one way or the other.
-pub(crate) async fn recover(account: &Account) -> Result<(), EngineError> {
+async fn recover(account: &Account) -> Result<(), EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let open = index.call(move |index| index.open_entries(id)).await?;
     if open.is_empty() {
@@ -79,13 +90,13 @@ fn sort(
     Ok(sorted)
 }
 
-/// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. `own` is the
-/// token of this process, which is alive.
-pub(crate) async fn sweep(account: &Account, own: &str) -> Result<(), EngineError> {
+/// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. This process
+/// is alive, so its own files stay.
+async fn sweep(account: &Account) -> Result<(), EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
     let mut dead = index.call(|index| index.past_writers()).await?;
-    dead.remove(own);
+    dead.remove(&*account.shared.writer);
     let tree = account.settings.maildir.clone();
     let sweep = move || {
         for row in mailboxes {

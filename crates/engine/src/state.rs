@@ -4,7 +4,6 @@ use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::index_thread::{IndexHandle, IndexThread};
-use crate::recover::{recover, sweep};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
@@ -14,6 +13,7 @@ use postrider_maildir::Namer;
 use postrider_transport::Connector;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// What the engine is to work with.
 #[derive(Clone, Debug)]
@@ -28,7 +28,6 @@ pub struct EngineSettings {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) shared: Shared,
-    token: String,
     thread: IndexThread,
     _lock: StateLock,
 }
@@ -47,9 +46,9 @@ impl State {
         let (lock, index) = opened.await??;
         let (thread, index) = IndexThread::start(index)?;
         let namer = new_writer(&index).await?;
-        let token = namer.token().to_owned();
         let shared = Shared {
             index,
+            writer: namer.token().into(),
             connector: Arc::new(Connector::new()),
             pool: DeliveryPool::new(namer),
             steps,
@@ -57,13 +56,13 @@ impl State {
         };
         Ok(Self {
             shared,
-            token,
             thread,
             _lock: lock,
         })
     }
 
-    /// Makes an account ready for passes.
+    /// Takes an account into the index, so that passes over it can be made. Nothing of its mail tree
+    /// is touched: what is wrong there is for its passes to tell, and stops no other account.
     pub(crate) async fn account(
         &self,
         settings: AccountSettings,
@@ -71,18 +70,15 @@ impl State {
     ) -> Result<Account, EngineError> {
         let (name, protocol) = (settings.name.clone(), settings.protocol);
         let index = &self.shared.index;
-        let account = Account {
+        Ok(Account {
             id: index
                 .call(move |index| index.account(&name, protocol))
                 .await?,
             settings: Arc::new(settings),
             shared: self.shared.clone(),
             shutdown,
-        };
-        // In this order: a flushed file in `tmp` that the journal knows is a message.
-        recover(&account).await?;
-        sweep(&account, &self.token).await?;
-        Ok(account)
+            swept: OnceCell::new(),
+        })
     }
 
     /// Closes the index in order and gives the lock back.
