@@ -1,5 +1,6 @@
 //! What a pass did, for people, exit statuses and progress bars.
 
+use crate::account::report_failure;
 use crate::error::EngineError;
 use postrider_core::account::AccountName;
 use std::time::Duration;
@@ -37,6 +38,16 @@ pub struct AccountOutcome {
     pub account: AccountName,
     /// What it did, or why it did not.
     pub result: Result<PassReport, EngineError>,
+}
+
+impl AccountOutcome {
+    /// Tells the log of a failure as a daemon does (`account.failed`, `account.throttled`), for those who
+    /// read nothing but the log. A success has been told already.
+    pub fn log_failure(&self) {
+        if let Err(error) = &self.result {
+            report_failure(self.account.as_str(), error, None);
+        }
+    }
 }
 
 /// News of a pass while it runs.

@@ -1,8 +1,8 @@
 //! One complete pass over each account, and then the end.
 
-use crate::account::{pass, report_failure};
+use crate::account::pass;
 use crate::error::EngineError;
-use crate::report::{AccountOutcome, ProgressSender};
+use crate::report::{AccountOutcome, PassReport, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
@@ -22,7 +22,8 @@ pub struct SyncOptions {
 }
 
 /// Makes one complete pass over each account, all at the same time. A failing account does not stop
-/// the others; outcomes come in the order of the settings.
+/// the others; outcomes come in the order of the settings. How an account failed stands in its outcome
+/// alone: whoever asked decides whether people or the log are told ([`AccountOutcome::log_failure`]).
 ///
 /// # Errors
 /// When the state directory cannot be used, another instance holds it, or an account of `only` does
@@ -54,13 +55,7 @@ pub async fn sync(
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-fn ended(
-    account: AccountName,
-    result: Result<crate::report::PassReport, EngineError>,
-) -> AccountOutcome {
-    if let Err(error) = &result {
-        report_failure(account.as_str(), error, None);
-    }
+const fn ended(account: AccountName, result: Result<PassReport, EngineError>) -> AccountOutcome {
     AccountOutcome { account, result }
 }
 

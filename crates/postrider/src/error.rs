@@ -17,6 +17,8 @@ pub enum Error {
         account: AccountName,
         /// What happened.
         source: EngineError,
+        /// Whether an event of the log has told it where it would be reported again.
+        logged: bool,
     },
     /// The configuration cannot be followed.
     #[error(transparent)]
@@ -85,6 +87,12 @@ impl Error {
             Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
             Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
         }
+    }
+
+    /// Whether it has been told already: a failure is told once, to whoever reads stderr.
+    #[must_use]
+    pub const fn is_logged(&self) -> bool {
+        matches!(self, Self::Account { logged: true, .. })
     }
 
     /// What to type next, where that is known.

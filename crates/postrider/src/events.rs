@@ -44,7 +44,7 @@ pub fn reloaded(config: &Config, reloaded: Reloaded) {
 pub fn reload_failed(error: &Error) {
     DaemonReloadFailed {
         kind: error.fault().kind(),
-        error: &exit::report(error),
+        error: &exit::one_line(error),
         hint: error.hint().as_deref(),
     }
     .emit();

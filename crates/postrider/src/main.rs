@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let around = Surroundings::of_this_process();
     let errors = commands::execute(&cli, &around);
     let mut stderr = std::io::stderr().lock();
-    for error in &errors {
+    for error in errors.iter().filter(|error| !error.is_logged()) {
         // With stderr gone there is nobody left to tell; the status still says it.
         if writeln!(stderr, "{}", exit::report(error)).is_err() {
             break;

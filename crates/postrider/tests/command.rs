@@ -153,3 +153,42 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = command.args(["-c", &script]).output().unwrap();
     assert_eq!(text(&output.stderr).trim(), "0");
 }
+
+/// Nobody listens on port 1 of this machine.
+const DOWN: &str = "accounts:
+  home: {host: 127.0.0.1, port: 1, tls: none, user: ada, password: hunter2}
+";
+
+#[test]
+fn a_failed_account_is_told_once_to_people() {
+    let home = home_with(DOWN);
+    let output = postrider(home.path(), &["sync"]);
+    assert_eq!(output.status.code(), Some(69));
+    let said = text(&output.stderr);
+    let reports = said.lines().filter(|line| line.contains("account home"));
+    assert_eq!(reports.count(), 1, "{said}");
+    assert!(said.starts_with("postrider: account home: "), "{said}");
+    assert!(said.contains("\n  hint: "), "{said}");
+    assert!(!said.contains("account.failed"), "{said}");
+}
+
+#[test]
+fn a_failed_account_is_told_once_to_programs() {
+    let home = home_with(&format!("{DOWN}log: {{format: json}}\n"));
+    let output = postrider(home.path(), &["sync"]);
+    assert_eq!(output.status.code(), Some(69));
+    let said = text(&output.stderr);
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let lines: Vec<serde_json::Value> = said.lines().map(line).collect();
+    let failed: Vec<_> = lines
+        .iter()
+        .filter(|line| line["event"] == "account.failed")
+        .collect();
+    let [failed] = failed.as_slice() else {
+        unreachable!("{said}");
+    };
+    assert_eq!(failed.get("account").unwrap(), "home", "{said}");
+    assert_eq!(failed.get("kind").unwrap(), "unreachable", "{said}");
+    assert!(failed.get("hint").unwrap().is_string(), "{said}");
+    assert!(failed.get("retry_in_s").is_none(), "nobody retries: {said}");
+}

@@ -42,7 +42,11 @@ pub async fn run(
             Err(source) => {
                 answer("  failed         see below")?;
                 let account = settings.name.clone();
-                failures.push(Error::Account { account, source });
+                failures.push(Error::Account {
+                    account,
+                    source,
+                    logged: false,
+                });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::exit::causes;
-use crate::logging::Logging;
+use crate::logging::{Audience, Logging};
 use crate::progress::{Screen, summary};
 use crate::signals::Signals;
 use postrider_engine::{AccountOutcome, PassReport, Shutdown, SyncOptions};
@@ -37,7 +37,7 @@ pub async fn run(
     } else {
         config.log
     };
-    let _logging = Logging::start(log, around, screen.clone())?;
+    let audience = Logging::start(log, around, screen.clone())?.audience();
     let mut signals = Signals::of_command().map_err(|source| Error::Setup { source })?;
     let (trigger, shutdown) = Shutdown::new();
     let stopper = tokio::spawn(async move {
@@ -64,13 +64,25 @@ pub async fn run(
     } else {
         answer(&lines(&outcomes))?;
     }
+    let failure = |outcome| failure(outcome, audience);
     Ok(outcomes.into_iter().filter_map(failure).collect())
 }
 
-fn failure(outcome: AccountOutcome) -> Option<Error> {
+/// How an account failed, told once: programs get the event of a daemon, people the report that ends
+/// the command.
+fn failure(outcome: AccountOutcome, audience: Audience) -> Option<Error> {
+    match audience {
+        Audience::People => {}
+        Audience::Programs | Audience::JournalAndPeople => outcome.log_failure(),
+    }
     let account = outcome.account;
     let source = outcome.result.err()?;
-    Some(Error::Account { account, source })
+    let logged = audience == Audience::Programs;
+    Some(Error::Account {
+        account,
+        source,
+        logged,
+    })
 }
 
 /// A line for every account that succeeded; the others are told of on stderr.

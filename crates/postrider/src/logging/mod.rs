@@ -27,9 +27,21 @@ use writer::LogWriter;
 /// The name of the variable that overrides the configured level, in the syntax of `RUST_LOG`.
 const OVERRIDE: &str = "POSTRIDER_LOG";
 
+/// Who reads the log, and who reads stderr: nothing is said twice to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The log is in the journal, and stderr is not: somebody else reads that.
+    JournalAndPeople,
+    /// The log is text on stderr.
+    People,
+    /// The log is JSON on stderr, or the journal that stderr leads to.
+    Programs,
+}
+
 /// The running log.
 #[derive(Debug)]
 pub struct Logging {
+    audience: Audience,
     filter: reload::Handle<EnvFilter, Registry>,
     overridden: bool,
 }
@@ -55,7 +67,7 @@ impl Logging {
             None => filter(settings.level),
         };
         let (filter, handle) = reload::Layer::new(filter);
-        let (layer, trouble) = layer(settings.format, around, screen);
+        let (layer, audience, trouble) = layer(settings.format, around, screen);
         let started = tracing_subscriber::registry().with(filter).with(layer);
         // Fails only when there is a log already.
         let first = started.try_init().is_ok();
@@ -63,9 +75,16 @@ impl Logging {
             events::log_degraded(&error);
         }
         Ok(Self {
+            audience,
             filter: handle,
             overridden: given.is_some(),
         })
+    }
+
+    /// Who reads it.
+    #[must_use]
+    pub const fn audience(&self) -> Audience {
+        self.audience
     }
 
     /// Takes over the level of a reloaded configuration; an override stays one. The form stays:
@@ -97,16 +116,21 @@ fn filter(level: LogLevel) -> EnvFilter {
 type Below = tracing_subscriber::layer::Layered<reload::Layer<EnvFilter, Registry>, Registry>;
 type AnyLayer = Box<dyn Layer<Below> + Send + Sync>;
 
-/// The layer of a format, and why it is not the one asked for if it is not.
+/// The layer of a format, who reads it, and why it is not the one asked for if it is not.
 fn layer(
     format: LogFormat,
     around: &Surroundings,
     screen: Option<Screen>,
-) -> (AnyLayer, Option<io::Error>) {
+) -> (AnyLayer, Audience, Option<io::Error>) {
     let writer = LogWriter::new(screen);
+    let of_journal = if stderr_is_journal(around) {
+        Audience::Programs
+    } else {
+        Audience::JournalAndPeople
+    };
     let native = match format {
         LogFormat::Journald => true,
-        LogFormat::Auto => stderr_is_journal(around),
+        LogFormat::Auto => of_journal == Audience::Programs,
         LogFormat::Text | LogFormat::Json => false,
     };
     if native {
@@ -114,16 +138,17 @@ fn layer(
         match tracing_journald::layer().map(|layer| layer.with_field_prefix(None)) {
             Ok(layer) => {
                 let layer = layer.with_syslog_identifier("postrider".to_owned());
-                return (layer.boxed(), None);
+                return (layer.boxed(), of_journal, None);
             }
-            Err(error) => return (text_layer(around, writer), Some(error)),
+            Err(error) => return (text_layer(around, writer), Audience::People, Some(error)),
         }
     }
     if format == LogFormat::Json {
         let layer = fmt::layer().with_ansi(false).event_format(json::Json);
-        return (layer.with_writer(writer).boxed(), None);
+        let layer = layer.with_writer(writer).boxed();
+        return (layer, Audience::Programs, None);
     }
-    (text_layer(around, writer), None)
+    (text_layer(around, writer), Audience::People, None)
 }
 
 fn text_layer(around: &Surroundings, writer: LogWriter) -> AnyLayer {
