@@ -3,6 +3,7 @@
 use crate::error::EngineError;
 use crate::events;
 use crate::password;
+use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::Session;
 use postrider_pop3::{Authorization, Transaction};
@@ -22,10 +23,9 @@ pub(crate) async fn imap(
         let upgraded = session.start_tls(connector, address).await;
         session = upgraded.map_err(EngineError::imap)?;
     }
-    session
-        .log_in(&login(settings).await?)
-        .await
-        .map_err(EngineError::imap)?;
+    let login = login(settings).await?;
+    let logged_in = session.log_in(&login).await;
+    logged_in.map_err(|error| EngineError::imap(Veil::of(&login).over_imap(error)))?;
     connected(settings);
     Ok(session)
 }
@@ -41,7 +41,9 @@ pub(crate) async fn pop3(
     if address.tls == TlsMode::StartTls {
         session = session.start_tls(connector, address).await?;
     }
-    let session = session.log_in(&login(settings).await?).await?;
+    let login = login(settings).await?;
+    let logged_in = session.log_in(&login).await;
+    let session = logged_in.map_err(|error| Veil::of(&login).over_pop3(error))?;
     connected(settings);
     Ok(session)
 }

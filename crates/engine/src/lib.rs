@@ -31,6 +31,7 @@ mod state;
 mod status;
 mod step;
 mod sync;
+mod veil;
 
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use daemon::{Daemon, Reloaded};
