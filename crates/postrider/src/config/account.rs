@@ -33,6 +33,9 @@ pub(super) const KEYS: &[&str] = &[
     "retention",
 ];
 
+/// Every key of `folders`.
+pub(super) const FOLDERS_KEYS: &[&str] = &["include", "exclude"];
+
 /// The contract's default: new mail within minutes, without push, at a cost no server minds.
 const POLL: Duration = Duration::from_secs(5 * 60);
 /// The contract's default: longer than a busy server thinks, shorter than a user waits.
@@ -271,7 +274,7 @@ fn folders(
         return Some(FolderChoice::default());
     };
     let entries = reading.map("folders", node)?;
-    reading.keys(entries, &["include", "exclude"]);
+    reading.keys(entries, FOLDERS_KEYS);
     let every = FolderChoice::default();
     let include = or(find(entries, "include"), every.include, |node| {
         reading.texts("include", node)

@@ -16,6 +16,8 @@ mod resolve;
 pub mod surroundings;
 
 #[cfg(test)]
+mod documentation_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use reading::nearest;

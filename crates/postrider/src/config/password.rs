@@ -9,6 +9,9 @@ use postrider_core::settings::PasswordSource;
 /// Reading for the group and for others.
 const OTHERS_READ: u32 = 0o044;
 
+/// Every key of `password`.
+pub(super) const KEYS: &[&str] = &["command", "file", "env", "credential"];
+
 /// Reads `password`. Whatever is wrong, nothing below this key is quoted.
 pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
     match &node.value {
@@ -50,9 +53,8 @@ pub(super) fn sendable(
 }
 
 fn source(reading: &mut Reading<'_>, node: &Node, entries: &[Entry]) -> Option<PasswordSource> {
-    let known = ["command", "file", "env", "credential"];
     reading.doubles(entries, false);
-    let mut strange = entries.iter().filter(|e| !known.contains(&e.key.as_str()));
+    let mut strange = entries.iter().filter(|e| !KEYS.contains(&e.key.as_str()));
     if let Some(entry) = strange.next() {
         reading.complain(entry.at, Problem::UnknownPasswordKey);
         return None;

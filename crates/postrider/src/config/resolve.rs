@@ -9,6 +9,12 @@ use postrider_core::account::Protocol;
 use postrider_core::settings::AccountSettings;
 use std::path::{Path, PathBuf};
 
+/// Every key of the file.
+pub(super) const KEYS: &[&str] = &["accounts", "defaults", "state_dir", "log"];
+
+/// Every key of `log`.
+pub(super) const LOG_KEYS: &[&str] = &["format", "level"];
+
 /// Reads everything; the complaints come in the order of the file.
 pub(super) fn config(
     mut reading: Reading<'_>,
@@ -18,7 +24,7 @@ pub(super) fn config(
     let Some(top) = reading.map("the file", root) else {
         return Err(reading.complaints);
     };
-    reading.keys(top, &["accounts", "defaults", "state_dir", "log"]);
+    reading.keys(top, KEYS);
     let state_dir = state_dir(&mut reading, top, root.at);
     let log = log(&mut reading, top);
     let accounts = accounts(&mut reading, top, root.at);
@@ -52,7 +58,7 @@ fn log(reading: &mut Reading<'_>, top: &[Entry]) -> Option<LogSettings> {
         return Some(usual);
     };
     let entries = reading.map("log", node)?;
-    reading.keys(entries, &["format", "level"]);
+    reading.keys(entries, LOG_KEYS);
     let formats = [
         ("auto", LogFormat::Auto),
         ("text", LogFormat::Text),

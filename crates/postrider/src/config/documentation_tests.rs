@@ -1,0 +1,87 @@
+//! `docs/configuration.md` against the code: a key that the page lacks, or has too many, is a mistake here
+//! or there.
+
+use super::surroundings::Surroundings;
+use super::{Complaint, account, parse, password, resolve};
+use std::path::Path;
+
+fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    std::fs::read_to_string(page).unwrap()
+}
+
+/// The text of the page from the heading `title` to the next one.
+fn section<'p>(page: &'p str, title: &str) -> &'p str {
+    let (_, rest) = page.split_once(&format!("# {title}\n")).unwrap();
+    rest.split_once("\n#").map_or(rest, |(section, _)| section)
+}
+
+/// The keys that the first table of a section has rows for.
+fn rows<'s>(section: &'s str) -> Vec<&'s str> {
+    let rows = section
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'));
+    let cell = |row: &'s str| row.strip_prefix("| `")?.split('`').next();
+    rows.filter_map(cell).collect()
+}
+
+/// The code blocks of a section that begin with "```" and `language`.
+fn blocks<'s>(section: &'s str, language: &str) -> Vec<&'s str> {
+    let begins = format!("{language}\n");
+    let fenced = section.split("```").skip(1).step_by(2);
+    fenced
+        .filter_map(|block| block.strip_prefix(&begins))
+        .collect()
+}
+
+fn read(text: &str) -> Result<super::Config, Vec<Complaint>> {
+    let around = Surroundings::of([("HOME", "/home/ada")]);
+    parse(Path::new("/etc/c.yaml"), (text.as_bytes(), 0o600), &around)
+}
+
+#[test]
+fn the_page_has_every_key_and_no_other() {
+    let page = page();
+    let of_log = resolve::LOG_KEYS.iter().map(|key| format!("log.{key}"));
+    let of_file = resolve::KEYS.iter().map(|key| (*key).to_owned());
+    let known: Vec<String> = of_file.chain(of_log).collect();
+    assert_eq!(rows(section(&page, "The file")), known);
+    assert_eq!(rows(section(&page, "An account")), account::KEYS);
+    let forms = section(&page, "`password`");
+    for key in password::KEYS {
+        assert!(forms.contains(&format!("`password: {{{key}: ")), "{key}");
+    }
+    let folders = section(&page, "`folders`");
+    for key in account::FOLDERS_KEYS {
+        assert!(folders.contains(&format!("  {key}: [")), "{key}");
+    }
+}
+
+#[test]
+fn the_examples_are_accepted() {
+    let page = page();
+    let smallest = blocks(section(&page, "The smallest accounts"), "yaml");
+    let config = read(smallest[0]).unwrap();
+    assert_eq!(config.accounts.len(), 2);
+    let rest = "user: ada\n    password: {env: PW}\n";
+    let folders = blocks(section(&page, "`folders`"), "yaml")[0];
+    let text = format!("accounts:\n  home:\n{folders}    host: h\n    {rest}");
+    assert_eq!(
+        read(&text).unwrap().accounts[0].folders.exclude,
+        ["Archive/*", "\\Junk"]
+    );
+    let tls = blocks(section(&page, "`tls` and `port`"), "yaml")[0];
+    let text = format!("accounts:\n  home:\n{tls}    {rest}");
+    assert_eq!(read(&text).unwrap().accounts[0].server.port, 143);
+}
+
+#[test]
+fn the_wrong_example_is_refused_in_the_words_of_the_page() {
+    let page = page();
+    let section = section(&page, "What errors look like");
+    let complaints = read(blocks(section, "yaml")[0]).unwrap_err();
+    let line = |c: &Complaint| format!("CONFIG:{}:{}: {}\n", c.at.line, c.at.column, c.problem);
+    let said: String = complaints.iter().map(line).collect();
+    assert_eq!(said, blocks(section, "")[0]);
+}
