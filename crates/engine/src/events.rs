@@ -99,3 +99,35 @@ pub fn documentation() -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn events_are_documented() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.md");
+        if std::env::var_os("INSTA_UPDATE").is_some_and(|wanted| wanted == "always") {
+            std::fs::write(&page, documentation()).unwrap();
+        }
+        let written = std::fs::read_to_string(&page).unwrap();
+        assert!(
+            written == documentation(),
+            "docs/events.md is not what the code says; INSTA_UPDATE=always cargo test writes it"
+        );
+    }
+
+    #[test]
+    fn every_event_is_a_subject_and_what_was_done_to_it_once() {
+        let mut names = BTreeSet::new();
+        for kind in TABLE {
+            assert!(names.insert(kind.name), "{} twice", kind.name);
+            let (subject, verbed) = kind.name.split_once('.').unwrap();
+            assert!(!subject.is_empty() && !verbed.is_empty(), "{}", kind.name);
+            let own = subject == "daemon" || subject == "log";
+            assert_eq!(kind.fields.contains(&"account"), !own, "{}", kind.name);
+        }
+    }
+}
