@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod dialogue_kit;
+#[cfg(test)]
+mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]

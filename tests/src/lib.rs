@@ -6,6 +6,7 @@
 //! - [`maildir`]: reads a Maildir tree without our own code, and says what is wrong with it.
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
+//! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -15,6 +16,7 @@
     reason = "a kit tells a test what went wrong by panicking with a sentence"
 )]
 
+pub mod daemon;
 pub mod dialogue;
 pub mod digest;
 pub mod dovecot;

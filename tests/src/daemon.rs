@@ -1,0 +1,240 @@
+//! A running daemon: its log as it comes, its notify socket, its signals.
+
+use crate::postrider::Home;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine; what is waited for takes a fraction of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The contract's limit from TERM or INT to the end of the process.
+pub const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// `postrider run` in a [`Home`] whose configuration says `log: {format: json}`. Killed on drop.
+#[derive(Debug)]
+pub struct RunningDaemon {
+    child: Child,
+    socket: UnixDatagram,
+    log: Arc<Log>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// How a daemon ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status; `None` when a signal killed it.
+    pub status: Option<i32>,
+    /// How long the end was waited for.
+    pub took: Duration,
+    /// Every line of its log.
+    pub log: Vec<Value>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Log {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RunningDaemon {
+    /// Starts the daemon and waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn start(home: &Home) -> Self {
+        let notify = home.path().join("notify");
+        std::fs::remove_file(&notify).ok();
+        let socket = UnixDatagram::bind(&notify).expect("a socket of our own");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut child = home
+            .command(&["run"])
+            .env("NOTIFY_SOCKET", &notify)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the daemon starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let log = Arc::new(Log::default());
+        let reader = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    log.lines().push(line);
+                    log.more.notify_all();
+                }
+            }
+        });
+        let daemon = Self {
+            child,
+            socket,
+            log,
+            reader: Some(reader),
+        };
+        let ready = daemon.notified();
+        assert!(ready.starts_with("READY=1\n"), "{ready}");
+        daemon
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next datagram to the service manager.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn notified(&self) -> String {
+        let mut octets = [0; 4_096];
+        let length = self.socket.recv(&mut octets);
+        let length = length.unwrap_or_else(|error| panic!("{error}\n{}", self.text()));
+        let told = octets.get(..length).unwrap_or_default();
+        String::from_utf8_lossy(told).trim_end().to_owned()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the daemon lives");
+    }
+
+    /// How many lines there are by now; what comes after belongs to what is done next.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.log.lines().len()
+    }
+
+    /// The whole log so far as it was written.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.log.lines().join("\n")
+    }
+
+    /// Waits for the first event of this name from `mark` on that is about `account` (empty: about none).
+    ///
+    /// # Panics
+    /// When it does not come; the log is part of the message.
+    pub fn after(&self, mark: usize, event: &str, account: &str) -> Value {
+        self.after_where(mark, event, |line| {
+            line["account"].as_str().unwrap_or_default() == account
+        })
+    }
+
+    /// Waits for the first event of this name from `mark` on that is `wanted`.
+    ///
+    /// # Panics
+    /// When it does not come; the log is part of the message.
+    pub fn after_where(&self, mark: usize, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.log.lines();
+        let mut read = mark;
+        loop {
+            while let Some(line) = lines.get(read) {
+                let line = parsed(line);
+                if line["event"] == event && wanted(&line) {
+                    return line;
+                }
+                read += 1;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no {event}:\n{}", lines.join("\n"));
+            let waited = self.log.more.wait_timeout(lines, left);
+            (lines, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The events of this name so far.
+    #[must_use]
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        let lines: Vec<Value> = self.log.lines().iter().map(|line| parsed(line)).collect();
+        named(&lines, event)
+    }
+
+    /// Sends a signal and waits for the end.
+    ///
+    /// # Panics
+    /// When the daemon outlives the contract's limit by far.
+    #[must_use]
+    pub fn end(self, signal: Signal) -> Ended {
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits for the end after a signal was sent.
+    ///
+    /// # Panics
+    /// When the daemon outlives the contract's limit by far.
+    #[must_use]
+    pub fn ended(mut self) -> Ended {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("our own child") {
+                break status;
+            }
+            let waited = begun.elapsed();
+            assert!(waited < PATIENCE, "it does not stop:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let took = begun.elapsed();
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the log was read to its end");
+        }
+        let log = self.log.lines().iter().map(|line| parsed(line)).collect();
+        Ended {
+            status: status.code(),
+            took,
+            log,
+        }
+    }
+}
+
+impl Ended {
+    /// Ends the test unless it ended well and in time.
+    ///
+    /// # Panics
+    /// With the log.
+    pub fn assert_orderly(&self) {
+        assert_eq!(self.status, Some(0), "{:#?}", self.log);
+        assert!(self.took < STOP_LIMIT, "{:?}", self.took);
+        assert_eq!(self.events("daemon.stopping").len(), 1, "{:#?}", self.log);
+    }
+
+    /// The events of this name.
+    #[must_use]
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        named(&self.log, event)
+    }
+}
+
+impl Drop for RunningDaemon {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn named(lines: &[Value], event: &str) -> Vec<Value> {
+    let named = lines.iter().filter(|line| line["event"] == event);
+    named.cloned().collect()
+}
+
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("a line of the log is no JSON: {line}"))
+}
