@@ -410,7 +410,7 @@ async fn r9_no_password_is_in_any_log_error_process_list_or_index() {
     for said in [
         "\"target\":\"wire\"",
         "LOGIN",
-        "AUTHENTICATE PLAIN",
+        "AUTHENTICATE",
         "PASS",
         "S: ",
     ] {
