@@ -5,6 +5,8 @@ mod crash;
 #[cfg(test)]
 mod dialogue_kit;
 #[cfg(test)]
+mod dialogues;
+#[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
 mod dovecot_sync;
