@@ -6,6 +6,7 @@
 //! depend on how the network cuts it.
 
 mod imap;
+mod pop3;
 
 mod trickle;
 

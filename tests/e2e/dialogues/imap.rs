@@ -12,7 +12,7 @@ use postrider_imap::{
     FlagChange, FlightEvent, ImapError, Listed, SelectMode, Selected, Session, SessionState, Step,
     WireName,
 };
-use postrider_transport::{Connector, Stream};
+use postrider_transport::{Connector, Stream, escape_server_text};
 
 use super::{Ask, Row, address, assert_complete, authority, failed, quoted};
 
@@ -230,7 +230,7 @@ fn told(event: &FlightEvent) -> String {
 }
 
 fn listed(mailbox: &Listed) -> String {
-    let mut line = format!("mailbox {}", mailbox.name);
+    let mut line = format!("mailbox {}", escape_server_text(mailbox.name.to_string()));
     if mailbox.name.to_string() != mailbox.wire_name.to_string() {
         line.push_str(&format!(" (on the wire {})", mailbox.wire_name));
     }

@@ -111,16 +111,16 @@ pub(super) const STARTTLS: &[Row<Asked>] = &[
     row(
         "starttls-injected",
         Asked::StartTls,
-        "! tls: the server sent 58 octets between STARTTLS and encryption: they may be forged",
+        "! tls: the server sent 57 octets between STARTTLS and encryption: they may be forged",
     )
     .at_once(),
     row(
         "starttls-half-injected",
         Asked::StartTls,
-        "! tls: the server sent 9 octets between STARTTLS and encryption: they may be forged",
+        "! tls: the server sent 8 octets between STARTTLS and encryption: they may be forged",
     )
     .at_once(),
-    row("starttls-no-tls", Asked::StartTls, "! tls: localhost:143 does not speak TLS"),
+    row("starttls-no-tls", Asked::StartTls, "! tls: opening the connection or proving who we are: localhost:143 does not speak TLS"),
     row(
         "login-before-starttls",
         LogIn(StartTls, Auto),

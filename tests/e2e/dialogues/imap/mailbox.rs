@@ -47,10 +47,10 @@ pub(super) const LISTS: &[Row<Asked>] = &[
     row(
         "list-literal",
         List,
-        "0 mailbox a \"b\" {3}
-        0 mailbox two\r\nlines (on the wire two\\x0D\\x0Alines)
+        r#"0 mailbox a "b" {3}
+        0 mailbox two\r\nlines (on the wire two\x0D\x0Alines)
         0 mailbox Sent, Sent
-        0 done",
+        0 done"#,
     ),
     row(
         "list-noselect",
@@ -136,7 +136,7 @@ pub(super) const SELECTS: &[Row<Asked>] = &[
     row(
         "select",
         Select,
-        r"0 open: 3 messages, epoch 1234567890, next 12, at 715194045007, keeps (\Deleted \Seen work) and new ones
+        r"0 open: 3 messages, epoch 1234567890, next 12, at 715194045007, keeps (\Seen \Deleted work) and new ones
         0 done",
     ),
     row(
@@ -202,7 +202,7 @@ pub(super) const FLAGS: &[Row<Asked>] = &[
         Flags,
         r"0 open: 3 messages, epoch ?, next ?, read-only
         0 done
-        1 flags of 2: (\Seen $Forwarded)
+        1 flags of 2: ($Forwarded \Seen)
         1 flags of 5: () at 17
         1 flags of 6: (work)
         1 done",
@@ -346,7 +346,7 @@ pub(super) const CUTS: &[Row<Asked>] = &[
     row(
         "no-response",
         Flags,
-        r#"! protocol: reading a response: "<html>502 Bad Gateway</html>""#,
+        r#"! protocol: reading a response: "<html>502 gateway</html>""#,
     ),
 ];
 

@@ -22,9 +22,9 @@ pub(super) const BODIES: &[Row<Asked>] = &[
         Bodies("1:3"),
         r#"0 open: 3 messages, epoch ?, next ?, read-only
         0 done
-        1 body, 25 announced
+        1 body, 24 announced
         "\r\nFrom x\r\n\x00\r\xff\n)\r\np2 OK\r\n"
-        1 body of 1: 25 octets, flags ?, date ?, size ?
+        1 body of 1: 24 octets, flags ?, date ?, size ?
         1 body, 0 announced
         1 body of 2: 0 octets, flags ?, date ?, size ?
         1 body, 13 announced
@@ -107,7 +107,7 @@ pub(super) const BODIES: &[Row<Asked>] = &[
         0 done
         1 body, 1 announced
         "x"
-        1 body of 1: 1 octets, flags ?, date ?, size ?
+        1 body of 1: 1 octets, flags ?, date 0, size ?
         1 body, 1 announced
         "y"
         1 body of 2: 1 octets, flags ?, date ?, size ?
