@@ -201,7 +201,9 @@ fn told(event: &FlightEvent) -> String {
             let date = fetched.internal_date.map(|date| date.as_seconds());
             let (flags, date) = (optional(flags), optional(date));
             let size = optional(fetched.size_octets);
-            format!("{step} body of {uid}: {octets} octets, flags {flags}, date {date}, size {size}")
+            format!(
+                "{step} body of {uid}: {octets} octets, flags {flags}, date {date}, size {size}"
+            )
         }
         FlightEvent::BodyMissing { step, uid } => format!("{step} no body of {}", optional(*uid)),
         FlightEvent::BodyStart { step, octets } => format!("{step} body, {octets} announced"),
@@ -209,8 +211,14 @@ fn told(event: &FlightEvent) -> String {
         FlightEvent::Facts { step, row } => {
             let like = &row.likeness;
             let date = optional(like.internal_date.map(|date| date.as_seconds()));
-            let (id, size) = (optional(like.message_id.as_ref()), optional(like.size_octets));
-            format!("{step} facts of {}: {id}, size {size}, date {date}", row.uid)
+            let (id, size) = (
+                optional(like.message_id.as_ref()),
+                optional(like.size_octets),
+            );
+            format!(
+                "{step} facts of {}: {id}, size {size}, date {date}",
+                row.uid
+            )
         }
         FlightEvent::Flags { step, row } => {
             let at = row.mod_seq.map_or(String::new(), |at| format!(" at {at}"));
@@ -246,7 +254,11 @@ fn listed(mailbox: &Listed) -> String {
         line.push_str(", not selectable");
     }
     if let Some(subscribed) = mailbox.subscribed {
-        line.push_str(if subscribed { ", subscribed" } else { ", not subscribed" });
+        line.push_str(if subscribed {
+            ", subscribed"
+        } else {
+            ", not subscribed"
+        });
     }
     if let Some(status) = &mailbox.status {
         let messages = optional(status.messages);
@@ -272,7 +284,11 @@ fn opened(selected: &Selected) -> String {
         line.push_str(", UIDs do not last");
     }
     if let Some(flags) = &selected.permanent_flags {
-        let new = if selected.accepts_new_keywords { " and new ones" } else { "" };
+        let new = if selected.accepts_new_keywords {
+            " and new ones"
+        } else {
+            ""
+        };
         line.push_str(&format!(", keeps ({flags}){new}"));
     }
     line

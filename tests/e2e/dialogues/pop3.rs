@@ -89,7 +89,8 @@ impl Asked {
             Self::Retrieve => retrieve(&mut session, vec![1, 2], lines).await?,
             Self::Headers => {
                 let headers = session.headers(&[1, 2]).await?;
-                let line = |(number, header): (u32, Vec<u8>)| format!("{number} {}", quoted(&header));
+                let line =
+                    |(number, header): (u32, Vec<u8>)| format!("{number} {}", quoted(&header));
                 lines.extend(headers.into_iter().map(line));
             }
             Self::DeleteAndQuit => lines.push(ended(&session.delete_and_quit(&[1, 2]).await?)),
@@ -125,11 +126,23 @@ async fn log_in(
 /// A maildrop as lines: what it sums up to, then each message.
 fn told(maildrop: &Maildrop) -> Vec<String> {
     let (count, octets) = (maildrop.count, maildrop.octets);
-    let uidl = if maildrop.uidl_supported { "UIDL" } else { "no UIDL" };
-    let agree = if maildrop.witnesses_agree { "agree" } else { "disagree" };
-    let mut lines = vec![format!("{count} messages, {octets} octets, {uidl}, witnesses {agree}")];
+    let uidl = if maildrop.uidl_supported {
+        "UIDL"
+    } else {
+        "no UIDL"
+    };
+    let agree = if maildrop.witnesses_agree {
+        "agree"
+    } else {
+        "disagree"
+    };
+    let mut lines = vec![format!(
+        "{count} messages, {octets} octets, {uidl}, witnesses {agree}"
+    )];
     for message in &maildrop.messages {
-        let octets = message.octets.map_or_else(|| "?".to_owned(), |n| n.to_string());
+        let octets = message
+            .octets
+            .map_or_else(|| "?".to_owned(), |n| n.to_string());
         let uidl = match &message.uidl {
             UidlState::Unique(uidl) => format!("key {}", uidl.as_str()),
             UidlState::Ambiguous => "an ambiguous key".to_owned(),
@@ -174,7 +187,11 @@ async fn retrieve(
 
 /// How a session that deleted ended, as a line.
 fn ended(quit: &Quit) -> String {
-    let committed = if quit.committed { "committed" } else { "not committed" };
+    let committed = if quit.committed {
+        "committed"
+    } else {
+        "not committed"
+    };
     let mut line = format!("{committed}, acknowledged {:?}", quit.deleted);
     for (number, refusal) in &quit.refused {
         line.push_str(&format!(", {number} refused: {refusal}"));

@@ -120,7 +120,11 @@ pub(super) const STARTTLS: &[Row<Asked>] = &[
         "! tls: the server sent 8 octets between STARTTLS and encryption: they may be forged",
     )
     .at_once(),
-    row("starttls-no-tls", Asked::StartTls, "! tls: opening the connection or proving who we are: localhost:143 does not speak TLS"),
+    row(
+        "starttls-no-tls",
+        Asked::StartTls,
+        "! tls: opening the connection or proving who we are: localhost:143 does not speak TLS",
+    ),
     row(
         "login-before-starttls",
         LogIn(StartTls, Auto),
@@ -165,9 +169,21 @@ pub(super) const LOGINS: &[Row<Asked>] = &[
         LogIn(Implicit, Auto),
         "authenticated: IMAP4REV1 CONDSTORE",
     ),
-    row("login-chosen", LogIn(Implicit, Login), "authenticated: IMAP4REV1"),
-    row("plain-sasl-ir", LogIn(Implicit, Auto), "authenticated: IMAP4REV1"),
-    row("plain-two-steps", LogIn(Implicit, Plain), "authenticated: IMAP4REV1"),
+    row(
+        "login-chosen",
+        LogIn(Implicit, Login),
+        "authenticated: IMAP4REV1",
+    ),
+    row(
+        "plain-sasl-ir",
+        LogIn(Implicit, Auto),
+        "authenticated: IMAP4REV1",
+    ),
+    row(
+        "plain-two-steps",
+        LogIn(Implicit, Plain),
+        "authenticated: IMAP4REV1",
+    ),
     row(
         "plain-not-offered",
         LogIn(Implicit, Plain),

@@ -47,11 +47,12 @@ pub(super) const SURVEYS: &[Row<Asked>] = &[
     row(
         "uidl-over-long",
         Survey,
-        "4 messages, 40 octets, UIDL, witnesses agree
+        "5 messages, 50 octets, UIDL, witnesses agree
         1 of 10 octets, key 1234567890123456789012345678901234567890123456789012345678901234567890
-        2 of 10 octets, no key
+        2 of 10 octets, key 12345678901234567890123456789012345678901234567890123456789012345678901
         3 of 10 octets, no key
-        4 of 10 octets, no key",
+        4 of 10 octets, key café
+        5 of 10 octets, no key",
     ),
     row(
         "uidl-hostile",
