@@ -7,6 +7,8 @@ mod daemon;
 #[cfg(test)]
 mod dialogue_kit;
 #[cfg(test)]
+mod dialogues;
+#[cfg(test)]
 mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;

@@ -64,8 +64,12 @@ impl Session {
     async fn greeting(&mut self) -> Result<StatusText, ImapError> {
         match self.next_incoming().await {
             Ok(Incoming::Untagged(Untagged::Status(status))) => Ok(status),
-            Ok(other) => Err(ImapError::Greeting {
-                text: format!("{other:?}"),
+            // What a POP3 server greets with.
+            Ok(Incoming::Continuation(text)) => Err(ImapError::Greeting {
+                text: format!("+{}", String::from_utf8_lossy(&text)),
+            }),
+            Ok(_) => Err(ImapError::Greeting {
+                text: String::new(),
             }),
             Err(ImapError::NotAResponse(odd)) => Err(ImapError::Greeting { text: odd.text }),
             Err(error) => Err(error),

@@ -38,6 +38,8 @@ async fn greetings() {
             let error = greet(&format!("S: {other}"), tls).await.unwrap_err();
             assert_eq!(error.fault(), Fault::Protocol, "{other}");
         }
+        let pop3 = greet("S: +OK POP3 ready", tls).await.unwrap_err();
+        assert!(pop3.to_string().ends_with(": +OK POP3 ready"), "{pop3}");
         let gone = greet("S!", tls).await.unwrap_err();
         assert!(matches!(gone, ImapError::Closed));
     }
