@@ -71,6 +71,7 @@ fn assert_counts(finished: &Value, wanted: &[(&str, u64)]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one life of one daemon, told in order")]
 fn both_protocols_deliver_unasked_and_tell_the_log() {
     let dovecot = Dovecot::start();
     let mut ada = Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD);
