@@ -133,6 +133,37 @@ async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mail_tree_that_cannot_be_looked_at_stops_no_other_account() {
+    let (server, ada) = server(Options::default()).await;
+    fill(&ada, 0, 2);
+    let port = server.imap_addr.port();
+    let config = header("info") + &account("good", port, "") + &account("lost", port, "");
+    let home = Home::new(&config);
+    home.succeed(&["sync"]);
+    // A link to itself cannot be followed by anybody, root included.
+    let (tree, aside) = (home.path().join("lost"), home.path().join("aside"));
+    std::fs::rename(&tree, &aside).unwrap();
+    std::os::unix::fs::symlink(&tree, &tree).unwrap();
+    let one_shot = home.run(&["sync"]);
+    assert_eq!(one_shot.status.code(), Some(74), "{}", said(&one_shot));
+
+    let daemon = RunningDaemon::start(&home);
+    let failed = daemon.after(0, "account.failed", "lost");
+    assert_eq!(failed["kind"], "local_io", "{failed}");
+    daemon.after(0, "sync.finished", "good");
+    std::fs::remove_file(&tree).unwrap();
+    std::fs::rename(&aside, &tree).unwrap();
+    let mark = daemon.mark();
+    daemon.signal(Signal::USR1);
+    let finished = daemon.after(mark, "sync.finished", "lost");
+    assert_eq!(finished["new"], 0, "{finished}");
+    daemon.after(mark, "account.recovered", "lost");
+    daemon.end(Signal::TERM).assert_orderly();
+    let tree = MaildirTree::read(tree).unwrap();
+    tree.assert_holds("INBOX", &hashes(&ada));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_is_a_recovery_and_pauses_begin_anew() {
     let (server, ada) = server(Options::default()).await;
     fill(&ada, 0, 2);

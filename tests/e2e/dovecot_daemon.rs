@@ -1,7 +1,7 @@
 //! `postrider run` on a real Dovecot over implicit TLS: an IMAP and a POP3 account on a short poll, and
 //! the log that programs read (CONTRACT section 8).
 
-use postrider_tests::daemon::RunningDaemon;
+use postrider_tests::daemon::{Ended, RunningDaemon};
 use postrider_tests::digest::sha256_lf;
 use postrider_tests::dovecot::Dovecot;
 use postrider_tests::maildir::MaildirTree;
@@ -70,8 +70,56 @@ fn assert_counts(finished: &Value, wanted: &[(&str, u64)]) {
     assert!(finished["round_trips"].as_u64() > Some(0), "{finished}");
 }
 
+/// One message to the IMAP account, and the pass that brings it.
+fn deliver_by_imap(daemon: &RunningDaemon, ada: &mut Oracle, n: usize) {
+    let mark = daemon.mark();
+    let octets = message("INBOX", n).len();
+    let stored = deliver(daemon, ada, "home", n);
+    assert_eq!(stored["mailbox"], "INBOX", "{stored}");
+    assert_eq!(stored["uid"], n + 1, "{stored}");
+    assert_eq!(stored["level"], "info", "{stored}");
+    assert_eq!(stored["octets"], octets, "{stored}");
+    let finished = daemon.after_where(mark, "sync.finished", |line| {
+        line["account"] == "home" && line["new"] == 1
+    });
+    let counts = [("mailboxes", 2), ("octets", octets as u64), ("expired", 0)];
+    assert_counts(&finished, &counts);
+}
+
+/// One message to the POP3 account, and the pass that brings it and deletes it at the server.
+fn deliver_by_pop3(daemon: &RunningDaemon, bob: &mut Oracle, n: usize) {
+    let mark = daemon.mark();
+    let stored = deliver(daemon, bob, "isp", n);
+    let uidl = stored["uidl"].as_str().unwrap().to_owned();
+    let expired = daemon.after(mark, "server_copy.expired", "isp");
+    assert_eq!(expired["uidl"], uidl, "{expired}");
+    assert_eq!(expired["mailbox"], "INBOX", "{expired}");
+    assert!(
+        !expired["because"].as_str().unwrap().is_empty(),
+        "{expired}"
+    );
+    let finished = daemon.after_where(mark, "sync.finished", |line| {
+        line["account"] == "isp" && line["new"] == 1
+    });
+    assert_counts(&finished, &[("mailboxes", 1), ("expired", 1)]);
+}
+
+/// The log of the whole run, line by line and as a whole.
+fn assert_told(ended: &Ended, home: &Home) {
+    ended.log.iter().for_each(assert_is_a_line_of_the_log);
+    let first = ended.log.first().unwrap();
+    assert_eq!(first["event"], "daemon.started");
+    assert_eq!(first["accounts"], 2);
+    assert_eq!(first["config"], home.config().display().to_string());
+    assert_eq!(ended.events("daemon.ready").len(), 1);
+    assert_eq!(ended.events("daemon.reloaded")[0]["changed"], 0);
+    assert!(!ended.events("daemon.stopping")[0]["because"].is_null());
+    assert_eq!(ended.events("message.stored").len(), 6);
+    assert_eq!(ended.events("server_copy.expired").len(), 3);
+    assert_eq!(ended.events("account.failed"), Vec::<Value>::new());
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one life of one daemon, told in order")]
 fn both_protocols_deliver_unasked_and_tell_the_log() {
     let dovecot = Dovecot::start();
     let mut ada = Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD);
@@ -87,33 +135,8 @@ fn both_protocols_deliver_unasked_and_tell_the_log() {
         assert_counts(&finished, &[("new", 0), ("octets", 0), ("expired", 0)]);
     }
     for n in 0..3 {
-        let mark = daemon.mark();
-        let octets = message("INBOX", n).len();
-        let stored = deliver(&daemon, &mut ada, "home", n);
-        assert_eq!(stored["mailbox"], "INBOX", "{stored}");
-        assert_eq!(stored["uid"], n + 1, "{stored}");
-        assert_eq!(stored["level"], "info", "{stored}");
-        assert_eq!(stored["octets"], octets, "{stored}");
-        let finished = daemon.after_where(mark, "sync.finished", |line| {
-            line["account"] == "home" && line["new"] == 1
-        });
-        let counts = [("mailboxes", 2), ("octets", octets as u64), ("expired", 0)];
-        assert_counts(&finished, &counts);
-
-        let mark = daemon.mark();
-        let stored = deliver(&daemon, &mut bob, "isp", 10 + n);
-        let uidl = stored["uidl"].as_str().unwrap().to_owned();
-        let expired = daemon.after(mark, "server_copy.expired", "isp");
-        assert_eq!(expired["uidl"], uidl, "{expired}");
-        assert_eq!(expired["mailbox"], "INBOX", "{expired}");
-        assert!(
-            !expired["because"].as_str().unwrap().is_empty(),
-            "{expired}"
-        );
-        let finished = daemon.after_where(mark, "sync.finished", |line| {
-            line["account"] == "isp" && line["new"] == 1
-        });
-        assert_counts(&finished, &[("mailboxes", 1), ("expired", 1)]);
+        deliver_by_imap(&daemon, &mut ada, n);
+        deliver_by_pop3(&daemon, &mut bob, 10 + n);
     }
     let uid = *ada.messages("INBOX").keys().next().unwrap();
     let mark = daemon.mark();
@@ -127,17 +150,7 @@ fn both_protocols_deliver_unasked_and_tell_the_log() {
     assert_eq!(daemon.notified(), "READY=1\nSTATUS=keeping home, isp");
     let ended = daemon.end(Signal::TERM);
     ended.assert_orderly();
-    ended.log.iter().for_each(assert_is_a_line_of_the_log);
-    let first = ended.log.first().unwrap();
-    assert_eq!(first["event"], "daemon.started");
-    assert_eq!(first["accounts"], 2);
-    assert_eq!(first["config"], home.config().display().to_string());
-    assert_eq!(ended.events("daemon.ready").len(), 1);
-    assert_eq!(ended.events("daemon.reloaded")[0]["changed"], 0);
-    assert!(!ended.events("daemon.stopping")[0]["because"].is_null());
-    assert_eq!(ended.events("message.stored").len(), 6);
-    assert_eq!(ended.events("server_copy.expired").len(), 3);
-    assert_eq!(ended.events("account.failed"), Vec::<Value>::new());
+    assert_told(&ended, &home);
 
     let hashes = |range: std::ops::Range<usize>| -> Vec<String> {
         range

@@ -133,7 +133,8 @@ impl RunningDaemon {
     /// When it does not come; the log is part of the message.
     pub fn after(&self, mark: usize, event: &str, account: &str) -> Value {
         self.after_where(mark, event, |line| {
-            line["account"].as_str().unwrap_or_default() == account
+            let told = line.get("account").and_then(Value::as_str);
+            told.unwrap_or_default() == account
         })
     }
 
@@ -148,7 +149,7 @@ impl RunningDaemon {
         loop {
             while let Some(line) = lines.get(read) {
                 let line = parsed(line);
-                if line["event"] == event && wanted(&line) {
+                if is_named(&line, event) && wanted(&line) {
                     return line;
                 }
                 read += 1;
@@ -231,8 +232,12 @@ impl Drop for RunningDaemon {
 }
 
 fn named(lines: &[Value], event: &str) -> Vec<Value> {
-    let named = lines.iter().filter(|line| line["event"] == event);
+    let named = lines.iter().filter(|line| is_named(line, event));
     named.cloned().collect()
+}
+
+fn is_named(line: &Value, event: &str) -> bool {
+    line.get("event").is_some_and(|name| name == event)
 }
 
 fn parsed(line: &str) -> Value {

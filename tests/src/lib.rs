@@ -11,7 +11,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::panic,
     reason = "a kit tells a test what went wrong by panicking with a sentence"
