@@ -1,6 +1,6 @@
 //! Which server copies may go, and why.
 //!
-//! [`Policy`] is what the user chose, [`decide`] turns it and the facts about messages into one
+//! [`Policy`] is what the user chose, [`decide()`] turns it and the facts about messages into one
 //! [`Verdict`] each. Nothing here deletes: the engine carries out what these values say, after it
 //! has proven the local copy (R1).
 
