@@ -11,6 +11,15 @@ use rusqlite::{OptionalExtension, params};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub(crate) i64);
 
+/// What a server can do, as capability words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownCapabilities {
+    /// Before login.
+    pub greeting: Vec<String>,
+    /// After login.
+    pub session: Vec<String>,
+}
+
 /// Characters of an error kept: the log has it whole, `status` shows a line.
 const LONGEST_ERROR: usize = 1_000;
 
@@ -41,6 +50,48 @@ impl Index {
                 .map_err(IndexError::sql("record an account"))?,
         };
         Ok(AccountId(id))
+    }
+
+    /// What the account's server could do last time: words before and after login. Empty when it was
+    /// never asked.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn capabilities(&self, account: AccountId) -> Result<KnownCapabilities, IndexError> {
+        let sql = "SELECT greeting_capabilities, session_capabilities FROM account WHERE id = ?";
+        let words = |text: Option<String>| {
+            let text = text.unwrap_or_default();
+            text.split_ascii_whitespace().map(str::to_owned).collect()
+        };
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(KnownCapabilities {
+                greeting: words(row.get(0)?),
+                session: words(row.get(1)?),
+            })
+        };
+        let found = self.connection.query_row(sql, [account.0], read);
+        found.map_err(IndexError::sql("read what the server can do"))
+    }
+
+    /// What the account's server can do. Writes only what is new.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn set_capabilities(
+        &mut self,
+        account: AccountId,
+        known: &KnownCapabilities,
+    ) -> Result<(), IndexError> {
+        let doing = "record what the server can do";
+        let sql = "
+            UPDATE account SET greeting_capabilities = ?1, session_capabilities = ?2
+            WHERE id = ?3
+              AND (greeting_capabilities IS NOT ?1 OR session_capabilities IS NOT ?2)";
+        let (greeting, session) = (known.greeting.join(" "), known.session.join(" "));
+        let changed = self
+            .connection
+            .execute(sql, params![greeting, session, account.0]);
+        changed.map(drop).map_err(IndexError::sql(doing))
     }
 
     /// A pass over the account went through.

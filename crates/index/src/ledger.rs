@@ -8,6 +8,8 @@ use rusqlite::{Transaction, params};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Expired,
+    Moved,
+    Removed,
     Stored,
     Vanished,
 }
@@ -16,6 +18,8 @@ impl Action {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::Moved => "moved",
+            Self::Removed => "removed",
             Self::Stored => "stored",
             Self::Vanished => "vanished",
         }

@@ -7,12 +7,15 @@
 //!
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`]
 //! and [`lock`], the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
-//! [`accounts`], [`mailboxes`], [`writers`], [`status`], [`check`].
+//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`identities`], [`skips`], [`vanished`],
+//! [`brakes`], [`writers`], [`status`], [`check`].
 
 pub mod accounts;
+pub mod brakes;
 pub mod check;
 mod column;
 pub mod error;
+pub mod identities;
 pub mod journal;
 mod ledger;
 pub mod lock;
@@ -23,7 +26,11 @@ pub mod messages;
 mod migrate;
 pub mod open;
 pub mod pop3;
+pub mod relocations;
+pub mod renames;
+pub mod skips;
 pub mod status;
+pub mod vanished;
 pub mod writers;
 
 #[cfg(test)]
@@ -31,8 +38,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::AccountId;
+pub use accounts::{AccountId, KnownCapabilities};
+pub use brakes::{BrakeRow, Side};
 pub use error::IndexError;
+pub use identities::Identity;
 pub use journal::{Intent, JournalId, OpenEntry};
 pub use lock::StateLock;
 pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
@@ -41,4 +50,7 @@ pub use message::{HeaderFields, NewMessage};
 pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
 pub use open::Index;
 pub use pop3::Pop3Row;
+pub use relocations::{OpenRelocation, Relocation};
+pub use renames::OpenMove;
+pub use skips::Skip;
 pub use status::AccountStatusRow;

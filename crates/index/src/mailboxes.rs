@@ -26,6 +26,8 @@ pub struct NewMailbox {
     pub name: MailboxName,
     /// What it is for.
     pub role: Option<Role>,
+    /// Its identity across renames. Requires OBJECTID (RFC 8474).
+    pub mailbox_id: Option<String>,
     /// Its directory; absolute. Kept from the first time on.
     pub path: PathBuf,
 }
@@ -63,6 +65,10 @@ pub struct MailboxRow {
     pub name: String,
     /// What it is for.
     pub role: Option<Role>,
+    /// Its identity across renames. Requires OBJECTID (RFC 8474).
+    pub mailbox_id: Option<String>,
+    /// When two witnesses said that the server has it no more.
+    pub lost_at: Option<UnixTime>,
     /// Its directory; absolute.
     pub path: PathBuf,
     /// What the server last said.
@@ -105,10 +111,11 @@ impl Index {
         let id = if let Some(id) = known.optional().map_err(failed())? {
             // Only where something is new: a write is a flush.
             let sql = "
-                UPDATE mailbox SET name = ?1, role = ?2
-                WHERE id = ?3 AND (name <> ?1 OR role IS NOT ?2)";
+                UPDATE mailbox SET name = ?1, role = ?2, mailbox_id = ?3, lost_at = NULL
+                WHERE id = ?4 AND (name <> ?1 OR role IS NOT ?2 OR mailbox_id IS NOT ?3
+                  OR lost_at IS NOT NULL)";
             transaction
-                .execute(sql, params![name, role, id])
+                .execute(sql, params![name, role, mailbox.mailbox_id, id])
                 .map_err(failed())?;
             id
         } else {
@@ -122,9 +129,16 @@ impl Index {
                 });
             }
             let sql = "
-                INSERT INTO mailbox (account, wire_name, name, role, path)
-                VALUES (?, ?, ?, ?, ?)";
-            let row = params![account.0, mailbox.wire_name, name, role, path];
+                INSERT INTO mailbox (account, wire_name, name, role, mailbox_id, path)
+                VALUES (?, ?, ?, ?, ?, ?)";
+            let row = params![
+                account.0,
+                mailbox.wire_name,
+                name,
+                role,
+                mailbox.mailbox_id,
+                path
+            ];
             transaction.execute(sql, row).map_err(failed())?;
             transaction.last_insert_rowid()
         };
@@ -132,34 +146,35 @@ impl Index {
         Ok(MailboxId(id))
     }
 
-    /// The mailbox is in step with what the server says here.
+    /// These mailboxes are in step with what the server says here.
     ///
     /// # Errors
-    /// When the mailbox is not there or the database refuses.
-    pub fn set_server_state(
+    /// When a mailbox is not there or the database refuses; then none is recorded.
+    pub fn set_server_states(
         &mut self,
-        mailbox: MailboxId,
-        server: &ServerState,
+        states: &[(MailboxId, ServerState)],
         now: Now,
     ) -> Result<(), IndexError> {
         let doing = "record the state of a mailbox";
+        let failed = || IndexError::sql(doing);
         let sql = "
             UPDATE mailbox SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, messages = ?,
               synced_at = ?
             WHERE id = ?";
-        let row = params![
-            server.uid_validity.map(UidValidity::as_u32),
-            server.uid_next.map(Uid::as_u32),
-            server.highest_mod_seq.map(ModSeq::as_i64),
-            server.messages.map(column::integer),
-            now.0.as_seconds(),
-            mailbox.0,
-        ];
-        let changed = self
-            .connection
-            .execute(sql, row)
-            .map_err(IndexError::sql(doing))?;
-        one(changed, doing, mailbox.0)
+        let transaction = self.transaction(doing)?;
+        for (mailbox, server) in states {
+            let row = params![
+                server.uid_validity.map(UidValidity::as_u32),
+                server.uid_next.map(Uid::as_u32),
+                server.highest_mod_seq.map(ModSeq::as_i64),
+                server.messages.map(column::integer),
+                now.0.as_seconds(),
+                mailbox.0,
+            ];
+            let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
+            one(statement.execute(row).map_err(failed())?, doing, mailbox.0)?;
+        }
+        transaction.commit().map_err(failed())
     }
 
     /// The account's mail tree lies elsewhere now, and the mailbox with it.
@@ -234,6 +249,8 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
         wire_name: row.get("wire_name")?,
         name: row.get("name")?,
         role: role.as_deref().and_then(Role::parse),
+        mailbox_id: row.get("mailbox_id")?,
+        lost_at: column::time(row, "lost_at")?,
         path: PathBuf::from(row.get::<_, String>("path")?),
         server: ServerState {
             uid_validity: column::uid_validity(row, "uid_validity")?,
@@ -249,7 +266,7 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
     })
 }
 
-fn text(path: &Path) -> Result<&str, IndexError> {
+pub(crate) fn text(path: &Path) -> Result<&str, IndexError> {
     path.to_str().ok_or_else(|| IndexError::PathNotText {
         path: path.to_owned(),
     })

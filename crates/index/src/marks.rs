@@ -201,7 +201,7 @@ impl Index {
     }
 
     /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.
-    fn end(
+    pub(crate) fn end(
         &mut self,
         keys: &[MessageKey],
         sql: &'static str,

@@ -75,7 +75,7 @@ pub struct BaseHit {
     pub file: String,
 }
 
-const FILE: &str = "
+pub(crate) const FILE: &str = "
     SELECT message.id, message.mailbox, mailbox.path AS mailbox_path, message.base, message.file,
       message.sha256, message.octets
     FROM message JOIN mailbox ON mailbox.id = message.mailbox";
@@ -121,16 +121,57 @@ impl Index {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query((mailbox.0, epoch.as_u32()))?;
             while let Some(row) = rows.next()? {
-                each(BaseMessage {
-                    key: MessageKey(row.get("id")?),
-                    flags: flags(row)?,
-                    uid: column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"))?,
-                    vanished: row.get("gone")?,
-                });
+                each(base_row(row)?);
             }
             Ok(())
         };
         read().map_err(IndexError::sql("list messages"))
+    }
+
+    /// Those messages of one epoch of a mailbox that are in `uids`, ascending by UID, the gone ones
+    /// included. Costs what they cost, however large the mailbox.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn base_among(
+        &self,
+        mailbox: MailboxId,
+        epoch: UidValidity,
+        uids: &UidSet,
+    ) -> Result<Vec<BaseMessage>, IndexError> {
+        let sql = "
+            SELECT id, uid, flags, vanished_at IS NOT NULL OR expired_at IS NOT NULL AS gone
+            FROM message
+            WHERE mailbox = ? AND uid_validity = ? AND uid BETWEEN ? AND ? ORDER BY uid";
+        let mut base = Vec::new();
+        for (first, last) in uids.ranges() {
+            let range = (mailbox.0, epoch.as_u32(), first.as_u32(), last.as_u32());
+            let mut rows: Vec<_> = self.list("look for messages", sql, range, base_row)?;
+            base.append(&mut rows);
+        }
+        Ok(base)
+    }
+
+    /// How many messages of one epoch of a mailbox the server has, as far as we know: recorded and
+    /// not gone, and skipped.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn live(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<u64, IndexError> {
+        // Both counts read an index alone; the gone ones are few.
+        let sql = "
+            SELECT (SELECT count(*) FROM message WHERE mailbox = ?1 AND uid_validity = ?2)
+              - (SELECT count(*) FROM message WHERE mailbox = ?1 AND uid_validity = ?2
+                  AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL))
+              + (SELECT count(*) FROM skip WHERE mailbox = ?1 AND uid_validity = ?2) AS live";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row((mailbox.0, epoch.as_u32()), |row| {
+                column::count(row, "live")
+            })
+        };
+        let live = read().map_err(IndexError::sql("count messages"))?;
+        Ok(live.unwrap_or_default())
     }
 
     /// Every UID of one epoch that was ever recorded: what need not be fetched.
@@ -308,13 +349,22 @@ impl Index {
     }
 }
 
+fn base_row(row: &Row<'_>) -> rusqlite::Result<BaseMessage> {
+    Ok(BaseMessage {
+        key: MessageKey(row.get("id")?),
+        flags: flags(row)?,
+        uid: column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"))?,
+        vanished: row.get("gone")?,
+    })
+}
+
 fn flags(row: &Row<'_>) -> rusqlite::Result<FlagSet> {
     // Borrowed: a million rows are read in one go.
     let text = row.get_ref("flags")?.as_str()?;
     Ok(FlagSet::from_index(text))
 }
 
-fn message_file(row: &Row<'_>) -> rusqlite::Result<MessageFile> {
+pub(crate) fn message_file(row: &Row<'_>) -> rusqlite::Result<MessageFile> {
     Ok(MessageFile {
         key: MessageKey(row.get("id")?),
         mailbox: MailboxId(row.get("mailbox")?),

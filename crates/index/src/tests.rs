@@ -2,6 +2,7 @@
 
 mod crash;
 mod life;
+mod memory;
 mod opening;
 mod plans;
 mod views;

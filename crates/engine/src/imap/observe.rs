@@ -103,6 +103,7 @@ fn new_mailboxes(account: &Account, listed: &[Listed]) -> Vec<NewMailbox> {
         wire_name: l.wire_name.to_string(),
         name: l.name.clone(),
         role: l.role,
+        mailbox_id: None,
         path: directory(l),
     };
     listed.iter().map(new).collect()

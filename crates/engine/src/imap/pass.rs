@@ -227,6 +227,6 @@ fn found(account: &Account, planned: &[Planned]) {
 /// Everything below this state is recorded now, so the state itself may be.
 async fn record_state(account: &Account, planned: &Planned) -> Result<(), EngineError> {
     let (id, state) = (planned.observed.local.id, planned.state);
-    let record = move |index: &mut Index| index.set_server_state(id, &state, now());
+    let record = move |index: &mut Index| index.set_server_states(&[(id, state)], now());
     account.shared.index.call(record).await
 }

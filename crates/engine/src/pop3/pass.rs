@@ -73,6 +73,7 @@ async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineEr
         wire_name: "INBOX".to_owned(),
         name,
         role: None,
+        mailbox_id: None,
         path,
     };
     let mut registered = local::register(account, vec![wanted]).await?;
@@ -125,6 +126,6 @@ async fn record_state(
         highest_mod_seq: None,
         messages: Some(messages as u64),
     };
-    let write = move |index: &mut Index| index.set_server_state(id, &state, now());
+    let write = move |index: &mut Index| index.set_server_states(&[(id, state)], now());
     account.shared.index.call(write).await
 }

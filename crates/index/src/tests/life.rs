@@ -78,7 +78,10 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
         new_ns: -1,
         cur_ns: i64::MAX,
     };
-    bench.index.set_server_state(id, &server, now(8)).unwrap();
+    bench
+        .index
+        .set_server_states(&[(id, server)], now(8))
+        .unwrap();
     bench.index.set_stamp(id, stamp).unwrap();
     let rows = bench.index.mailboxes(bench.account).unwrap();
     assert_eq!(rows.len(), 2);

@@ -30,7 +30,7 @@ fn a_new_index_is_private_durable_and_readable_beside_its_writer() {
     assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
     assert_eq!(pragma("synchronous"), "Integer(2)");
     assert_eq!(pragma("foreign_keys"), "Integer(1)");
-    assert_eq!(pragma("user_version"), "Integer(1)");
+    assert_eq!(pragma("user_version"), "Integer(2)");
     let mut reader = Index::open_read_only(&state).unwrap();
     assert_eq!(reader.statuses().unwrap(), []);
     let name = postrider_core::account::AccountName::parse("x").unwrap();
@@ -140,4 +140,35 @@ fn a_sound_index_has_no_faults() {
         .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM mailbox")
         .unwrap();
     assert_ne!(bench.index.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_index_of_the_first_version_keeps_everything_when_it_is_brought_up() {
+    let home = tempfile::tempdir().unwrap();
+    let old = rusqlite::Connection::open(home.path().join("index.db")).unwrap();
+    old.execute_batch(include_str!("../migrations/0001_initial.sql"))
+        .unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO account (name, protocol) VALUES ('home', 'imap');
+         INSERT INTO ledger_entry (at, account, mailbox, message, sha256, action, because)
+           VALUES (5, 'home', 'INBOX', 1, x'00', 'stored', 'new on the server');",
+    )
+    .unwrap();
+    drop(old);
+    let index = Index::open(home.path()).unwrap();
+    let told = |sql: &str| {
+        index
+            .connection
+            .query_row(sql, (), |row| row.get::<_, i64>(0))
+    };
+    assert_eq!(told("SELECT at FROM ledger WHERE action = 'stored'"), Ok(5));
+    assert_eq!(told("PRAGMA user_version"), Ok(2));
+    // Its triggers came along.
+    assert!(
+        index
+            .connection
+            .execute("DELETE FROM ledger_entry", ())
+            .is_err()
+    );
 }

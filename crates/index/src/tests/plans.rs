@@ -1,16 +1,21 @@
 //! No method reads a whole table of messages to find one.
 
 use crate::testing::{Bench, epoch, imap, intent, message, new_mailbox, now, pop3};
-use crate::{Attachment, Index};
+use crate::{AccountId, Attachment, Identity, Index, MailboxId, ServerState, Side};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
-use postrider_core::message::Sha256;
+use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::uid::UidSet;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 thread_local! {
     static SEEN: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+fn uids(text: &str) -> UidSet {
+    text.parse().unwrap()
 }
 
 fn note(event: TraceEvent<'_>) {
@@ -60,6 +65,40 @@ fn call_everything(bench: &mut Bench) {
     };
     index.attach(&[attachment]).unwrap();
     index.statuses().unwrap();
+    newer(index, account, mailbox, &keys);
+}
+
+fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[MessageKey]) {
+    let state = ServerState::default();
+    index
+        .set_server_states(&[(mailbox, state)], now(1))
+        .unwrap();
+    index.base_among(mailbox, epoch(7), &uids("1:5")).unwrap();
+    index.live(mailbox, epoch(7)).unwrap();
+    index.skip(mailbox, epoch(7), &[]).unwrap();
+    index.skipped(mailbox, epoch(7)).unwrap();
+    index.unskip(account, Some(1), None).unwrap();
+    index.relocate(&[], now(1)).unwrap();
+    index.open_relocations(account).unwrap();
+    index.settle_relocations(keys).unwrap();
+    let identity = Identity {
+        email_id: Some("x".to_owned()),
+        labels: Some(vec!["work".to_owned()]),
+    };
+    index.set_identities(&[(keys[0], identity)]).unwrap();
+    index.copies(account, "x").unwrap();
+    index.unreleased(mailbox).unwrap();
+    index.held(mailbox).unwrap();
+    index.mark_released(keys, now(1), "test").unwrap();
+    index
+        .engage_brake(mailbox, Side::Local, (1, 2), now(1))
+        .unwrap();
+    index.brake_approved(mailbox, Side::Local, 1).unwrap();
+    index.brakes(account).unwrap();
+    index.approve(account, now(1)).unwrap();
+    index.release_brake(mailbox, Side::Local).unwrap();
+    index.open_moves(account).unwrap();
+    index.capabilities(account).unwrap();
 }
 
 #[test]

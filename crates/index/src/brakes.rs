@@ -1,0 +1,158 @@
+//! What the brake holds (R6), and what a person let go.
+
+use crate::accounts::AccountId;
+use crate::column;
+use crate::error::IndexError;
+use crate::mailboxes::MailboxId;
+use crate::open::Index;
+use postrider_core::time::{Now, UnixTime};
+use rusqlite::{OptionalExtension, Row, params};
+
+/// From which side messages would be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Files in the Maildir.
+    Local,
+    /// Server copies.
+    Server,
+}
+
+impl Side {
+    /// The word in the index and in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A brake that has engaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrakeRow {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Its decoded name.
+    pub name: String,
+    /// `local` or `server`.
+    pub side: String,
+    /// Messages that would be removed.
+    pub removing: u64,
+    /// Of so many.
+    pub held: u64,
+    /// When it engaged.
+    pub engaged_at: Option<UnixTime>,
+    /// When a person said that it may go on; as many messages as `removing` says, and no more.
+    pub approved_at: Option<UnixTime>,
+}
+
+impl Index {
+    /// The brake has engaged. Says whether that is news: the same brake engages again in every pass
+    /// until somebody decides. An approval for fewer messages is no approval for these.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn engage_brake(
+        &mut self,
+        mailbox: MailboxId,
+        side: Side,
+        (removing, held): (u64, u64),
+        now: Now,
+    ) -> Result<bool, IndexError> {
+        let doing = "record the brake";
+        let sql = "
+            INSERT INTO brake (mailbox, side, removing, held, engaged_at) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT (mailbox, side) DO UPDATE
+              SET removing = ?3, held = ?4, engaged_at = ?5, approved_at = NULL
+              WHERE removing <> ?3 OR held <> ?4 OR approved_at IS NOT NULL";
+        let row = params![
+            mailbox.0,
+            side.as_str(),
+            column::integer(removing),
+            column::integer(held),
+            now.0.as_seconds(),
+        ];
+        let changed = self.connection.execute(sql, row);
+        Ok(changed.map_err(IndexError::sql(doing))? > 0)
+    }
+
+    /// Whether a person has let this brake go for so many messages.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn brake_approved(
+        &self,
+        mailbox: MailboxId,
+        side: Side,
+        removing: u64,
+    ) -> Result<bool, IndexError> {
+        let sql = "
+            SELECT approved_at IS NOT NULL AND removing >= ? FROM brake
+            WHERE mailbox = ? AND side = ?";
+        let row = params![column::integer(removing), mailbox.0, side.as_str()];
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row(row, |row| row.get(0)).optional()
+        };
+        let approved: Option<bool> = read().map_err(IndexError::sql("look at the brake"))?;
+        Ok(approved.unwrap_or(false))
+    }
+
+    /// The brake holds nothing any more. Says whether it did.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn release_brake(&mut self, mailbox: MailboxId, side: Side) -> Result<bool, IndexError> {
+        let sql = "DELETE FROM brake WHERE mailbox = ? AND side = ?";
+        let changed = self
+            .connection
+            .execute(sql, params![mailbox.0, side.as_str()]);
+        Ok(changed.map_err(IndexError::sql("release the brake"))? > 0)
+    }
+
+    /// What the brakes of an account hold.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn brakes(&self, account: AccountId) -> Result<Vec<BrakeRow>, IndexError> {
+        let sql = "
+            SELECT brake.*, mailbox.name FROM brake JOIN mailbox ON mailbox.id = brake.mailbox
+            WHERE mailbox.account = ? ORDER BY mailbox.name, side";
+        self.list("list the brakes", sql, [account.0], brake_row)
+    }
+
+    /// A person lets everything go that the account's brakes hold now. Says for how many messages.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn approve(&mut self, account: AccountId, now: Now) -> Result<u64, IndexError> {
+        let doing = "approve what the brake holds";
+        let failed = || IndexError::sql(doing);
+        let transaction = self.transaction(doing)?;
+        let of_account = "mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
+        let sum = format!("SELECT coalesce(sum(removing), 0) AS n FROM brake WHERE {of_account}");
+        let messages = transaction
+            .query_row(&sum, [account.0], |row| column::count(row, "n"))
+            .map_err(failed())?;
+        let sql =
+            format!("UPDATE brake SET approved_at = coalesce(approved_at, ?2) WHERE {of_account}");
+        transaction
+            .execute(&sql, params![account.0, now.0.as_seconds()])
+            .map_err(failed())?;
+        transaction.commit().map_err(failed())?;
+        Ok(messages.unwrap_or_default())
+    }
+}
+
+fn brake_row(row: &Row<'_>) -> rusqlite::Result<BrakeRow> {
+    Ok(BrakeRow {
+        mailbox: MailboxId(row.get("mailbox")?),
+        name: row.get("name")?,
+        side: row.get("side")?,
+        removing: column::count(row, "removing")?.unwrap_or_default(),
+        held: column::count(row, "held")?.unwrap_or_default(),
+        engaged_at: column::time(row, "engaged_at")?,
+        approved_at: column::time(row, "approved_at")?,
+    })
+}
