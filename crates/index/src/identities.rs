@@ -2,11 +2,15 @@
 //! by which a copy is known without fetching it (X-GM-MSGID, EMAILID), and Gmail's labels.
 
 use crate::accounts::AccountId;
+use crate::column;
 use crate::error::IndexError;
+use crate::mailboxes::MailboxId;
 use crate::messages::{MessageFile, message_file};
 use crate::open::Index;
 use postrider_core::message::MessageKey;
-use rusqlite::params;
+use postrider_core::plan::uid_validity::Likeness;
+use postrider_core::time::UnixTime;
+use rusqlite::{OptionalExtension, Row, params};
 
 /// What a server says of a message's octets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +21,65 @@ pub struct Identity {
     pub labels: Option<Vec<String>>,
 }
 
+/// What tells a message from others, as we recorded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The message.
+    pub key: MessageKey,
+    /// Where it is, or was.
+    pub mailbox: MailboxId,
+    /// Message-ID, size and date, as the server said when it was stored.
+    pub likeness: Likeness,
+    /// X-GM-MSGID or EMAILID.
+    pub email_id: Option<String>,
+}
+
+/// A message of which a further copy may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalCopy {
+    /// Where it lies and what it holds.
+    pub file: MessageFile,
+    /// Octets with CRLF line ends.
+    pub octets_crlf: u64,
+    /// INTERNALDATE.
+    pub internal_date: Option<UnixTime>,
+    /// What the server says of its size.
+    pub server_octets: Option<u64>,
+}
+
 impl Index {
+    /// What tells these messages from others, in the order of `keys`.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn describe(&self, keys: &[MessageKey]) -> Result<Vec<Described>, IndexError> {
+        let doing = "describe messages";
+        let sql = "
+            SELECT id, mailbox, message_id, server_octets, internal_date, email_id
+            FROM message WHERE id = ?";
+        let row = |row: &Row<'_>| {
+            Ok(Described {
+                key: MessageKey(row.get("id")?),
+                mailbox: MailboxId(row.get("mailbox")?),
+                likeness: Likeness {
+                    message_id: row.get("message_id")?,
+                    size_octets: column::count(row, "server_octets")?,
+                    internal_date: column::time(row, "internal_date")?,
+                },
+                email_id: row.get("email_id")?,
+            })
+        };
+        let one = |key: &MessageKey| {
+            let read = || {
+                let mut statement = self.connection.prepare_cached(sql)?;
+                statement.query_row([key.0], row).optional()
+            };
+            let found = read().map_err(IndexError::sql(doing))?;
+            found.ok_or(IndexError::NoSuchRow { doing, id: key.0 })
+        };
+        keys.iter().map(one).collect()
+    }
+
     /// Records what the server says of these messages. What it did not say stays.
     ///
     /// # Errors
@@ -57,18 +119,23 @@ impl Index {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn copies(
-        &self,
-        account: AccountId,
-        email_id: &str,
-    ) -> Result<Vec<MessageFile>, IndexError> {
+    pub fn copies(&self, account: AccountId, email_id: &str) -> Result<Vec<LocalCopy>, IndexError> {
         let sql = "
             SELECT message.id, message.mailbox, mailbox.path AS mailbox_path, message.base,
-              message.file, message.sha256, message.octets
+              message.file, message.sha256, message.octets, message.octets_crlf,
+              message.internal_date, message.server_octets
             FROM message JOIN mailbox ON mailbox.id = message.mailbox
-            WHERE message.email_id = ? AND mailbox.account = ? AND message.released_at IS NULL
+            WHERE message.email_id = ? AND mailbox.account = ? AND message.removed_at IS NULL
             ORDER BY message.id";
         let doing = "look for copies of a message";
-        self.list(doing, sql, (email_id, account.0), message_file)
+        let row = |row: &Row<'_>| {
+            Ok(LocalCopy {
+                file: message_file(row)?,
+                octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
+                internal_date: column::time(row, "internal_date")?,
+                server_octets: column::count(row, "server_octets")?,
+            })
+        };
+        self.list(doing, sql, (email_id, account.0), row)
     }
 }

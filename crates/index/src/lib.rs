@@ -41,7 +41,7 @@ mod tests;
 pub use accounts::{AccountId, KnownCapabilities};
 pub use brakes::{BrakeRow, Side};
 pub use error::IndexError;
-pub use identities::Identity;
+pub use identities::{Described, Identity, LocalCopy};
 pub use journal::{Intent, JournalId, OpenEntry};
 pub use lock::StateLock;
 pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};

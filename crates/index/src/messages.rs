@@ -184,7 +184,7 @@ impl Index {
         self.list("list UIDs", sql, (mailbox.0, epoch.as_u32()), uid)
     }
 
-    /// The messages of a mailbox's other epochs that we did not expire, to be matched with what the
+    /// The messages of a mailbox's other epochs that we neither expired nor removed, to be matched with what the
     /// server has in this one.
     ///
     /// # Errors
@@ -198,7 +198,7 @@ impl Index {
             SELECT id, server_octets, octets_crlf, internal_date, message_id, sha256, flags,
               vanished_at IS NOT NULL AS gone
             FROM message
-            WHERE mailbox = ? AND uid_validity <> ? AND expired_at IS NULL
+            WHERE mailbox = ? AND uid_validity <> ? AND expired_at IS NULL AND removed_at IS NULL
             ORDER BY id";
         let row = |row: &Row<'_>| {
             Ok(UnmatchedRow {

@@ -29,15 +29,14 @@ impl Index {
     /// # Errors
     /// When the database refuses.
     pub fn held(&self, mailbox: MailboxId) -> Result<u64, IndexError> {
-        let sql = "SELECT count(*) AS n FROM message WHERE mailbox = ? AND released_at IS NULL";
+        let sql = "SELECT count(*) AS n FROM message WHERE mailbox = ? AND removed_at IS NULL";
         let rows: Vec<Option<u64>> = self.list("count local copies", sql, [mailbox.0], |row| {
             crate::column::count(row, "n")
         })?;
         Ok(rows.into_iter().flatten().sum())
     }
 
-    /// `retention.vanished` was carried out on these local copies: `because` names the rule. Says how
-    /// many were new.
+    /// The local copies were flagged as trash, as `because` says. Says how many were new.
     ///
     /// # Errors
     /// When the database refuses.
@@ -48,6 +47,21 @@ impl Index {
         because: &str,
     ) -> Result<usize, IndexError> {
         let sql = "UPDATE message SET released_at = ? WHERE id = ? AND released_at IS NULL";
+        self.end(keys, sql, now, (Action::Vanished, because))
+    }
+
+    /// The local copies were removed, as `because` says. Says how many were new.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn mark_removed(
+        &mut self,
+        keys: &[MessageKey],
+        now: Now,
+        because: &str,
+    ) -> Result<usize, IndexError> {
+        let sql = "
+            UPDATE message SET released_at = ?1, removed_at = ?1 WHERE id = ?2 AND removed_at IS NULL";
         self.end(keys, sql, now, (Action::Removed, because))
     }
 }

@@ -186,13 +186,13 @@ impl Drop for TmpFile {
 
 /// The header block as it passes.
 #[derive(Debug, Default)]
-struct Header {
+pub(crate) struct Header {
     lines: Vec<u8>,
     ended: bool,
 }
 
 impl Header {
-    fn take(&mut self, octets: &[u8]) {
+    pub(crate) fn take(&mut self, octets: &[u8]) {
         if self.ended {
             return;
         }
@@ -213,7 +213,7 @@ impl Header {
         self.ended = end.is_some() || self.lines.len() >= LONGEST_HEADER;
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.lines.shrink_to_fit();
         self.lines
     }

@@ -4,17 +4,20 @@
 //! rewrite a delivered file. Everything is synchronous; callers run it on threads that may block.
 //!
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
-//! [`entry`]), how it comes there ([`incoming`], `line_ends`, [`deliver`]), how it is found again
-//! ([`mod@scan`]), re-flagged ([`flags`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
+//! [`entry`]), how it comes there ([`incoming`], `line_ends`,
+//! [`mod@link`], [`deliver`]), how it is found again
+//! ([`mod@scan`]), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
 pub mod content;
 pub mod deliver;
 pub mod entry;
 pub mod error;
 pub mod flags;
+pub mod follow;
 pub mod incoming;
 pub mod layout;
 mod line_ends;
+pub mod link;
 pub mod mailbox;
 pub mod name;
 pub mod prove;
@@ -27,8 +30,10 @@ pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
 pub use flags::set_flags;
+pub use follow::{follow, follow_all, remove};
 pub use incoming::{Incoming, Received};
 pub use layout::{directory, name_of};
+pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
 pub use prove::{Proof, read_back};

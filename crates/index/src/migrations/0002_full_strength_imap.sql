@@ -11,6 +11,7 @@ ALTER TABLE mailbox ADD COLUMN moved_from TEXT; -- its files are on their way fr
 
 ALTER TABLE message ADD COLUMN email_id TEXT;       -- X-GM-MSGID or EMAILID: same octets everywhere
 ALTER TABLE message ADD COLUMN released_at INTEGER; -- `retention.vanished` was carried out on its file
+ALTER TABLE message ADD COLUMN removed_at INTEGER;  -- and that was its removal
 
 CREATE INDEX message_email_id ON message (email_id) WHERE email_id IS NOT NULL;
 -- Small: what the server has no more.

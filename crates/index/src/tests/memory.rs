@@ -199,7 +199,7 @@ fn copies_are_found_by_what_the_server_calls_their_octets() {
     assert_eq!(bench.count("labels WHERE label IN ('a', 'c')"), 2);
     bench
         .index
-        .mark_released(&keys[..1], now(9), "delete")
+        .mark_removed(&keys[..1], now(9), "delete")
         .unwrap();
     assert_eq!(bench.index.copies(bench.account, "g1").unwrap().len(), 1);
 }
@@ -237,7 +237,7 @@ fn vanished_messages_wait_until_the_policy_was_carried_out() {
     assert_eq!(bench.index.held(bench.mailbox).unwrap(), 2);
     let released = bench
         .index
-        .mark_released(&keys[..1], now(6), "vanished: delete");
+        .mark_removed(&keys[..1], now(6), "vanished: delete");
     assert_eq!(released.unwrap(), 1);
     assert!(bench.index.unreleased(bench.mailbox).unwrap().is_empty());
     assert_eq!(bench.index.held(bench.mailbox).unwrap(), 1);

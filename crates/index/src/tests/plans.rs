@@ -87,9 +87,11 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     };
     index.set_identities(&[(keys[0], identity)]).unwrap();
     index.copies(account, "x").unwrap();
+    index.describe(keys).unwrap();
     index.unreleased(mailbox).unwrap();
     index.held(mailbox).unwrap();
     index.mark_released(keys, now(1), "test").unwrap();
+    index.mark_removed(keys, now(1), "test").unwrap();
     index
         .engage_brake(mailbox, Side::Local, (1, 2), now(1))
         .unwrap();
