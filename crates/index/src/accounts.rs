@@ -52,6 +52,19 @@ impl Index {
         Ok(AccountId(id))
     }
 
+    /// The account of this name, if the index knows it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn account_named(&self, name: &AccountName) -> Result<Option<AccountId>, IndexError> {
+        let sql = "SELECT id FROM account WHERE name = ?";
+        let id = |row: &rusqlite::Row<'_>| row.get(0).map(AccountId);
+        let found = self.connection.query_row(sql, [name.as_str()], id);
+        found
+            .optional()
+            .map_err(IndexError::sql("look for an account"))
+    }
+
     /// What the account's server could do last time: words before and after login. Empty when it was
     /// never asked.
     ///

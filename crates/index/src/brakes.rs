@@ -122,26 +122,19 @@ impl Index {
         self.list("list the brakes", sql, [account.0], brake_row)
     }
 
-    /// A person lets everything go that the account's brakes hold now. Says for how many messages.
+    /// A person lets everything go that the account's brakes hold now. Says what that is.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn approve(&mut self, account: AccountId, now: Now) -> Result<u64, IndexError> {
-        let doing = "approve what the brake holds";
-        let failed = || IndexError::sql(doing);
-        let transaction = self.transaction(doing)?;
-        let of_account = "mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
-        let sum = format!("SELECT coalesce(sum(removing), 0) AS n FROM brake WHERE {of_account}");
-        let messages = transaction
-            .query_row(&sum, [account.0], |row| column::count(row, "n"))
-            .map_err(failed())?;
-        let sql =
-            format!("UPDATE brake SET approved_at = coalesce(approved_at, ?2) WHERE {of_account}");
-        transaction
-            .execute(&sql, params![account.0, now.0.as_seconds()])
-            .map_err(failed())?;
-        transaction.commit().map_err(failed())?;
-        Ok(messages.unwrap_or_default())
+    pub fn approve(&mut self, account: AccountId, now: Now) -> Result<Vec<BrakeRow>, IndexError> {
+        let sql = "
+            UPDATE brake SET approved_at = coalesce(approved_at, ?2)
+            WHERE mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
+        let approved = self
+            .connection
+            .execute(sql, params![account.0, now.0.as_seconds()]);
+        approved.map_err(IndexError::sql("approve what the brake holds"))?;
+        self.brakes(account)
     }
 }
 

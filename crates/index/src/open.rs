@@ -58,6 +58,21 @@ impl Index {
         }
     }
 
+    /// Opens the index beside a daemon that writes it, for a word that a person says to it
+    /// ([`Index::approve`]) and nothing else: passes belong to whoever holds the lock (R10).
+    ///
+    /// # Errors
+    /// When there is none, it cannot be written, or another version of postrider made it.
+    pub fn open_beside(state_dir: &Path) -> Result<Self, IndexError> {
+        let reader = Self::open_read_only(state_dir)?;
+        drop(reader);
+        let path = file(state_dir);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let index = Self::connect(&path, flags)?;
+        index.pragmas().map_err(opening(&path))?;
+        Ok(index)
+    }
+
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self, IndexError> {
         let connection = Connection::open_with_flags(path, flags).map_err(opening(path))?;
         connection.busy_timeout(BUSY).map_err(opening(path))?;

@@ -29,6 +29,8 @@ pub struct AccountStatusRow {
     pub waiting_for_proof: u64,
     /// Server copies that were asked to go and whose end the server has not confirmed.
     pub waiting_for_expiry: u64,
+    /// Messages whose removal the brake holds and nobody has approved.
+    pub waiting_for_approval: u64,
     /// Deliveries under way, or left open by a crash.
     pub deliveries: u64,
 }
@@ -49,6 +51,8 @@ impl Index {
               (SELECT count(*) FROM mailbox JOIN message ON message.mailbox = mailbox.id
                 WHERE mailbox.account = account.id AND message.expire_requested_at IS NOT NULL
                   AND message.expired_at IS NULL) AS expiring,
+              (SELECT coalesce(sum(removing), 0) FROM mailbox JOIN brake ON brake.mailbox = mailbox.id
+                WHERE mailbox.account = account.id AND brake.approved_at IS NULL) AS braked,
               (SELECT count(*) FROM mailbox JOIN journal ON journal.mailbox = mailbox.id
                 WHERE mailbox.account = account.id) AS deliveries
             FROM account ORDER BY name";
@@ -70,6 +74,7 @@ fn status_row(row: &Row<'_>) -> rusqlite::Result<AccountStatusRow> {
         messages: count("messages")?,
         waiting_for_proof: count("unproven")?,
         waiting_for_expiry: count("expiring")?,
+        waiting_for_approval: count("braked")?,
         deliveries: count("deliveries")?,
     })
 }

@@ -218,7 +218,10 @@ fn r6_an_approval_holds_for_what_was_shown_and_no_more() {
     assert!(!engage(&mut bench, 120), "no news");
     let approved = |bench: &Bench, n| bench.index.brake_approved(mailbox, side, n).unwrap();
     assert!(!approved(&bench, 120));
-    assert_eq!(bench.index.approve(bench.account, now(2)).unwrap(), 120);
+    assert_eq!(bench.index.statuses().unwrap()[0].waiting_for_approval, 120);
+    let shown = bench.index.approve(bench.account, now(2)).unwrap();
+    assert_eq!(shown[0].removing, 120);
+    assert_eq!(bench.index.statuses().unwrap()[0].waiting_for_approval, 0);
     assert!(approved(&bench, 120) && approved(&bench, 100));
     assert!(!approved(&bench, 121));
     assert!(engage(&mut bench, 150), "more than was approved");
