@@ -17,7 +17,7 @@ pub struct Options {
     pub preauth: Option<String>,
 }
 
-const FULL_IMAP: [&str; 18] = [
+const FULL_IMAP: [&str; 20] = [
     "IMAP4rev1",
     "LITERAL+",
     "SASL-IR",
@@ -30,10 +30,12 @@ const FULL_IMAP: [&str; 18] = [
     "UIDPLUS",
     "MOVE",
     "CONDSTORE",
+    "QRESYNC",
     "ESEARCH",
     "SPECIAL-USE",
     "LIST-EXTENDED",
     "LIST-STATUS",
+    "OBJECTID",
     "STATUS=SIZE",
     "APPENDLIMIT=52428800",
 ];

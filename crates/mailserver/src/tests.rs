@@ -3,6 +3,7 @@
 mod faults;
 mod imap;
 mod pop3;
+mod qresync;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;

@@ -28,11 +28,13 @@ impl Session {
             _ => return Err(Refusal::Bad("APPEND mailbox (flags) date literal")),
         };
         let mut state = account.lock();
-        let mailbox = state.mailbox_mut(&name);
+        let mailbox = state.mailbox(&name);
         let mailbox = mailbox.ok_or(Refusal::No("[TRYCREATE] No such mailbox"))?;
-        let flags = flags.iter().map(|flag| canonical_flag(flag)).collect();
-        let uid = mailbox.append(Bytes::from(message.clone()), flags, internal_date);
         let uid_validity = mailbox.uid_validity;
+        let flags = flags.iter().map(|flag| canonical_flag(flag)).collect();
+        let message = Bytes::from(message.clone());
+        let uid = state.append(&name, message, flags, internal_date);
+        let uid = uid.unwrap_or(0);
         Ok(if self.has("UIDPLUS") {
             format!("[APPENDUID {uid_validity} {uid}] appended")
         } else {

@@ -34,6 +34,11 @@ impl Arg {
         }
     }
 
+    /// An atom of digits.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.word()?.parse().ok()
+    }
+
     pub(super) fn list(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),

@@ -21,9 +21,8 @@ impl Session {
             self.reply.line(&format!("* OK {code}moved"));
         }
         let account = self.account()?;
-        if let Some(mailbox) = account.lock().mailbox_mut(&source) {
-            mailbox.remove(|message| uids.contains(&message.uid));
-        }
+        let mut state = account.lock();
+        state.remove(&source, |message| uids.contains(&message.uid));
         Ok("moved".to_owned())
     }
 
@@ -42,15 +41,13 @@ impl Session {
             .ok_or(Refusal::No("No such mailbox"))?;
         let found = pairs.iter().filter_map(|(_, uid)| from.find(*uid)).cloned();
         let messages: Vec<_> = found.collect();
-        let to = state.mailbox_mut(&target);
+        let to = state.mailbox(&target);
         let to = to.ok_or(Refusal::No("[TRYCREATE] No such mailbox"))?;
-        let mut copies = Vec::new();
-        for message in &messages {
-            let (bytes, flags) = (message.bytes.clone(), message.flags.clone());
-            copies.push(to.append(bytes, flags, message.internal_date));
-        }
-        let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
         let uid_validity = to.uid_validity;
+        let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
+        let copies = messages.into_iter();
+        let copies = copies.filter_map(|message| state.add(&target, message));
+        let copies: Vec<u32> = copies.collect();
         let code = if self.has("UIDPLUS") && !uids.is_empty() {
             let (uids, copies) = (set::format(&uids), set::format(&copies));
             format!("[COPYUID {uid_validity} {uids} {copies}] ")

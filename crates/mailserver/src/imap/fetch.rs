@@ -17,6 +17,8 @@ pub(crate) use section::header_end;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Item {
     Body(BodyItem),
+    /// RFC 8474 §5.1.
+    EmailId,
     Flags,
     InternalDate,
     ModSeq,
@@ -30,24 +32,11 @@ impl Session {
         let [set, wanted, modifiers @ ..] = args else {
             return Err(Refusal::Bad("FETCH set items"));
         };
-        let mut items = Vec::new();
-        if by == By::Uid {
-            items.push(Item::Uid);
-        }
-        for item in wanted.texts().ok_or(Refusal::Bad("FETCH set items"))? {
-            for item in parse_item(&item).ok_or(Refusal::Bad("Unknown FETCH item"))? {
-                if !items.contains(&item) {
-                    items.push(item);
-                }
-            }
-        }
-        let changed_since = self.changed_since(modifiers)?;
-        if changed_since.is_some() && !items.contains(&Item::ModSeq) {
-            items.push(Item::ModSeq);
-        }
-        if items.contains(&Item::ModSeq) {
-            self.needs("CONDSTORE")?;
-            self.knows_condstore = true;
+        let modifiers = Modifiers::parse(modifiers)?;
+        let changed_since = modifiers.changed_since;
+        let items = self.items(wanted, &modifiers, by)?;
+        if modifiers.vanished {
+            self.tell_vanished_since(changed_since, set, by)?;
         }
         let faults = self.service.faults.clone();
         let mut literal_lie = std::mem::take(&mut self.literal_lie);
@@ -62,15 +51,17 @@ impl Session {
                 .iter()
                 .any(|item| matches!(item, Item::Body(body) if !body.peek));
         let mut state = account.lock();
-        let mailbox = state.mailbox_mut(&view.name);
-        let mailbox = mailbox.ok_or(Refusal::No("No such mailbox"))?;
-        for (seq, uid) in pairs {
-            if marks_seen {
-                // The changed flags follow with the other news before the tagged line.
-                mailbox.change_flags(uid, |flags| {
+        if marks_seen {
+            // The changed flags follow with the other news before the tagged line.
+            for (_, uid) in &pairs {
+                state.change_flags(&view.name, *uid, |flags| {
                     flags.insert("\\Seen".to_owned());
                 });
             }
+        }
+        let mailbox = state.mailbox(&view.name);
+        let mailbox = mailbox.ok_or(Refusal::No("No such mailbox"))?;
+        for (seq, uid) in pairs {
             let message = mailbox.find(uid);
             let message = message.filter(|m| changed_since.is_none_or(|since| m.mod_seq > since));
             if let Some(message) = message {
@@ -85,21 +76,61 @@ impl Session {
         Ok("fetched".to_owned())
     }
 
-    fn changed_since(&self, modifiers: &[Arg]) -> Result<Option<u64>, Refusal> {
-        let list = match modifiers {
-            [] => return Ok(None),
+    /// What is to be told of each message, when this server knows all of it.
+    fn items(&mut self, wanted: &Arg, modifiers: &Modifiers, by: By) -> Result<Vec<Item>, Refusal> {
+        let mut items = Vec::new();
+        if by == By::Uid {
+            items.push(Item::Uid);
+        }
+        for word in wanted.texts().ok_or(Refusal::Bad("FETCH set items"))? {
+            for item in parse_item(&word).ok_or(Refusal::Bad("Unknown FETCH item"))? {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
+        if modifiers.changed_since.is_some() && !items.contains(&Item::ModSeq) {
+            items.push(Item::ModSeq);
+        }
+        for item in &items {
+            match item {
+                Item::EmailId => self.needs("OBJECTID")?,
+                Item::ModSeq => self.uses_mod_seqs()?,
+                Item::Body(_) | Item::Flags | Item::InternalDate | Item::Size | Item::Uid => {}
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// What stands behind the items of a FETCH (RFC 4466 §2.4).
+#[derive(Debug, Default)]
+struct Modifiers {
+    changed_since: Option<u64>,
+    vanished: bool,
+}
+
+impl Modifiers {
+    fn parse(args: &[Arg]) -> Result<Self, Refusal> {
+        let mut modifiers = Self::default();
+        let list = match args {
+            [] => return Ok(modifiers),
             [Arg::List(list)] => list.as_slice(),
             _ => return Err(Refusal::Bad("FETCH set items (modifiers)")),
         };
-        match list {
-            [word, value] if word.word().is_some_and(|w| w == "CHANGEDSINCE") => {
-                let value = value.text().and_then(|value| value.parse().ok());
-                value
-                    .map(Some)
-                    .ok_or(Refusal::Bad("CHANGEDSINCE mod-sequence"))
+        let mut words = list.iter();
+        while let Some(word) = words.next() {
+            match word.word().as_deref() {
+                Some("CHANGEDSINCE") => {
+                    let value = words.next().and_then(Arg::number);
+                    let value = value.ok_or(Refusal::Bad("CHANGEDSINCE mod-sequence"))?;
+                    modifiers.changed_since = Some(value);
+                }
+                Some("VANISHED") => modifiers.vanished = true,
+                _ => return Err(Refusal::Bad("Unknown FETCH modifier")),
             }
-            _ => Err(Refusal::Bad("Unknown FETCH modifier")),
         }
+        Ok(modifiers)
     }
 }
 
@@ -119,6 +150,7 @@ impl Telling<'_> {
                 self.reply.text(" ");
             }
             match item {
+                Item::EmailId => self.reply.text(&format!("EMAILID (M{})", message.email_id)),
                 Item::Flags => self.reply.text(&format!("FLAGS {}", flag_list(message))),
                 Item::InternalDate => {
                     let when = date::format(message.internal_date);
@@ -147,6 +179,7 @@ impl Telling<'_> {
 fn parse_item(word: &str) -> Option<Vec<Item>> {
     Some(match word.to_ascii_uppercase().as_str() {
         "FAST" => vec![Item::Flags, Item::InternalDate, Item::Size],
+        "EMAILID" => vec![Item::EmailId],
         "FLAGS" => vec![Item::Flags],
         "INTERNALDATE" => vec![Item::InternalDate],
         "MODSEQ" => vec![Item::ModSeq],

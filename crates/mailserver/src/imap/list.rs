@@ -194,7 +194,8 @@ impl Session {
                 "UIDNEXT" => mailbox.uid_next.to_string(),
                 "UIDVALIDITY" => mailbox.uid_validity.to_string(),
                 "UNSEEN" => unseen("\\Seen").to_string(),
-                "HIGHESTMODSEQ" if self.has("CONDSTORE") => mailbox.highest_mod_seq.to_string(),
+                "MAILBOXID" if self.has("OBJECTID") => format!("({})", mailbox.object_id()),
+                "HIGHESTMODSEQ" if self.has("CONDSTORE") => mailbox.told_mod_seq().to_string(),
                 "SIZE" if self.has("STATUS=SIZE") => {
                     let octets: usize = mailbox.messages.iter().map(|m| m.bytes.len()).sum();
                     octets.to_string()

@@ -100,14 +100,22 @@ impl Session {
     pub(super) fn enable(&mut self, args: &[Arg]) -> Outcome {
         self.needs("ENABLE")?;
         self.account()?;
+        if self.selected.is_some() {
+            // RFC 5161 §3.1.
+            return Err(Refusal::Bad("ENABLE before SELECT"));
+        }
         let mut enabled = String::new();
-        let asks = args
-            .iter()
-            .filter_map(Arg::word)
-            .any(|word| word == "CONDSTORE");
-        if asks && self.has("CONDSTORE") {
-            self.knows_condstore = true;
-            enabled.push_str(" CONDSTORE");
+        for word in args.iter().filter_map(Arg::word) {
+            if !self.has(&word) {
+                continue;
+            }
+            match word.as_str() {
+                "CONDSTORE" => self.enabled.condstore = true,
+                // RFC 7162 §3.2.3: QRESYNC brings CONDSTORE with it.
+                "QRESYNC" => (self.enabled.condstore, self.enabled.qresync) = (true, true),
+                _ => continue,
+            }
+            enabled.push_str(&format!(" {word}"));
         }
         self.reply.line(&format!("* ENABLED{enabled}"));
         Ok("enabled".to_owned())

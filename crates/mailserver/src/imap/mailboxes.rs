@@ -8,10 +8,16 @@ impl Session {
         let account = self.account()?;
         let name = self.mailbox_name(args.first())?;
         // RFC 3501 §6.3.3: a trailing separator only announces children.
-        let created = account.create(name.trim_end_matches('/'));
+        let name = name.trim_end_matches('/');
+        let created = account.create(name);
+        let objects = created && self.has("OBJECTID");
+        let state = account.lock();
+        let mailbox = state.mailbox(name).filter(|_| objects);
+        let code =
+            mailbox.map_or_else(String::new, |m| format!("[MAILBOXID ({})] ", m.object_id()));
         done(
             created,
-            "created",
+            &format!("{code}created"),
             "[ALREADYEXISTS] There is such a mailbox",
         )
     }

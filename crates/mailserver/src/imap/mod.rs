@@ -7,6 +7,7 @@ mod fetch;
 mod list;
 mod login;
 mod mailboxes;
+mod qresync;
 mod search;
 mod select;
 mod set;
@@ -137,6 +138,15 @@ enum Refusal {
 /// The text after `OK `, or a refusal.
 type Outcome = Result<String, Refusal>;
 
+/// What the client has enabled, by ENABLE or by using it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Enabled {
+    /// RFC 7162 §3.1.
+    condstore: bool,
+    /// RFC 7162 §3.2.3: VANISHED in place of EXPUNGE.
+    qresync: bool,
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 struct Session {
@@ -145,8 +155,7 @@ struct Session {
     selected: Option<View>,
     /// Of the command at hand: ESEARCH repeats it.
     tag: String,
-    /// The client has shown that it knows CONDSTORE (RFC 7162 §3.1).
-    knows_condstore: bool,
+    enabled: Enabled,
     reply: Reply,
     literal_lie: i64,
     greeted: bool,
@@ -160,7 +169,7 @@ impl Session {
             account: None,
             selected: None,
             tag: String::new(),
-            knows_condstore: false,
+            enabled: Enabled::default(),
             reply: Reply::default(),
             literal_lie: 0,
             greeted: false,
@@ -237,7 +246,7 @@ impl Session {
     fn tell_changes(&mut self, may_expunge: bool) {
         let news = News {
             may_expunge,
-            tells_mod_seq: self.knows_condstore,
+            enabled: self.enabled,
         };
         let (Some(account), Some(view)) = (&self.account, &mut self.selected) else {
             return;

@@ -58,7 +58,7 @@ impl Session {
             }
             args => (None, args),
         };
-        let condstore = self.has("CONDSTORE");
+        let condstore = self.has("CONDSTORE") && self.keeps_mod_seqs();
         let view = self.view()?;
         let mut words = args.iter();
         let mut keys = Vec::new();
@@ -85,7 +85,7 @@ impl Session {
             .filter_map(Arg::word)
             .any(|word| word == "MODSEQ");
         let mod_seq = (by_mod_seq && !found.is_empty()).then_some(highest);
-        self.knows_condstore |= by_mod_seq;
+        self.enabled.condstore |= by_mod_seq;
         self.tell_found(
             &found,
             mod_seq,

@@ -1,24 +1,38 @@
 //! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3, §6.4; 3691; 7162).
 
 use super::args::Arg;
+use super::qresync::Resync;
 use super::view::View;
 use super::{Outcome, Refusal, Session};
+use crate::store::{Mailbox, Message};
 
 impl Session {
     pub(super) fn select(&mut self, args: &[Arg], read_only: bool) -> Outcome {
         let account = self.account()?;
         // RFC 3501 §6.3.1: whatever comes of it, the mailbox before is no longer selected.
-        self.selected = None;
-        let name = self.mailbox_name(args.first())?;
-        for parameter in args.get(1).and_then(Arg::list).unwrap_or_default() {
-            match parameter.word().as_deref() {
-                Some("CONDSTORE") if self.has("CONDSTORE") => self.knows_condstore = true,
-                _ => return Err(Refusal::Bad("Unknown SELECT parameter")),
-            }
+        if self.selected.take().is_some() && self.has("CONDSTORE") {
+            // RFC 7162 §3.2.11: what follows belongs to the next.
+            self.reply.line("* OK [CLOSED] the mailbox before");
         }
+        let name = self.mailbox_name(args.first())?;
+        let parameters = args.get(1).and_then(Arg::list).unwrap_or_default();
+        let resync = self.select_parameters(parameters)?;
         let state = account.lock();
         let mailbox = state.mailbox(&name);
         let mailbox = mailbox.ok_or(Refusal::No("[NONEXISTENT] No such mailbox"))?;
+        for line in self.selection_lines(mailbox, read_only) {
+            self.reply.line(&line);
+        }
+        let view = View::open(name, mailbox, read_only);
+        if let Some(resync) = resync {
+            resync.tell(mailbox, &mut self.reply);
+        }
+        self.selected = Some(view);
+        let code = if read_only { "READ-ONLY" } else { "READ-WRITE" };
+        Ok(format!("[{code}] selected"))
+    }
+
+    fn selection_lines(&self, mailbox: &Mailbox, read_only: bool) -> Vec<String> {
         let mut flags = vec!["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
         let keywords = mailbox.messages.iter().flat_map(|m| &m.flags);
         for keyword in keywords.filter(|flag| !flag.starts_with('\\')) {
@@ -32,32 +46,32 @@ impl Session {
         } else {
             format!("{flags} \\*")
         };
-        let reply = &mut self.reply;
-        reply.line(&format!("* FLAGS ({flags})"));
-        reply.line(&format!("* OK [PERMANENTFLAGS ({permanent})] limited"));
-        reply.line(&format!("* {} EXISTS", mailbox.messages.len()));
-        reply.line("* 0 RECENT");
-        let unseen = mailbox
-            .messages
-            .iter()
-            .position(|m| !m.flags.contains("\\Seen"));
-        if let Some(at) = unseen {
-            reply.line(&format!("* OK [UNSEEN {}] first unseen", at + 1));
-        }
-        reply.line(&format!(
+        let mut lines = vec![
+            format!("* FLAGS ({flags})"),
+            format!("* OK [PERMANENTFLAGS ({permanent})] limited"),
+            format!("* {} EXISTS", mailbox.messages.len()),
+            "* 0 RECENT".to_owned(),
+        ];
+        let mut messages = mailbox.messages.iter();
+        let unseen = messages.position(|m| !m.flags.contains("\\Seen"));
+        lines.extend(unseen.map(|at| format!("* OK [UNSEEN {}] first unseen", at + 1)));
+        lines.push(format!(
             "* OK [UIDVALIDITY {}] UIDs valid",
             mailbox.uid_validity
         ));
-        reply.line(&format!("* OK [UIDNEXT {}] next UID", mailbox.uid_next));
-        let view = View::open(name, mailbox, read_only);
-        if self.has("CONDSTORE") {
-            let highest = mailbox.highest_mod_seq;
-            self.reply
-                .line(&format!("* OK [HIGHESTMODSEQ {highest}] highest"));
+        lines.push(format!("* OK [UIDNEXT {}] next UID", mailbox.uid_next));
+        if self.has("OBJECTID") {
+            let id = mailbox.object_id();
+            lines.push(format!("* OK [MAILBOXID ({id})] its name for ever"));
         }
-        self.selected = Some(view);
-        let code = if read_only { "READ-ONLY" } else { "READ-WRITE" };
-        Ok(format!("[{code}] selected"))
+        if self.has("CONDSTORE") {
+            lines.push(if mailbox.keeps_mod_seqs {
+                format!("* OK [HIGHESTMODSEQ {}] highest", mailbox.highest_mod_seq)
+            } else {
+                "* OK [NOMODSEQ] no mod-sequences here".to_owned()
+            });
+        }
+        lines
     }
 
     /// CLOSE expunges silently, unless the mailbox is read-only (RFC 3501 §6.4.2).
@@ -67,12 +81,31 @@ impl Session {
             .selected
             .take()
             .ok_or(Refusal::Bad("Select a mailbox first"))?;
-        if !view.read_only
-            && let Some(mailbox) = account.lock().mailbox_mut(&view.name)
-        {
-            mailbox.remove(|message| message.flags.contains("\\Deleted"));
+        if view.read_only {
+            return Ok("closed".to_owned());
         }
-        Ok("closed".to_owned())
+        let deleted = |message: &Message| message.flags.contains("\\Deleted");
+        let removed = account.lock().remove(&view.name, deleted);
+        let code = self.highest_mod_seq_code(&view.name, &removed);
+        Ok(format!("{code}closed"))
+    }
+
+    fn select_parameters(&mut self, parameters: &[Arg]) -> Result<Option<Resync>, Refusal> {
+        let mut words = parameters.iter();
+        let mut resync = None;
+        while let Some(word) = words.next() {
+            match word.word().as_deref() {
+                Some("CONDSTORE") if self.has("CONDSTORE") => self.enabled.condstore = true,
+                Some("QRESYNC") if self.enabled.qresync => {
+                    let list = words.next().and_then(Arg::list);
+                    let parsed = list.and_then(Resync::parse);
+                    resync = Some(parsed.ok_or(Refusal::Bad("QRESYNC (uidvalidity modseq)"))?);
+                }
+                // RFC 7162 §3.2.5: BAD unless enabled before.
+                _ => return Err(Refusal::Bad("Unknown SELECT parameter")),
+            }
+        }
+        Ok(resync)
     }
 
     pub(super) fn unselect(&mut self) -> Outcome {

@@ -57,7 +57,7 @@ impl Session {
         };
         let wish = Wish::parse(rest)?;
         let account = self.account()?;
-        let tells_mod_seq = self.knows_condstore;
+        let tells_mod_seq = self.enabled.condstore && self.keeps_mod_seqs();
         self.writable_view()?;
         let (Some(view), reply) = (&mut self.selected, &mut self.reply) else {
             return Err(Refusal::Bad("Select a mailbox first"));
@@ -65,11 +65,10 @@ impl Session {
         let pairs = set.text().and_then(|set| view.resolve(&set, by));
         let pairs = pairs.ok_or(Refusal::Bad("Not a message set"))?;
         let mut state = account.lock();
-        let mailbox = state.mailbox_mut(&view.name);
-        let mailbox = mailbox.ok_or(Refusal::No("No such mailbox"))?;
         let mut modified = Vec::new();
         for (seq, uid) in pairs {
-            let before = mailbox.find(uid).map(|message| message.mod_seq);
+            let message = state.mailbox(&view.name).and_then(|m| m.find(uid));
+            let before = message.map(|message| message.mod_seq);
             if before
                 .zip(unchanged_since)
                 .is_some_and(|(is, limit)| is > limit)
@@ -81,8 +80,9 @@ impl Session {
                 });
                 continue;
             }
-            let mod_seq = mailbox.change_flags(uid, |set| wish.apply(set));
-            let (Some(mod_seq), Some(message)) = (mod_seq, mailbox.find(uid)) else {
+            let mod_seq = state.change_flags(&view.name, uid, |set| wish.apply(set));
+            let message = state.mailbox(&view.name).and_then(|m| m.find(uid));
+            let (Some(mod_seq), Some(message)) = (mod_seq, message) else {
                 continue;
             };
             view.note(uid, mod_seq);
@@ -104,11 +104,10 @@ impl Session {
     }
 
     fn unchanged_since(&mut self, modifier: &[Arg]) -> Result<u64, Refusal> {
-        self.needs("CONDSTORE")?;
-        self.knows_condstore = true;
+        self.uses_mod_seqs()?;
         match modifier {
             [word, value] if word.word().is_some_and(|w| w == "UNCHANGEDSINCE") => {
-                let value = value.text().and_then(|value| value.parse().ok());
+                let value = value.number();
                 value.ok_or(Refusal::Bad("UNCHANGEDSINCE mod-sequence"))
             }
             _ => Err(Refusal::Bad("Unknown STORE modifier")),
@@ -136,15 +135,15 @@ impl Session {
                 )
             }
         };
-        if let Some(mailbox) = account.lock().mailbox_mut(&view.name) {
-            mailbox.remove(|message| {
-                let named = chosen
-                    .as_ref()
-                    .is_none_or(|uids| uids.contains(&message.uid));
-                named && message.flags.contains("\\Deleted")
-            });
-        }
-        Ok("expunged".to_owned())
+        let name = view.name.clone();
+        let removed = account.lock().remove(&name, |message| {
+            let named = chosen
+                .as_ref()
+                .is_none_or(|uids| uids.contains(&message.uid));
+            named && message.flags.contains("\\Deleted")
+        });
+        let code = self.highest_mod_seq_code(&name, &removed);
+        Ok(format!("{code}expunged"))
     }
 }
 

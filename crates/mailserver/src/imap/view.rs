@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Enabled;
 use super::set::{self, By};
 use crate::store::{Mailbox, Message};
 use crate::wire::Reply;
@@ -17,7 +18,7 @@ struct Known {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct News {
     pub(super) may_expunge: bool,
-    pub(super) tells_mod_seq: bool,
+    pub(super) enabled: Enabled,
 }
 
 /// A selected mailbox as its client knows it.
@@ -28,7 +29,7 @@ pub(super) struct View {
     pub(super) read_only: bool,
     /// At position n - 1 the message with sequence number n; UIDs ascend.
     known: Vec<Known>,
-    /// The mailbox's highest mod-sequence when everything was told.
+    /// The mailbox's revision when everything was told.
     told: u64,
 }
 
@@ -43,7 +44,7 @@ impl View {
             uid_validity: mailbox.uid_validity,
             read_only,
             known: mailbox.messages.iter().map(known).collect(),
-            told: mailbox.highest_mod_seq,
+            told: mailbox.revision,
         }
     }
 
@@ -87,34 +88,19 @@ impl View {
 
     /// Writes the untagged EXPUNGE, EXISTS and FETCH lines that bring the client up to date.
     pub(super) fn tell_changes(&mut self, mailbox: &Mailbox, reply: &mut Reply, news: News) {
-        if self.told == mailbox.highest_mod_seq {
+        if self.told == mailbox.revision {
             return;
         }
-        let mut untold = false;
-        let gone: Vec<usize> = self
-            .known
-            .iter()
-            .enumerate()
-            .filter(|(_, known)| mailbox.find(known.uid).is_none())
-            .map(|(at, _)| at)
-            .collect();
-        if news.may_expunge {
-            // From the last: the numbers of the others stay what they are meanwhile.
-            for at in gone.into_iter().rev() {
-                self.known.remove(at);
-                reply.line(&format!("* {} EXPUNGE", at + 1));
-            }
-        } else {
-            untold = !gone.is_empty();
-        }
+        let untold = !self.tell_gone(mailbox, reply, news);
         for (seq, known) in (1..).zip(&mut self.known) {
             let changed = mailbox
                 .find(known.uid)
-                .filter(|m| m.mod_seq > known.mod_seq);
+                .filter(|m| m.mod_seq != known.mod_seq);
             if let Some(message) = changed {
                 known.mod_seq = message.mod_seq;
                 let flags = flag_list(message);
-                let mod_seq = news.tells_mod_seq.then_some(message.mod_seq);
+                let tells = news.enabled.condstore && mailbox.keeps_mod_seqs;
+                let mod_seq = tells.then_some(message.mod_seq);
                 let mod_seq = mod_seq.map_or_else(String::new, |n| format!(" MODSEQ ({n})"));
                 let uid = message.uid;
                 reply.line(&format!("* {seq} FETCH (UID {uid} FLAGS {flags}{mod_seq})"));
@@ -132,8 +118,31 @@ impl View {
             reply.line(&format!("* {} EXISTS", self.known.len()));
         }
         if !untold {
-            self.told = mailbox.highest_mod_seq;
+            self.told = mailbox.revision;
         }
+    }
+
+    /// Tells what went away, as far as it may be told here; whether nothing is left untold.
+    fn tell_gone(&mut self, mailbox: &Mailbox, reply: &mut Reply, news: News) -> bool {
+        let gone: Vec<(usize, u32)> = (0..)
+            .zip(&self.known)
+            .filter(|(_, known)| mailbox.find(known.uid).is_none())
+            .map(|(at, known)| (at, known.uid))
+            .collect();
+        if gone.is_empty() || !news.may_expunge {
+            return gone.is_empty();
+        }
+        self.known.retain(|known| mailbox.find(known.uid).is_some());
+        if news.enabled.qresync {
+            let uids: Vec<u32> = gone.iter().map(|(_, uid)| *uid).collect();
+            reply.line(&format!("* VANISHED {}", set::format(&uids)));
+        } else {
+            // From the last: the numbers of the others stay what they are meanwhile.
+            for (at, _) in gone.iter().rev() {
+                reply.line(&format!("* {} EXPUNGE", at + 1));
+            }
+        }
+        true
     }
 }
 

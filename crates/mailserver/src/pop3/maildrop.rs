@@ -53,9 +53,8 @@ impl Maildrop {
     pub(super) fn remove_marked(self) {
         let marked = self.drops.iter().filter(|drop| drop.marked);
         let uids: BTreeSet<u32> = marked.map(|drop| drop.uid).collect();
-        if let Some(inbox) = self.account.lock().mailbox_mut("INBOX") {
-            inbox.remove(|message| uids.contains(&message.uid));
-        }
+        let mut state = self.account.lock();
+        state.remove("INBOX", |message| uids.contains(&message.uid));
     }
 
     /// A command of the TRANSACTION state.

@@ -1,88 +1,16 @@
 //! One account: its mailboxes, and what a test may do to them behind the client's back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use super::mailbox::{Mailbox, Message, canonical_flag};
+use super::state::{State, canonical_name};
 
 /// A handle to one account. Mailbox names are UTF-8 with `/` between levels; INBOX in any case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Account(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) mailboxes: BTreeMap<String, Mailbox>,
-    next_uid_validity: u32,
-    uidl_epoch: u32,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        let mut state = State {
-            mailboxes: BTreeMap::new(),
-            // Any number but one: a client that takes a default for the truth is found out.
-            next_uid_validity: 4711,
-            uidl_epoch: 0,
-        };
-        state.create("INBOX");
-        Self(Arc::new(Mutex::new(state)))
-    }
-}
-
-impl State {
-    /// Makes a mailbox; `false` when it is there already.
-    pub(crate) fn create(&mut self, name: &str) -> bool {
-        let name = canonical_name(name);
-        if self.mailboxes.contains_key(&name) {
-            return false;
-        }
-        let uid_validity = self.new_uid_validity();
-        self.mailboxes.insert(name, Mailbox::new(uid_validity));
-        true
-    }
-
-    /// Renames a mailbox and its children; `false` when there is no `from` or there is a `to`.
-    pub(crate) fn rename(&mut self, from: &str, to: &str) -> bool {
-        let (from, to) = (canonical_name(from), canonical_name(to));
-        if self.mailboxes.contains_key(&to) || !self.mailboxes.contains_key(&from) {
-            return false;
-        }
-        let below = format!("{from}/");
-        let moved = |name: &String| *name == from || name.starts_with(&below);
-        let names: Vec<String> = self
-            .mailboxes
-            .keys()
-            .filter(|n| moved(n))
-            .cloned()
-            .collect();
-        for name in names {
-            if let Some(mailbox) = self.mailboxes.remove(&name) {
-                let rest = name.strip_prefix(&from).unwrap_or_default();
-                self.mailboxes.insert(format!("{to}{rest}"), mailbox);
-            }
-        }
-        if from == "INBOX" {
-            self.create("INBOX");
-        }
-        true
-    }
-
-    pub(crate) fn mailbox(&self, name: &str) -> Option<&Mailbox> {
-        self.mailboxes.get(&canonical_name(name))
-    }
-
-    pub(crate) fn mailbox_mut(&mut self, name: &str) -> Option<&mut Mailbox> {
-        self.mailboxes.get_mut(&canonical_name(name))
-    }
-
-    /// A UIDVALIDITY that no mailbox of this account ever had.
-    fn new_uid_validity(&mut self) -> u32 {
-        self.next_uid_validity += 1;
-        self.next_uid_validity
-    }
-}
 
 impl Account {
     /// Puts a message into `mailbox`, which is made if missing, and returns its UID.
@@ -97,24 +25,81 @@ impl Account {
     ) -> u32 {
         let mut state = self.lock();
         state.create(mailbox);
-        let mailbox = state.mailbox_mut(mailbox);
-        mailbox.map_or(0, |m| {
-            m.append(bytes.into(), flag_set(flags), internal_date)
-        })
+        let uid = state.append(mailbox, bytes.into(), flag_set(flags), internal_date);
+        uid.unwrap_or(0)
     }
 
     /// Replaces the flags of a message, as another client would; `false` when there is none.
     pub fn set_flags(&self, mailbox: &str, uid: u32, flags: &[&str]) -> bool {
         let mut state = self.lock();
-        let mailbox = state.mailbox_mut(mailbox);
-        mailbox.is_some_and(|m| m.change_flags(uid, |set| *set = flag_set(flags)).is_some())
+        let changed = state.change_flags(mailbox, uid, |set| *set = flag_set(flags));
+        changed.is_some()
     }
 
     /// Removes a message, as another client would; `false` when there is none.
     pub fn expunge(&self, mailbox: &str, uid: u32) -> bool {
+        self.expunge_all(mailbox, &[uid]) == 1
+    }
+
+    /// Removes messages at once, as another client's EXPUNGE would: one mod-sequence for all. How many
+    /// of them there were.
+    pub fn expunge_all(&self, mailbox: &str, uids: &[u32]) -> usize {
         let mut state = self.lock();
-        let mailbox = state.mailbox_mut(mailbox);
-        mailbox.is_some_and(|m| !m.remove(|message| message.uid == uid).is_empty())
+        state.remove(mailbox, |m| uids.contains(&m.uid)).len()
+    }
+
+    /// Moves a message, as another client would: gone here, there under a new UID, which is returned;
+    /// `None` when there is no such message or no such target.
+    pub fn move_message(&self, from: &str, uid: u32, to: &str) -> Option<u32> {
+        let mut state = self.lock();
+        let message = state.mailbox(from)?.find(uid)?.clone();
+        let new = state.add(to, message)?;
+        state.remove(from, |m| m.uid == uid);
+        Some(new)
+    }
+
+    /// Copies a message, as another client would; the copy's UID, or `None` as for
+    /// [`Account::move_message`].
+    pub fn copy_message(&self, from: &str, uid: u32, to: &str) -> Option<u32> {
+        let mut state = self.lock();
+        let message = state.mailbox(from)?.find(uid)?.clone();
+        state.add(to, message)
+    }
+
+    /// Adds and removes flags and keywords of a message; `false` when there is none.
+    pub fn change_flags(&self, mailbox: &str, uid: u32, add: &[&str], remove: &[&str]) -> bool {
+        let (add, remove) = (flag_set(add), flag_set(remove));
+        let mut state = self.lock();
+        let changed = state.change_flags(mailbox, uid, |set| {
+            set.retain(|flag| !remove.contains(flag));
+            set.extend(add);
+        });
+        changed.is_some()
+    }
+
+    /// Restores `mailbox` from a backup that is older than its `newest` newest messages: they are gone,
+    /// and UIDNEXT and HIGHESTMODSEQ go back, so that UIDs will be given out twice under one
+    /// UIDVALIDITY. No RFC permits that. `false` when there is no such mailbox.
+    pub fn restore_without(&self, mailbox: &str, newest: usize) -> bool {
+        self.change(mailbox, |m| m.restore_without(newest))
+    }
+
+    /// Turns HIGHESTMODSEQ back to `mod_seq`, as a migrated server does; no message keeps a higher
+    /// mod-sequence. `false` when there is no such mailbox.
+    pub fn turn_mod_seq_back(&self, mailbox: &str, mod_seq: u64) -> bool {
+        self.change(mailbox, |m| m.turn_back(mod_seq))
+    }
+
+    /// Whether `mailbox` keeps mod-sequences; one that does not says NOMODSEQ (RFC 7162 §3.1.2.2).
+    /// Mailboxes are born with them. `false` when there is no such mailbox.
+    pub fn set_mod_sequences(&self, mailbox: &str, keeps: bool) -> bool {
+        self.change(mailbox, |m| m.keeps_mod_seqs = keeps)
+    }
+
+    /// Forgets which messages were expunged so far: QRESYNC then names every UID that is not there
+    /// (RFC 7162 §3.2.5.2). `false` when there is no such mailbox.
+    pub fn forget_expunged(&self, mailbox: &str) -> bool {
+        self.change(mailbox, Mailbox::forget_expunged)
     }
 
     /// Gives `mailbox` a new UIDVALIDITY and numbers its messages from one; `false` when there is none.
@@ -207,17 +192,12 @@ impl Account {
         self.lock().mailbox(mailbox).map(|m| m.highest_mod_seq)
     }
 
+    fn change(&self, mailbox: &str, change: impl FnOnce(&mut Mailbox)) -> bool {
+        self.lock().mailbox_mut(mailbox).map(change).is_some()
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// INBOX has one spelling (RFC 3501 §5.1).
-pub(crate) fn canonical_name(name: &str) -> String {
-    if name.eq_ignore_ascii_case("INBOX") {
-        "INBOX".to_owned()
-    } else {
-        name.to_owned()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod mailbox;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -408,3 +408,35 @@ async fn twenty_thousand_messages_are_served_without_copies() {
     // 330 MB of answers: seconds would mean that something is quadratic.
     assert!(started.elapsed() < std::time::Duration::from_secs(20));
 }
+
+#[tokio::test]
+async fn object_ids_outlive_names_and_places() {
+    let (store, account) = ada();
+    account.append("INBOX", MAIL, &[], LEAP_DAY);
+    account.copy_message("INBOX", 1, "INBOX");
+    let id = account.messages("INBOX")[0].email_id;
+    let mut client = Client::imap(&service(&store)).await;
+    assert_eq!(
+        client.tell("1 CREATE Play", "1 ").await,
+        "1 OK [MAILBOXID (F2)] created\r\n"
+    );
+    client.tell("2 RENAME Play Work", "2 OK").await;
+    assert_eq!(
+        client.tell("3 STATUS Work (MAILBOXID)", "3 OK").await,
+        "* STATUS \"Work\" (MAILBOXID (F2))\r\n3 OK that is all\r\n"
+    );
+    let heard = client.tell("4 SELECT INBOX", "4 OK").await;
+    assert!(heard.contains("* OK [MAILBOXID (F1)] "), "{heard}");
+    assert_eq!(
+        client.tell("5 UID FETCH 1:* EMAILID", "5 OK").await,
+        format!(
+            "* 1 FETCH (UID 1 EMAILID (M{id}))\r\n* 2 FETCH (UID 2 EMAILID (M{id}))\r\n5 OK fetched\r\n"
+        )
+    );
+    let plain = Service::new(store, Options::default().without(&["OBJECTID"]));
+    let mut client = Client::imap(&plain).await;
+    let heard = client.tell("1 SELECT INBOX", "1 OK").await;
+    assert!(!heard.contains("MAILBOXID"), "{heard}");
+    client.tell("2 FETCH 1 EMAILID", "2 BAD").await;
+    client.tell("3 STATUS Work (MAILBOXID)", "3 BAD").await;
+}
