@@ -6,9 +6,10 @@
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
 //! what a user chose ([`settings`]), what to do about a server ([`plan`]), what may leave it
-//! ([`retention`]), when to try again ([`pace`]), and what an error means ([`fault`]).
+//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), and what an error means ([`fault`]).
 
 pub mod account;
+pub mod brake;
 pub mod fault;
 pub mod flag;
 pub mod mailbox;

@@ -3,8 +3,11 @@
 //! The binary reads YAML and makes these; nobody below it knows what a configuration file is.
 
 use crate::account::{AccountName, Protocol};
-use crate::retention::Policy;
+use crate::brake::Brake;
+use crate::mailbox::MailboxName;
+use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +40,19 @@ pub struct AccountSettings {
     pub connections: usize,
     /// Which server copies may go.
     pub retention: Policy,
+    /// What becomes of the local copy of a message that vanished at the server. POP3: always kept.
+    pub vanished: Vanished,
+    /// What stops a pass that would remove too much (R6); `None`: nothing does.
+    pub brake: Option<Brake>,
+    /// Messages larger than this many octets (RFC822.SIZE) are left on the server. IMAP only.
+    pub max_size_octets: Option<u64>,
+    /// Messages older than this by INTERNALDATE are left on the server. IMAP only.
+    pub max_age: Option<Duration>,
+    /// Whether `\Deleted` at the server is `T` in a file's name. By default it is not: a plain quit in
+    /// mutt would unlink such files.
+    pub deleted_flag: bool,
+    /// How a server whose mailboxes are labels is read. Requires X-GM-EXT-1; no effect elsewhere.
+    pub labels: LabelChoice,
 }
 
 /// Where a server is and how the way there is secured.
@@ -101,13 +117,30 @@ pub enum Layout {
 }
 
 /// Which mailboxes are chosen, by globs on the decoded name (`*` any run of characters, `?` one)
-/// or by role (`\Junk`). Exclusion wins.
+/// or by role (`\Junk`), and what they are called here. Exclusion wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderChoice {
     /// Globs and roles that choose.
     pub include: Vec<String>,
     /// Globs and roles that refuse.
     pub exclude: Vec<String>,
+    /// Local names by the server's, both decoded and with `/` between levels; INBOX in capitals. No
+    /// two of the local names are equal, and none has an empty level.
+    pub rename: BTreeMap<String, String>,
+    /// Whether only mailboxes that the user subscribed to are chosen; INBOX needs no subscription.
+    pub subscribed: bool,
+}
+
+impl FolderChoice {
+    /// What a mailbox is called here: the name that its directory is made of. A renamed mailbox does
+    /// not take those below it along.
+    #[must_use]
+    pub fn local_name(&self, name: &MailboxName) -> MailboxName {
+        match self.rename.get(&name.to_string()) {
+            Some(local) => MailboxName::from_decoded(local, Some('/')),
+            None => name.clone(),
+        }
+    }
 }
 
 impl Default for FolderChoice {
@@ -115,6 +148,42 @@ impl Default for FolderChoice {
         Self {
             include: vec!["*".to_owned()],
             exclude: Vec::new(),
+            rename: BTreeMap::new(),
+            subscribed: false,
         }
+    }
+}
+
+/// How an account is read whose mailboxes are labels: one message, several mailboxes.
+///
+/// Requires X-GM-EXT-1 (Gmail); every other server has one copy per mailbox, and is read so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LabelChoice {
+    /// Every chosen mailbox is synced. A message with several labels is fetched once and hard-linked
+    /// into each of them.
+    #[default]
+    Link,
+    /// Only the mailbox with role `\All` is synced, and `\Junk` and `\Trash`, whose messages it
+    /// lacks. The labels are in the index.
+    AllMail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_mailbox_is_renamed_alone() {
+        let mut choice = FolderChoice::default();
+        for (theirs, ours) in [("Work", "Job/Now"), ("INBOX", "In")] {
+            choice.rename.insert(theirs.to_owned(), ours.to_owned());
+        }
+        let local = |name: &str| {
+            let name = MailboxName::from_decoded(name, Some('.'));
+            choice.local_name(&name)
+        };
+        assert_eq!(local("Work").levels(), ["Job", "Now"]);
+        assert_eq!(local("Work.Projects").to_string(), "Work/Projects");
+        assert_eq!(local("inbox").to_string(), "In");
     }
 }

@@ -6,24 +6,28 @@ use crate::flag::{Flag, FlagSet};
 /// did not touch stays as the reader left it.
 ///
 /// A flag has two states, so when both sides changed it they changed it alike: there is no conflict
-/// to settle. `\Deleted` never reaches a file: a plain quit in mutt would unlink it (CONTRACT
-/// section 5).
+/// to settle. `\Deleted` reaches a file only where `deleted_flag` asks for it: a plain quit in mutt
+/// would unlink it (CONTRACT section 5).
 #[must_use]
-pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet) -> FlagSet {
+pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet, deleted_flag: bool) -> FlagSet {
     let mut merged = local.clone();
     for (flag, ..) in Flag::TABLE {
-        if flag != Flag::Deleted && base.has(flag) != server.has(flag) {
+        let reaches = flag != Flag::Deleted || deleted_flag;
+        if reaches && base.has(flag) != server.has(flag) {
             merged.set(flag, server.has(flag));
         }
     }
     merged
 }
 
-/// The flags with which a new message is delivered: the server's, without `\Deleted`.
+/// The flags with which a new message is delivered: the server's, without `\Deleted` unless
+/// `deleted_flag` asks for it.
 #[must_use]
-pub fn delivered(server: &FlagSet) -> FlagSet {
+pub fn delivered(server: &FlagSet, deleted_flag: bool) -> FlagSet {
     let mut flags = server.clone();
-    flags.set(Flag::Deleted, false);
+    if !deleted_flag {
+        flags.set(Flag::Deleted, false);
+    }
     flags
 }
 
@@ -45,14 +49,27 @@ mod tests {
             ("", "T", "S", "ST"),
         ] {
             let set = FlagSet::from_letters;
-            let pulled = pull(&set(base), &set(local), &set(server));
+            let pulled = pull(&set(base), &set(local), &set(server), false);
             assert_eq!(pulled.letters(), merged, "{base} {local} {server}");
         }
     }
 
     #[test]
-    fn deleted_is_not_delivered() {
+    fn deleted_reaches_a_file_only_where_it_is_asked_for() {
+        let set = FlagSet::from_letters;
+        for (base, local, server, merged) in [
+            ("", "", "T", "T"),
+            ("T", "T", "", ""),
+            ("", "F", "T", "FT"),
+            ("", "T", "S", "ST"),
+            ("T", "", "T", ""),
+        ] {
+            let pulled = pull(&set(base), &set(local), &set(server), true);
+            assert_eq!(pulled.letters(), merged, "{base} {local} {server}");
+        }
         let server = FlagSet::from_index("\\Deleted \\Seen $Forwarded work");
-        assert_eq!(delivered(&server).to_string(), "$Forwarded \\Seen work");
+        let without = delivered(&server, false);
+        assert_eq!(without.to_string(), "$Forwarded \\Seen work");
+        assert_eq!(delivered(&server, true), server);
     }
 }

@@ -78,11 +78,14 @@ pub fn reflagged(base: &Base, server: &ServerView) -> Vec<MessageKey> {
 /// b) both know it with the same flags: nothing;
 /// c) both know it with other flags: pull them;
 /// d) both know it, and we thought it gone: it is back, then as b or c;
-/// e) we know it and a *whole* view lacks it: it vanished, unless we knew that.
+/// e) we know it, and a *whole* view lacks it or a view of changes says that it is gone: it vanished,
+///    unless we knew that.
 /// A message whose file a reader deleted is case b: it stays on the server and is not downloaded
 /// again (`deletions: keep`).
+///
+/// `deleted_flag`: whether `\Deleted` reaches file names (see [`flags::pull`]).
 #[must_use]
-pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView) -> Plan {
+pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView, deleted_flag: bool) -> Plan {
     let mut fetch = UidSet::new();
     let mut rest = Vec::new();
     walk(base, server, |pair| match pair {
@@ -93,11 +96,12 @@ pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView) -> Plan {
                 rest.push(Action::Return { key, uid });
             }
             if known.flags != shown.flags {
-                rest.push(pull(known, local, shown));
+                let file = file(known, local, shown, deleted_flag);
+                rest.push(pull(known, shown, file));
             }
         }
         Pair::Base(known) => {
-            if matches!(server, ServerView::Whole(_)) && !known.vanished {
+            if !known.vanished && server.calls_gone(known.uid) {
                 let (key, uid) = (known.key, known.uid);
                 rest.push(Action::Vanish { key, uid });
             }
@@ -111,11 +115,19 @@ pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView) -> Plan {
     plan
 }
 
-fn pull(known: &BaseMessage, local: &LocalView, shown: &ServerMessage) -> Action {
-    let file = local.flags.get(&known.key).and_then(|local| {
-        let merged = flags::pull(&known.flags, local, &shown.flags);
-        (merged != *local).then_some(merged)
-    });
+/// What the file's name shall say; `None` when it says so already or there is no file.
+fn file(
+    known: &BaseMessage,
+    local: &LocalView,
+    shown: &ServerMessage,
+    deleted_flag: bool,
+) -> Option<FlagSet> {
+    let local = local.flags.get(&known.key)?;
+    let merged = flags::pull(&known.flags, local, &shown.flags, deleted_flag);
+    (merged != *local).then_some(merged)
+}
+
+fn pull(known: &BaseMessage, shown: &ServerMessage, file: Option<FlagSet>) -> Action {
     Action::PullFlags {
         key: known.key,
         uid: known.uid,
@@ -176,7 +188,8 @@ mod tests {
         MessageKey(uid.as_u32().into())
     }
 
-    /// A case in four lines: base, local, server (`+` for a view of changes only), plan.
+    /// A case in four lines: base, local, server (`+` for a view of changes only, `~3:5` what it says
+    /// is gone), plan.
     fn plan_case(text: &str) {
         let line = |word: &str| {
             let line = text.lines().map(str::trim).find(|l| l.starts_with(word));
@@ -201,16 +214,20 @@ mod tests {
             flags: local.map(|(uid, flags, _)| (key(uid), flags)).collect(),
         };
         let server = line("server");
-        let shown = rows(server.trim_start_matches('+'))
+        let (listed, vanished) = server.split_once('~').unwrap_or((&server, ""));
+        let shown = rows(listed.trim_start_matches('+'))
             .into_iter()
             .map(|(uid, flags, _)| ServerMessage { uid, flags })
             .collect();
         let server = if server.starts_with('+') {
-            ServerView::Changes(shown)
+            ServerView::Changes {
+                messages: shown,
+                vanished: vanished.parse().unwrap_or_default(),
+            }
         } else {
             ServerView::Whole(shown)
         };
-        let plan: Vec<String> = plan_imap(&base, &local, &server)
+        let plan: Vec<String> = plan_imap(&base, &local, &server, false)
             .iter()
             .map(|action| match action {
                 Action::Fetch(uids) => format!("fetch={uids}"),
@@ -264,6 +281,12 @@ mod tests {
     fn only_a_whole_view_makes_a_message_vanish_and_only_once() {
         plan_case("base 1 2 3!\n local 1 2\n server 1\n plan vanish=2");
         plan_case("base 1 2 3!\n local 1 2\n server + 1\n plan");
+        plan_case("base 1 2 3!\n local 1 2\n server + 1 ~2:9\n plan vanish=2");
+    }
+
+    #[test]
+    fn r5_what_is_shown_and_said_to_be_gone_is_not_gone() {
+        plan_case("base 1 2\n local 1 2\n server + 1:S ~1:2\n plan pull=1:S/S vanish=2");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! Every three-way decision names its base: [`view::Base`] is what server and we last agreed on,
 //! [`view::LocalView`] what lies in the Maildir, [`view::ServerView`] what the server says now.
 //! [`imap::plan_imap`] and [`pop3::plan_pop3`] compare them; [`uid_validity::rematch`] finds known
-//! messages again when the server has renumbered them (R4).
+//! messages again when the server has renumbered them (R4), [`moves::moves`] and [`moves::renames`]
+//! when it has moved them or renamed their mailbox.
 
 pub mod flags;
 pub mod imap;
+pub mod moves;
 pub mod pop3;
 pub mod uid_validity;
 pub mod view;

@@ -35,6 +35,13 @@ pub struct Likeness {
     pub internal_date: Option<UnixTime>,
 }
 
+impl Likeness {
+    /// Whether all of it is there: less does not tell messages apart.
+    pub(crate) const fn is_telling(&self) -> bool {
+        self.message_id.is_some() && self.size_octets.is_some() && self.internal_date.is_some()
+    }
+}
+
 /// Who was found again, and who must be fetched to be compared by content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rematch {
@@ -52,7 +59,7 @@ pub struct Rematch {
 #[must_use]
 pub fn rematch(orphans: &[Orphan], candidates: &[Candidate]) -> Rematch {
     let mut known: HashMap<&Likeness, Vec<MessageKey>> = HashMap::new();
-    for orphan in orphans.iter().filter(|o| is_telling(&o.likeness)) {
+    for orphan in orphans.iter().filter(|o| o.likeness.is_telling()) {
         known.entry(&orphan.likeness).or_default().push(orphan.key);
     }
     let mut shown: HashMap<&Likeness, u32> = HashMap::new();
@@ -68,12 +75,6 @@ pub fn rematch(orphans: &[Orphan], candidates: &[Candidate]) -> Rematch {
         }
     }
     rematch
-}
-
-const fn is_telling(likeness: &Likeness) -> bool {
-    likeness.message_id.is_some()
-        && likeness.size_octets.is_some()
-        && likeness.internal_date.is_some()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::flag::FlagSet;
 use crate::message::MessageKey;
-use crate::uid::Uid;
+use crate::uid::{Uid, UidSet};
 use std::collections::HashMap;
 
 /// What server and we last agreed on for one message.
@@ -39,17 +39,31 @@ pub struct ServerMessage {
 pub enum ServerView {
     /// Every message it holds, ascending by UID. What is not in it is not there.
     Whole(Vec<ServerMessage>),
-    /// Only what changed, ascending by UID: new messages and changed flags. Nothing is known of
-    /// what is not in it.
-    Changes(Vec<ServerMessage>),
+    /// Only what changed. Nothing is known of what is not in it.
+    Changes {
+        /// New messages and changed flags, ascending by UID.
+        messages: Vec<ServerMessage>,
+        /// What the server says is gone (VANISHED, RFC 7162), or does not find any more (SEARCH). Most
+        /// of a range may never have existed.
+        vanished: UidSet,
+    },
 }
 
 impl ServerView {
+    /// Whether the view says of a message that it does not show that it is gone.
+    #[must_use]
+    pub fn calls_gone(&self, uid: Uid) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Changes { vanished, .. } => vanished.contains(uid),
+        }
+    }
+
     /// The messages the server showed.
     #[must_use]
     pub fn messages(&self) -> &[ServerMessage] {
         match self {
-            Self::Whole(messages) | Self::Changes(messages) => messages,
+            Self::Whole(messages) | Self::Changes { messages, .. } => messages,
         }
     }
 }
