@@ -5,13 +5,19 @@
 //! name had to be shortened:
 //!
 //! - `/`, control octets (NUL among them), `%`, and `.` under Maildir++ become `%XX`;
-//! - so does a first `.` (hidden, or `..`) or `~` (Dovecot lists such a mailbox but cannot open it);
-//! - so does the first letter of `cur`, `new` and `tmp` in any case: a file system may fold case;
-//! - a component over 255 octets keeps its beginning and ends in `%+` and a hash;
+//! - so does a first `.` (hidden, or `..`) or `~` (Dovecot lists such a mailbox but cannot open it),
+//!   or a first character that nobody sees: a file system may drop it and see what comes next;
+//! - so does the first letter of `cur`, `new` and `tmp`, and of what a file system may take for them;
+//! - a component over 247 octets keeps its beginning and ends in `%+` and a hash;
 //! - a path over 1,024 octets keeps its first levels and ends in a component `%=` and a hash.
 //!
-//! No escape begins with `%+` or `%=`, so a shortened name equals no other. Case is not folded:
-//! on a file system that folds it, `Work` and `work` still need a check by whoever creates them.
+//! No escape begins with `%+` or `%=`, so a shortened name equals no other. Case is kept and nothing is
+//! normalised: whoever creates directories compares their [`twin_key`]s first, and makes a [`twin`]
+//! where two are equal.
+
+mod twins;
+
+pub use twins::{twin, twin_key};
 
 use postrider_core::mailbox::MailboxName;
 use postrider_core::settings::Layout;
@@ -19,8 +25,8 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
-/// Octets; NAME_MAX of every Linux file system that matters.
-const LONGEST_COMPONENT: usize = 255;
+/// Octets; NAME_MAX of every Linux file system that matters is 255, and a [`twin`] adds eight at most.
+const LONGEST_COMPONENT: usize = 247;
 /// Octets below the tree's root. PATH_MAX is 4,096 with the root and the file's name in it.
 const LONGEST_PATH: usize = 1_024;
 /// Octets of whole levels kept when a path is shortened, so that a human recognises it.
@@ -96,12 +102,10 @@ fn nested(name: &MailboxName) -> PathBuf {
 }
 
 fn escape(level: &str, layout: Layout) -> String {
-    let reserved = ["cur", "new", "tmp"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(level));
+    let reserved = ["cur", "new", "tmp"].contains(&twins::fold(level).as_str());
     let mut escaped = String::with_capacity(level.len());
     for (at, c) in level.chars().enumerate() {
-        let first = at == 0 && (reserved || c == '.' || c == '~');
+        let first = at == 0 && (reserved || c == '.' || c == '~' || twins::is_ignorable(c));
         let joiner = c == '.' && layout == Layout::MaildirPlusPlus;
         if first || joiner || c == '/' || c == '%' || c.is_control() {
             let mut octets = [0; 4];

@@ -2,7 +2,7 @@
 
 use crate::entry::{Entry, Subdir};
 use crate::error::MaildirError;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -111,7 +111,7 @@ impl Mailbox {
             here.enter(part)?;
         }
         for part in ["cur", "new", "tmp"] {
-            here.make(OsStr::new(part))?;
+            here.have(OsStr::new(part))?;
         }
         here.flush()
     }
@@ -136,29 +136,48 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Makes sure that `part` is a directory here, and opens it.
-    fn make(&mut self, part: &OsStr) -> Result<File, MaildirError> {
-        let path = self.path.join(part);
-        match rustix::fs::mkdirat(&self.here, part, Mode::RWXU) {
-            Ok(()) => {
-                let dir = self.open(part, &path)?;
-                let all = Mode::RWXU;
-                rustix::fs::fchmod(&dir, all)
-                    .map_err(MaildirError::io("set the mode of", &path))?;
-                self.made = true;
-                Ok(dir)
-            }
-            Err(rustix::io::Errno::EXIST) => self.open(part, &path),
-            Err(error) => Err(MaildirError::io("create", &path)(error)),
+    /// Makes sure that `part` is a directory here. Nearly always it is, and one call tells.
+    fn have(&mut self, part: &OsStr) -> Result<(), MaildirError> {
+        let found = rustix::fs::statat(&self.here, part, AtFlags::SYMLINK_NOFOLLOW);
+        match found {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Directory => Ok(()),
+            _ => self.make(part).map(drop),
         }
     }
 
-    fn open(&self, part: &OsStr, path: &Path) -> Result<File, MaildirError> {
+    /// Makes sure that `part` is a directory here, and opens it.
+    fn make(&mut self, part: &OsStr) -> Result<File, MaildirError> {
+        let path = self.path.join(part);
+        if let Some(dir) = self.open(part, &path)? {
+            return Ok(dir);
+        }
+        let made = match rustix::fs::mkdirat(&self.here, part, Mode::RWXU) {
+            Ok(()) => true,
+            // Somebody else was faster.
+            Err(rustix::io::Errno::EXIST) => false,
+            Err(error) => return Err(MaildirError::io("create", &path)(error)),
+        };
+        let Some(dir) = self.open(part, &path)? else {
+            return Err(MaildirError::io("open", &path)(rustix::io::Errno::NOENT));
+        };
+        if made {
+            rustix::fs::fchmod(&dir, Mode::RWXU)
+                .map_err(MaildirError::io("set the mode of", &path))?;
+            self.made = true;
+        }
+        Ok(dir)
+    }
+
+    /// `None` when there is nothing of that name.
+    fn open(&self, part: &OsStr, path: &Path) -> Result<Option<File>, MaildirError> {
         let plain = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.here, part, plain, Mode::empty()) {
-            Ok(dir) => Ok(File::from(dir)),
+            Ok(dir) => Ok(Some(File::from(dir))),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
             // Linux says ENOTDIR for a link opened with both flags; others say ELOOP.
-            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => self.open_link(path),
+            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
+                self.open_link(path).map(Some)
+            }
             Err(error) => Err(MaildirError::io("open", path)(error)),
         }
     }

@@ -33,9 +33,11 @@ impl FileName {
         if text.is_empty() || text.starts_with('.') || text.contains(['/', '\0']) {
             return None;
         }
-        let info = INFO.iter().filter_map(|mark| text.find(mark)).min();
-        // mbsync 1.4.4 makes files named `:2,DFPRST`. They have no base but themselves.
-        let base = info.filter(|at| *at > 0).unwrap_or(text.len());
+        // mbsync 1.4.4 makes files named `:2,DFPRST`. They have no base but themselves, and keep it
+        // when they are given flags.
+        let marks = INFO.iter().flat_map(|mark| text.match_indices(mark));
+        let base = marks.map(|(at, _)| at).filter(|at| *at > 0).min();
+        let base = base.unwrap_or(text.len());
         Some(Self {
             text: text.into(),
             base,

@@ -9,17 +9,32 @@ use crate::error::MaildirError;
 use crate::mailbox::Mailbox;
 use crate::name::FileName;
 use postrider_core::time::Now;
-use std::fs;
+use std::fs::{self, ReadDir};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
-/// The messages of a mailbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The messages of a mailbox, one by one and in no order, so that a million take no memory. Where
+/// there are two files with one base, both come: [`truer`] tells which is the message.
+#[derive(Debug)]
 pub struct Scan {
-    /// One for each base, in the order of the bases.
-    pub entries: Vec<Entry>,
     /// The directories' times, taken before they were read.
     pub stamp: Stamp,
+    /// What has still to be read, the last first.
+    left: Vec<Reading>,
+}
+
+impl Iterator for Scan {
+    type Item = Result<Entry, MaildirError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(found) = self.left.last_mut()?.next() {
+                return Some(found);
+            }
+            self.left.pop();
+        }
+    }
 }
 
 /// When `new` and `cur` last changed, in nanoseconds since the epoch.
@@ -62,26 +77,33 @@ pub fn stamp(mailbox: &Mailbox) -> Result<Stamp, MaildirError> {
 }
 
 /// Lists the messages of a mailbox. Hidden files, links, directories and names that are not UTF-8
-/// are not ours and are left out; of two files with one base the one in `cur` counts.
+/// are not ours and are left out.
 ///
 /// # Errors
-/// When a directory is not there or the system refuses.
+/// When a directory is not there or the system refuses, then or while it is read.
 pub fn scan(mailbox: &Mailbox) -> Result<Scan, MaildirError> {
     let stamp = stamp(mailbox)?;
-    let mut entries = Vec::new();
-    // `new` first: a file on its way to `cur` meanwhile is then seen twice rather than never.
-    for subdir in [Subdir::New, Subdir::Cur] {
-        read(mailbox, subdir, |entry| entries.push(entry))?;
+    // `new` comes first: a file on its way to `cur` meanwhile is then seen twice rather than never.
+    let left = [Subdir::Cur, Subdir::New].map(|subdir| Reading::of(mailbox, subdir));
+    let left = left.into_iter().collect::<Result<_, _>>()?;
+    Ok(Scan { stamp, left })
+}
+
+/// Which of two files with one base is the message: the one that is there, in `cur`, with more flags.
+#[must_use]
+pub fn truer(mailbox: &Mailbox, known: Entry, seen: Entry) -> Entry {
+    let rank = |entry: &Entry| {
+        (
+            is_there(mailbox, entry).unwrap_or(true),
+            entry.subdir == Subdir::Cur,
+            entry.file_name.info().len(),
+        )
+    };
+    if rank(&seen) > rank(&known) {
+        seen
+    } else {
+        known
     }
-    entries.sort_by(|a, b| a.file_name.base().cmp(b.file_name.base()));
-    entries.dedup_by(|later, kept| {
-        let same = later.file_name.base() == kept.file_name.base();
-        if same && better(mailbox, later, kept) {
-            std::mem::swap(later, kept);
-        }
-        same
-    });
-    Ok(Scan { entries, stamp })
 }
 
 /// Finds a message again by its base: under the name it had, else in `cur`, else in `new`, and once
@@ -94,38 +116,26 @@ pub fn scan(mailbox: &Mailbox) -> Result<Scan, MaildirError> {
 /// When a directory is not there or the system refuses.
 pub fn locate(mailbox: &Mailbox, known: &Entry) -> Result<Option<Entry>, MaildirError> {
     for _ in 0..2 {
-        if is_file(mailbox, known)? {
+        if is_there(mailbox, known)? {
             return Ok(Some(known.clone()));
         }
         for subdir in [Subdir::Cur, Subdir::New] {
-            let mut found = None;
-            read(mailbox, subdir, |entry| {
+            for entry in Reading::of(mailbox, subdir)? {
+                let entry = entry?;
                 if entry.file_name.base() == known.file_name.base() {
-                    found = Some(entry);
+                    return Ok(Some(entry));
                 }
-            })?;
-            if found.is_some() {
-                return Ok(found);
             }
         }
     }
     Ok(None)
 }
 
-/// Whether `later` is the truer name of the two: the one that exists, in `cur`, with more flags.
-fn better(mailbox: &Mailbox, later: &Entry, kept: &Entry) -> bool {
-    let there = |entry: &Entry| is_file(mailbox, entry).unwrap_or(true);
-    let rank = |entry: &Entry| {
-        (
-            there(entry),
-            entry.subdir == Subdir::Cur,
-            entry.file_name.info().len(),
-        )
-    };
-    rank(later) > rank(kept)
-}
-
-fn is_file(mailbox: &Mailbox, entry: &Entry) -> Result<bool, MaildirError> {
+/// Whether a message lies there under exactly this name.
+///
+/// # Errors
+/// When the system refuses to say.
+pub fn is_there(mailbox: &Mailbox, entry: &Entry) -> Result<bool, MaildirError> {
     let path = mailbox.path_of(entry);
     match fs::symlink_metadata(&path) {
         Ok(found) => Ok(found.is_file()),
@@ -134,28 +144,49 @@ fn is_file(mailbox: &Mailbox, entry: &Entry) -> Result<bool, MaildirError> {
     }
 }
 
-fn read(
-    mailbox: &Mailbox,
+/// One directory being read.
+#[derive(Debug)]
+struct Reading {
     subdir: Subdir,
-    mut each: impl FnMut(Entry),
-) -> Result<(), MaildirError> {
-    let path = mailbox.subdir(subdir);
-    let failed = |error: std::io::Error| MaildirError::io("read", &path)(error);
-    for found in fs::read_dir(&path).map_err(failed)? {
-        let found = found.map_err(failed)?;
-        let name = found.file_name();
-        let Some(file_name) = name.to_str().and_then(FileName::parse) else {
-            continue;
-        };
-        // The type comes with the name on every usual file system: no call per file.
-        match found.file_type() {
-            Ok(kind) if kind.is_file() => each(Entry { subdir, file_name }),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+    path: PathBuf,
+    files: ReadDir,
+}
+
+impl Reading {
+    fn of(mailbox: &Mailbox, subdir: Subdir) -> Result<Self, MaildirError> {
+        let path = mailbox.subdir(subdir);
+        let files = fs::read_dir(&path).map_err(MaildirError::io("read", &path))?;
+        Ok(Self {
+            subdir,
+            path,
+            files,
+        })
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Result<Entry, MaildirError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let failed = MaildirError::io("read", &self.path);
+        let subdir = self.subdir;
+        loop {
+            let found = match self.files.next()? {
+                Ok(found) => found,
+                Err(error) => return Some(Err(failed(error))),
+            };
+            let Some(file_name) = found.file_name().to_str().and_then(FileName::parse) else {
+                continue;
+            };
+            // The type comes with the name on every usual file system: no call per file.
+            match found.file_type() {
+                Ok(kind) if kind.is_file() => return Some(Ok(Entry { subdir, file_name })),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Some(Err(failed(error))),
+            }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

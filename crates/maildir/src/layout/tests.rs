@@ -25,6 +25,10 @@ fn names_and_their_directories() {
         (&["NEW"], "%4EEW", ".%4EEW"),
         (&["Tmp"], "%54mp", ".%54mp"),
         (&["current"], "current", ".current"),
+        (&["t\u{200D}mp"], "%74\u{200D}mp", ".%74\u{200D}mp"),
+        (&["\u{FF43}ur"], "%EF%BD%83ur", ".%EF%BD%83ur"),
+        (&["\u{200B}.."], "%E2%80%8B..", ".%E2%80%8B%2E%2E"),
+        (&["a\u{200B}"], "a\u{200B}", ".a\u{200B}"),
         (&[], "%=", "%="),
     ] {
         let name = name(levels);
@@ -41,7 +45,8 @@ fn names_and_their_directories() {
 #[test]
 fn strangers_directories_are_no_mailboxes() {
     for path in [
-        "../x", "/x", "a%4", "a%zz", "%41", "%+00", "%=00", ".hidden", "~x", "cur", "a%2fb", "a%é",
+        "../x", "/x", "a%~2", "a%4", "a%zz", "%41", "%+00", "%=00", ".hidden", "~x", "cur",
+        "a%2fb", "a%é",
     ] {
         assert_eq!(name_of(Layout::Fs, Path::new(path)), None, "{path}");
     }
@@ -90,6 +95,7 @@ fn hostile_level() -> impl Strategy<Value = String> {
         Just("INBOX".to_owned()),
         Just("%".repeat(200)),
         "[./%~cuR\\x00\\n+=2EF]{1,8}",
+        "[cCuU\u{200D}\u{FE0F}rRé\u{301}eEßsS.]{1,6}",
         ".{1,300}",
         Just("%+".to_owned()),
         Just("%=".to_owned()),
@@ -117,10 +123,29 @@ proptest! {
                 let text = component.to_str().unwrap();
                 prop_assert!(text.len() <= LONGEST_COMPONENT);
                 prop_assert!(!text.chars().any(char::is_control));
-                prop_assert!(!["cur", "new", "tmp"].contains(&text.to_lowercase().as_str()));
+                prop_assert!(!["cur", "new", "tmp"].contains(&twins::fold(text).as_str()));
                 prop_assert!(layout == Layout::MaildirPlusPlus || !text.starts_with('.'));
                 prop_assert!(!text.starts_with('~'));
+                prop_assert!(!text.starts_with(twins::is_ignorable));
             }
+        }
+    }
+
+    #[test]
+    fn r8_a_twin_fits_beside_its_first_and_is_no_other_mailbox(
+        name in hostile_name(),
+        number in 2_usize..1_000_000,
+    ) {
+        for layout in LAYOUTS {
+            let first = directory(layout, &name);
+            let second = twin(&first, number);
+            prop_assert_ne!(twin_key(&first), twin_key(&second));
+            prop_assert_eq!(name_of(layout, &second), None);
+            let beside = second.parent() == first.parent() || first.as_os_str().is_empty();
+            prop_assert!(beside, "{:?}", second);
+            let last = second.file_name().unwrap();
+            prop_assert!(last.len() <= 255);
+            prop_assert!(second.components().all(|c| matches!(c, Component::Normal(_))));
         }
     }
 

@@ -29,6 +29,7 @@ fn foreign_names_are_read_and_kept() {
         ),
         ("x:2,F,more,S", "x", "F", "x:2,S,more,S"),
         (":2,DFPRST", ":2,DFPRST", "", ":2,DFPRST:2,S"),
+        (":2,DFPRST:2,S", ":2,DFPRST", "S", ":2,DFPRST:2,S"),
         ("x:", "x:", "", "x::2,S"),
         ("ä b", "ä b", "", "ä b:2,S"),
     ] {

@@ -15,7 +15,9 @@ fn put(mailbox: &Mailbox, file: &str) {
 
 fn names(mailbox: &Mailbox) -> Vec<String> {
     let scan = scan(mailbox).unwrap();
-    scan.entries.iter().map(ToString::to_string).collect()
+    let mut names: Vec<_> = scan.map(|entry| entry.unwrap().to_string()).collect();
+    names.sort_unstable();
+    names
 }
 
 #[test]
@@ -35,23 +37,39 @@ fn messages_are_the_plain_files_of_new_and_cur() {
     std::os::unix::fs::symlink("c", mailbox.dir().join("cur/link")).unwrap();
     let undecodable = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"cur/\xFF");
     fs::write(mailbox.dir().join(undecodable), "x").unwrap();
-    assert_eq!(names(&mailbox), ["new/a", "cur/b:2,S", "cur/c"]);
+    assert_eq!(names(&mailbox), ["cur/b:2,S", "cur/c", "new/a"]);
 }
 
 #[test]
-fn of_two_with_one_base_cur_wins_then_the_one_with_more_flags() {
+fn new_is_read_before_cur() {
     let (_root, mailbox) = mailbox();
-    for file in [
-        "new/a",
-        "cur/a:2,",
-        "cur/b:2,FS",
-        "cur/b:2,",
-        "new/c",
-        "new/c:2,S",
+    put(&mailbox, "new/a");
+    let mut scan = scan(&mailbox).unwrap();
+    assert_eq!(scan.next().unwrap().unwrap().to_string(), "new/a");
+    fs::rename(mailbox.dir().join("new/a"), mailbox.dir().join("cur/a:2,S")).unwrap();
+    assert_eq!(scan.next().unwrap().unwrap().to_string(), "cur/a:2,S");
+    assert!(scan.next().is_none());
+}
+
+#[test]
+fn of_two_with_one_base_the_one_in_cur_is_truer_then_the_one_with_more_flags() {
+    let (_root, mailbox) = mailbox();
+    for (file, other) in [
+        ("cur/a:2,", "new/a"),
+        ("cur/b:2,FS", "cur/b:2,"),
+        ("new/c:2,S", "new/c"),
     ] {
         put(&mailbox, file);
+        put(&mailbox, other);
+        let entry = |file: &str| Entry::parse(file).unwrap();
+        for (known, seen) in [(file, other), (other, file)] {
+            let truer = truer(&mailbox, entry(known), entry(seen));
+            assert_eq!(truer.to_string(), file);
+        }
+        fs::remove_file(mailbox.dir().join(file)).unwrap();
+        let left = truer(&mailbox, entry(file), entry(other));
+        assert_eq!(left.to_string(), other);
     }
-    assert_eq!(names(&mailbox), ["cur/a:2,", "cur/b:2,FS", "new/c:2,S"]);
 }
 
 #[test]
