@@ -5,9 +5,10 @@
 //! handed in, and any decision. One [`Index`] has one owner, who calls it from a thread that may
 //! block; a `&mut self` is one transaction, durable when it returns.
 //!
-//! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`]
-//! and [`lock`], the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
-//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`identities`], [`skips`], [`vanished`],
+//! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
+//! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
+//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
+//! [`skips`], [`vanished`],
 //! [`brakes`], [`writers`], [`status`], [`check`].
 
 pub mod accounts;
@@ -17,6 +18,7 @@ mod column;
 pub mod error;
 pub mod identities;
 pub mod journal;
+pub mod known_files;
 mod ledger;
 pub mod lock;
 pub mod mailboxes;
@@ -28,6 +30,7 @@ pub mod open;
 pub mod pop3;
 pub mod relocations;
 pub mod renames;
+mod seal;
 pub mod skips;
 pub mod status;
 pub mod vanished;
@@ -43,6 +46,7 @@ pub use brakes::{BrakeRow, Side};
 pub use error::IndexError;
 pub use identities::{Described, Identity, LocalCopy};
 pub use journal::{Intent, JournalId, OpenEntry};
+pub use known_files::KnownFiles;
 pub use lock::StateLock;
 pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
 pub use marks::Attachment;

@@ -5,12 +5,10 @@ use crate::column;
 use crate::error::IndexError;
 use crate::open::Index;
 use postrider_core::mailbox::{MailboxName, Role};
-use postrider_core::message::MessageKey;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
-use rusqlite::{OptionalExtension, Row, params};
-use std::collections::HashMap;
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 use std::path::{Path, PathBuf};
 
 /// A mailbox's row.
@@ -99,51 +97,29 @@ impl Index {
         account: AccountId,
         mailbox: &NewMailbox,
     ) -> Result<MailboxId, IndexError> {
-        let doing = "record a mailbox";
-        let failed = || IndexError::sql(doing);
-        let path = text(&mailbox.path)?;
-        let (name, role) = (mailbox.name.to_string(), mailbox.role.map(Role::as_str));
-        let transaction = self.transaction(doing)?;
-        let known = "SELECT id FROM mailbox WHERE account = ? AND wire_name = ?";
-        let known = transaction.query_row(known, params![account.0, mailbox.wire_name], |row| {
-            row.get(0)
-        });
-        let id = if let Some(id) = known.optional().map_err(failed())? {
-            // Only where something is new: a write is a flush.
-            let sql = "
-                UPDATE mailbox SET name = ?1, role = ?2, mailbox_id = ?3, lost_at = NULL
-                WHERE id = ?4 AND (name <> ?1 OR role IS NOT ?2 OR mailbox_id IS NOT ?3
-                  OR lost_at IS NOT NULL)";
-            transaction
-                .execute(sql, params![name, role, mailbox.mailbox_id, id])
-                .map_err(failed())?;
-            id
-        } else {
-            let taken = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE path = ?)";
-            if transaction
-                .query_row(taken, [path], |row| row.get(0))
-                .map_err(failed())?
-            {
-                return Err(IndexError::PathTaken {
-                    path: mailbox.path.clone(),
-                });
-            }
-            let sql = "
-                INSERT INTO mailbox (account, wire_name, name, role, mailbox_id, path)
-                VALUES (?, ?, ?, ?, ?, ?)";
-            let row = params![
-                account.0,
-                mailbox.wire_name,
-                name,
-                role,
-                mailbox.mailbox_id,
-                path
-            ];
-            transaction.execute(sql, row).map_err(failed())?;
-            transaction.last_insert_rowid()
-        };
-        transaction.commit().map_err(failed())?;
-        Ok(MailboxId(id))
+        let transaction = self.transaction(RECORD)?;
+        let id = record(&transaction, account, mailbox)?;
+        transaction.commit().map_err(IndexError::sql(RECORD))?;
+        Ok(id)
+    }
+
+    /// [`Index::mailbox`] for many, in one transaction.
+    ///
+    /// # Errors
+    /// As there; then none is recorded.
+    pub fn record_mailboxes(
+        &mut self,
+        account: AccountId,
+        mailboxes: &[NewMailbox],
+    ) -> Result<(), IndexError> {
+        if mailboxes.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.transaction(RECORD)?;
+        for mailbox in mailboxes {
+            record(&transaction, account, mailbox)?;
+        }
+        transaction.commit().map_err(IndexError::sql(RECORD))
     }
 
     /// These mailboxes are in step with what the server says here.
@@ -192,37 +168,6 @@ impl Index {
         one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
     }
 
-    /// Brings the names of files in line with a scan: `files` maps base names to names relative to
-    /// the mailbox. A message whose file the scan did not see keeps the name it had: one scan is no
-    /// witness of absence (R5). `stamp` is the scan's, if it had settled.
-    ///
-    /// # Errors
-    /// When the mailbox is not there or the database refuses.
-    pub fn refresh_files(
-        &mut self,
-        mailbox: MailboxId,
-        files: &HashMap<String, String>,
-        stamp: Option<ScanStamp>,
-    ) -> Result<(), IndexError> {
-        let doing = "record the scan of a mailbox";
-        let sql = "SELECT id, base, file FROM message WHERE mailbox = ?";
-        let row = |row: &Row<'_>| {
-            let (base, file): (String, String) = (row.get("base")?, row.get("file")?);
-            let key = MessageKey(row.get("id")?);
-            let seen = files.get(&base).filter(|seen| **seen != file);
-            Ok(seen.map(|seen| (key, seen.as_str())))
-        };
-        let renamed: Vec<Option<(MessageKey, &str)>> = self.list(doing, sql, [mailbox.0], row)?;
-        let renamed: Vec<_> = renamed.into_iter().flatten().collect();
-        if !renamed.is_empty() {
-            self.set_files(&renamed)?;
-        }
-        match stamp {
-            Some(stamp) => self.set_stamp(mailbox, stamp),
-            None => Ok(()),
-        }
-    }
-
     /// The mailbox was scanned. Set only a stamp that had settled.
     ///
     /// # Errors
@@ -237,6 +182,65 @@ impl Index {
             .map_err(IndexError::sql(doing))?;
         one(changed, doing, mailbox.0)
     }
+}
+
+const RECORD: &str = "record a mailbox";
+
+fn record(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    mailbox: &NewMailbox,
+) -> Result<MailboxId, IndexError> {
+    let path = text(&mailbox.path)?;
+    let (name, role) = (mailbox.name.to_string(), mailbox.role.map(Role::as_str));
+    let known = || {
+        let sql = "SELECT id FROM mailbox WHERE account = ? AND wire_name = ?";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let found = statement.query_row(params![account.0, mailbox.wire_name], |row| row.get(0));
+        found.optional()
+    };
+    let taken = || {
+        let sql = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE path = ?)";
+        let mut statement = transaction.prepare_cached(sql)?;
+        statement.query_row([path], |row| row.get(0))
+    };
+    if let Some(id) = known().map_err(IndexError::sql(RECORD))? {
+        // Only where something is new: a write is a flush.
+        let sql = "
+            UPDATE mailbox SET name = ?1, role = ?2, mailbox_id = ?3, lost_at = NULL
+            WHERE id = ?4 AND (name <> ?1 OR role IS NOT ?2 OR mailbox_id IS NOT ?3
+              OR lost_at IS NOT NULL)";
+        let row = params![name, role, mailbox.mailbox_id, id];
+        write(transaction, sql, row)?;
+        return Ok(MailboxId(id));
+    }
+    if taken().map_err(IndexError::sql(RECORD))? {
+        return Err(IndexError::PathTaken {
+            path: mailbox.path.clone(),
+        });
+    }
+    let sql = "
+        INSERT INTO mailbox (account, wire_name, name, role, mailbox_id, path)
+        VALUES (?, ?, ?, ?, ?, ?)";
+    let row = params![
+        account.0,
+        mailbox.wire_name,
+        name,
+        role,
+        mailbox.mailbox_id,
+        path
+    ];
+    write(transaction, sql, row)?;
+    Ok(MailboxId(transaction.last_insert_rowid()))
+}
+
+fn write(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    row: &[&dyn ToSql],
+) -> Result<usize, IndexError> {
+    let execute = || transaction.prepare_cached(sql)?.execute(row);
+    execute().map_err(IndexError::sql(RECORD))
 }
 
 fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {

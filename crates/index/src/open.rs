@@ -2,6 +2,7 @@
 
 use crate::error::IndexError;
 use crate::migrate::migrate;
+use crate::seal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::ErrorKind;
@@ -20,6 +21,7 @@ pub struct Index {
 
 impl Index {
     /// Opens the index for writing; makes it, and the state directory, where missing (0700, 0600).
+    /// One that was not closed in order ([`Index::close`]) is checked first, which reads all of it.
     ///
     /// Take the [`crate::StateLock`] first.
     ///
@@ -29,10 +31,13 @@ impl Index {
         create_private_dir(state_dir)?;
         let path = file(state_dir);
         create_private_file(&path)?;
+        let sealed = seal::take_off(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut index = Self::connect(&path, flags)?;
         index.pragmas().map_err(opening(&path))?;
-        index.check_quickly(&path)?;
+        if !sealed {
+            index.check_quickly(&path)?;
+        }
         migrate(&mut index.connection, &path)?;
         Ok(index)
     }

@@ -100,6 +100,26 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
 }
 
 #[test]
+fn many_mailboxes_are_recorded_together_or_not_at_all() {
+    let mut bench = Bench::new();
+    let mut taken = new_mailbox("Taken");
+    taken.path = "/mail/home/INBOX".into();
+    let mut wanted = vec![new_mailbox("INBOX"), new_mailbox("Sent"), taken];
+    let refused = bench.index.record_mailboxes(bench.account, &wanted);
+    assert!(
+        matches!(refused, Err(IndexError::PathTaken { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(bench.count("mailbox"), 1);
+    wanted.pop();
+    bench
+        .index
+        .record_mailboxes(bench.account, &wanted)
+        .unwrap();
+    assert_eq!(bench.count("mailbox"), 2);
+}
+
+#[test]
 fn two_mailboxes_never_share_a_directory() {
     let mut bench = Bench::new();
     let mut other = new_mailbox("Other");

@@ -101,6 +101,8 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.release_brake(mailbox, Side::Local).unwrap();
     index.open_moves(account).unwrap();
     index.capabilities(account).unwrap();
+    index.known_files(mailbox).unwrap();
+    index.set_files(&[(keys[0], "new/x")]).unwrap();
 }
 
 #[test]
