@@ -3,22 +3,26 @@
 //! | response | goes to |
 //! |---|---|
 //! | FETCH with a body | the oldest `Bodies` |
-//! | FETCH with header, size or date | the oldest `Facts` |
+//! | FETCH with a header | the oldest `Facts` |
+//! | FETCH with size or date | the oldest step that asked for these |
 //! | FETCH with flags | the oldest `Flags`, else it is news |
 //! | LIST | the oldest `List` |
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
+//! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
+//! | VANISHED | the oldest step about the open mailbox, and is news besides |
 //! | EXISTS, and codes | a `Select`, when nothing before it needs a mailbox; else it is news |
 //!
 //! No answer about messages goes past a SELECT that is not answered yet.
 
 use crate::error::ImapError;
+use crate::ext::qresync::Vanished;
 use crate::fetch::{Body, FetchRow, Fetched};
-use crate::flight::{BodyFlow, Flight, Gather, InFlight};
+use crate::flight::{BodyFlow, Flight, Gather, InFlight, NO_STEP};
 use crate::list::ListRow;
 use crate::parse::{Kind, Untagged};
 use crate::search::Esearch;
-use crate::select::Selected;
+use crate::select::Selecting;
 use crate::status::StatusRow;
 use crate::step::FlightEvent;
 use crate::wire::tag_number;
@@ -47,7 +51,7 @@ impl Flight<'_> {
         match untagged {
             Untagged::Esearch(answer) => self.take_esearch(&answer),
             Untagged::Exists(count) => match self.select_in_hand() {
-                Some(selected) => selected.exists = Some(count),
+                Some((_, selecting)) => selecting.selected.exists = Some(count),
                 None => self.session.take_unsolicited(&untagged),
             },
             Untagged::Fetch(row) => self.take_fetch(*row),
@@ -59,20 +63,24 @@ impl Flight<'_> {
                 add_found(of, &answer.uids);
             }
             Untagged::Status(status) => {
-                if let (Some(code), Some(selected)) = (&status.code, self.select_in_hand()) {
-                    selected.take_code(code);
+                if let (Some(code), Some((_, selecting))) = (&status.code, self.select_in_hand()) {
+                    selecting.take_code(code);
                 }
             }
-            // FLAGS says less than PERMANENTFLAGS; the rest is of use to nobody here.
+            // It says less than PERMANENTFLAGS, but that the SELECT is under way.
+            Untagged::Flags(_) => {
+                if let Some((_, selecting)) = self.select_in_hand() {
+                    selecting.begun = true;
+                }
+            }
+            Untagged::Vanished(vanished) => self.take_vanished(vanished),
             Untagged::Capability(_)
             | Untagged::Enabled(_)
             | Untagged::Expunge(_)
-            | Untagged::Flags(_)
             | Untagged::Id(_)
             | Untagged::Lsub(_)
             | Untagged::Namespace(_)
-            | Untagged::Unknown
-            | Untagged::Vanished(_) => self.session.take_unsolicited(&untagged),
+            | Untagged::Unknown => self.session.take_unsolicited(&untagged),
         }
         Ok(())
     }
@@ -86,10 +94,10 @@ impl Flight<'_> {
     }
 
     /// The SELECT that the server must be working on, if it can be at one.
-    fn select_in_hand(&mut self) -> Option<&mut Selected> {
+    fn select_in_hand(&mut self) -> Option<(usize, &mut Selecting)> {
         for command in &mut self.in_flight {
             match &mut command.gather {
-                Gather::Select(selected) => return Some(selected),
+                Gather::Select(selecting) => return Some((command.step, selecting)),
                 gather if gather.needs_mailbox() => return None,
                 _ => {}
             }
@@ -104,7 +112,7 @@ impl Flight<'_> {
             }
         } else if row.body.is_some() {
             self.take_whole_body(row);
-        } else if !self.take_facts(&row) && !self.take_flags(&row) {
+        } else if !self.take_facts(&row) && !self.take_flags(&row) && !self.take_change(&row) {
             let news = Untagged::Fetch(Box::new(row));
             self.session.take_unsolicited(&news);
         }
@@ -157,7 +165,14 @@ impl Flight<'_> {
         let (true, Some(facts)) = (asked, row.as_facts()) else {
             return false;
         };
-        let of = self.about_messages(|gather| matches!(gather, Gather::Facts));
+        // `Flags` may have asked for size and date too; a header is wanted by `Facts` alone.
+        let could_be = |gather: &Gather| match gather {
+            Gather::Facts => true,
+            Gather::Flags(items) => row.header.is_none() && (items.size || items.internal_date),
+            _ => false,
+        };
+        let of = self.about_messages(could_be);
+        let of = of.filter(|command| matches!(command.gather, Gather::Facts));
         let Some(step) = of.map(|command| command.step) else {
             return false;
         };
@@ -172,7 +187,7 @@ impl Flight<'_> {
         let Some(flags) = row.as_flags() else {
             return false;
         };
-        let of = self.about_messages(|gather| matches!(gather, Gather::Flags));
+        let of = self.about_messages(|gather| matches!(gather, Gather::Flags(_)));
         let Some(step) = of.map(|command| command.step) else {
             return false;
         };
@@ -181,6 +196,62 @@ impl Flight<'_> {
             .push_back(FlightEvent::Flags { step, row: flags });
         self.told(step, Some(uid));
         true
+    }
+
+    /// A row that a SELECT with [`Resync`](crate::Resync) brings: what changed since then.
+    fn take_change(&mut self, row: &FetchRow) -> bool {
+        let in_hand = self.select_in_hand();
+        let resyncing = in_hand.filter(|(_, selecting)| selecting.resync && selecting.begun);
+        let Some((step, _)) = resyncing else {
+            return false;
+        };
+        match row.as_flags() {
+            Some(row) => {
+                let uid = row.uid;
+                self.events.push_back(FlightEvent::Flags { step, row });
+                self.told(step, Some(uid));
+            }
+            // Something changed, and nobody knows of which message.
+            None => {
+                let kind = Kind::Fetch;
+                self.events
+                    .push_back(FlightEvent::Unreadable { step, kind });
+            }
+        }
+        true
+    }
+
+    fn take_vanished(&mut self, vanished: Vanished) {
+        let earlier = vanished.earlier;
+        let enabled = self.session.enabled.qresync;
+        let of = match self.select_in_hand() {
+            Some((step, selecting)) if selecting.resync && (earlier || selecting.begun) => {
+                // Only SELECT makes a server say that something vanished earlier.
+                selecting.begun = true;
+                Some(step)
+            }
+            // News of the mailbox that is being left.
+            Some(_) => None,
+            None if enabled && !earlier => {
+                let of = self.about_messages(|_| true);
+                of.map(|command| command.step)
+            }
+            // Nobody asked for it.
+            None => None,
+        };
+        if earlier && of.is_none() {
+            return;
+        }
+        self.session
+            .take_unsolicited(&Untagged::Vanished(vanished.clone()));
+        let uids = vanished.uids;
+        let event = |step| FlightEvent::Vanished {
+            step,
+            uids,
+            earlier,
+        };
+        self.events
+            .extend(of.filter(|step| *step != NO_STEP).map(event));
     }
 
     /// Gives the server new time if the step has come to a UID it had not reached before: rows of
@@ -225,7 +296,7 @@ impl Flight<'_> {
             match &mut command.gather {
                 Gather::Status { mailbox, told } if *mailbox == row.wire_name && !*told => {
                     *told = true;
-                    let (step, status) = (command.step, row.status);
+                    let (step, status) = (command.step, row.status.clone());
                     self.events.push_back(FlightEvent::Status { step, status });
                     return self.session.wire.progressed();
                 }
@@ -258,10 +329,18 @@ impl Flight<'_> {
             return;
         }
         let fits = |gather: &Gather| match kind {
-            Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags),
+            Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags(_)),
             Kind::List => matches!(gather, Gather::List(_)),
             Kind::Search => searches(gather),
             Kind::Status => matches!(gather, Gather::Status { .. } | Gather::List(_)),
+            Kind::Vanished => false,
+        };
+        // What a SELECT cannot tell of changes, its caller must find out by other means.
+        let fits = |gather: &Gather| match gather {
+            Gather::Select(selecting) => {
+                selecting.resync && matches!(kind, Kind::Fetch | Kind::Vanished)
+            }
+            other => fits(other),
         };
         let mut commands = self.in_flight.iter();
         if let Some(command) = commands.find(|command| fits(&command.gather)) {

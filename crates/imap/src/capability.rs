@@ -3,8 +3,12 @@
 /// A capability that makes a difference to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
+    /// `COMPRESS=DEFLATE`.
+    CompressDeflate,
     /// `CONDSTORE`, also implied by `QRESYNC`.
     Condstore,
+    /// `ENABLE`.
+    Enable,
     /// `ESEARCH`.
     Esearch,
     /// `ID`.
@@ -23,6 +27,10 @@ pub enum Capability {
     LiteralPlus,
     /// `LOGINDISABLED`.
     LoginDisabled,
+    /// `NAMESPACE`.
+    Namespace,
+    /// `OBJECTID`.
+    ObjectId,
     /// `QRESYNC`.
     Qresync,
     /// `SASL-IR`.
@@ -33,12 +41,18 @@ pub enum Capability {
     StartTls,
     /// `UIDPLUS`.
     UidPlus,
+    /// `UTF8=ACCEPT`, also implied by `UTF8=ONLY`.
+    Utf8Accept,
+    /// `X-GM-EXT-1`: Gmail's extensions.
+    XGmExt1,
 }
 
 impl Capability {
-    /// Every capability with its word on the wire and the RFC that defines it.
-    pub const TABLE: [(Self, &'static str, u16); 15] = [
+    /// Every capability with its word on the wire and the RFC that defines it; 0: none does.
+    pub const TABLE: [(Self, &'static str, u16); 21] = [
+        (Self::CompressDeflate, "COMPRESS=DEFLATE", 4978),
         (Self::Condstore, "CONDSTORE", 7162),
+        (Self::Enable, "ENABLE", 5161),
         (Self::Esearch, "ESEARCH", 4731),
         (Self::Id, "ID", 2971),
         (Self::Imap4Rev1, "IMAP4REV1", 3501),
@@ -48,19 +62,25 @@ impl Capability {
         (Self::LiteralMinus, "LITERAL-", 7888),
         (Self::LiteralPlus, "LITERAL+", 7888),
         (Self::LoginDisabled, "LOGINDISABLED", 3501),
+        (Self::Namespace, "NAMESPACE", 2342),
+        (Self::ObjectId, "OBJECTID", 8474),
         (Self::Qresync, "QRESYNC", 7162),
         (Self::SaslIr, "SASL-IR", 4959),
         (Self::SpecialUse, "SPECIAL-USE", 6154),
         (Self::StartTls, "STARTTLS", 3501),
         (Self::UidPlus, "UIDPLUS", 4315),
+        (Self::Utf8Accept, "UTF8=ACCEPT", 6855),
+        (Self::XGmExt1, "X-GM-EXT-1", 0),
     ];
 
     /// What IMAP4rev2 contains (RFC 9051 appendix E).
-    const REV2: [Self; 7] = [
+    const REV2: [Self; 9] = [
+        Self::Enable,
         Self::Esearch,
         Self::ListExtended,
         Self::ListStatus,
         Self::LiteralMinus,
+        Self::Namespace,
         Self::SaslIr,
         Self::SpecialUse,
         Self::UidPlus,
@@ -96,6 +116,9 @@ impl Capabilities {
         }
         if all.has(Capability::Qresync) {
             all.known |= Capability::Condstore.bit();
+        }
+        if all.words.iter().any(|word| word == "UTF8=ONLY") {
+            all.known |= Capability::Utf8Accept.bit();
         }
         // A server of both revisions speaks rev1 until ENABLE says otherwise, and then lists what
         // it has besides; only one of rev2 alone means all of it.
@@ -170,6 +193,7 @@ mod tests {
     #[test]
     fn what_one_capability_says_of_another() {
         assert!(capabilities("QRESYNC").has(Capability::Condstore));
+        assert!(capabilities("UTF8=ONLY").has(Capability::Utf8Accept));
         assert!(capabilities("IMAP4rev2").has(Capability::UidPlus));
         assert!(!capabilities("IMAP4rev1 IMAP4rev2").has(Capability::UidPlus));
         assert!(!capabilities("IMAP4rev2").has(Capability::Condstore));

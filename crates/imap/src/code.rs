@@ -1,6 +1,7 @@
 //! Response codes: the part of a status that machines may read (RFC 9051 §7.1, RFC 5530).
 
 use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
+use crate::ext::object_id;
 use crate::parse::MAX_WORDS;
 use crate::search::parse_uid_set;
 use crate::select::parse_flags;
@@ -33,6 +34,8 @@ pub enum Code {
     InUse,
     /// `LIMIT`.
     Limit,
+    /// `MAILBOXID`: an identity that outlives renaming. Requires OBJECTID (RFC 8474).
+    MailboxId(String),
     /// `MODIFIED`: UIDs a conditional STORE left alone. Requires CONDSTORE (RFC 7162).
     Modified(UidSet),
     /// `NOMODSEQ`: this mailbox has no mod-sequences (RFC 7162).
@@ -111,6 +114,7 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"HIGHESTMODSEQ" => Code::HighestModSeq(ModSeq::new(number(cursor)?).ok_or(Malformed)?),
         b"INUSE" => Code::InUse,
         b"LIMIT" => Code::Limit,
+        b"MAILBOXID" => Code::MailboxId(object_id::parse(cursor)?.ok_or(Malformed)?),
         b"MODIFIED" => Code::Modified(parse_uid_set(cursor.code_word())?),
         b"NOMODSEQ" => Code::NoModSeq,
         b"NOPERM" => Code::NoPerm,

@@ -1,9 +1,10 @@
 //! UID FETCH: what we ask of messages, and the rows that come back (RFC 9051 §6.4.5, §7.5.2).
 
+use crate::capability::Capabilities;
 use crate::cursor::{Cursor, Malformed, Parsed, Value};
 use crate::date::parse_internal_date;
 use crate::encode::CommandText;
-use crate::ext::condstore;
+use crate::ext::{condstore, gmail, object_id};
 use crate::select::parse_flags;
 use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
@@ -24,6 +25,12 @@ pub struct FetchRow {
     pub internal_date: Option<UnixTime>,
     /// RFC822.SIZE. It may lie (R7): it decides nothing.
     pub size_octets: Option<u64>,
+    /// EMAILID. Requires OBJECTID (RFC 8474).
+    pub email_id: Option<String>,
+    /// X-GM-MSGID. Requires X-GM-EXT-1.
+    pub gmail_msg_id: Option<u64>,
+    /// X-GM-LABELS, decoded. Requires X-GM-EXT-1.
+    pub gmail_labels: Option<Vec<String>>,
     /// The header fields asked for, as sent.
     pub header: Option<Vec<u8>>,
     /// `BODY[]`.
@@ -41,7 +48,34 @@ pub enum Body {
     Streamed(u64),
 }
 
-/// What FLAGS says of a message.
+/// What is asked about each message besides its flags. What the server cannot tell is not asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one item of a FETCH, and any of them may be wanted"
+)]
+pub struct RowItems {
+    /// RFC822.SIZE.
+    pub size: bool,
+    /// INTERNALDATE.
+    pub internal_date: bool,
+    /// X-GM-MSGID and X-GM-LABELS. Requires X-GM-EXT-1.
+    pub gmail: bool,
+    /// EMAILID. Requires OBJECTID (RFC 8474).
+    pub email_id: bool,
+}
+
+/// What Gmail says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GmailRow {
+    /// X-GM-MSGID: the same in every mailbox that shows the message.
+    pub msg_id: u64,
+    /// X-GM-LABELS, decoded to UTF-8; system labels as they are (`\\Inbox`). The mailbox that was asked
+    /// is not among them.
+    pub labels: Vec<String>,
+}
+
+/// What FLAGS says of a message, and what else was asked for. `None`: the server did not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlagsRow {
     /// The message.
@@ -50,6 +84,14 @@ pub struct FlagsRow {
     pub flags: FlagSet,
     /// Its mod-sequence. Requires CONDSTORE (RFC 7162).
     pub mod_seq: Option<ModSeq>,
+    /// RFC822.SIZE. It may lie (R7): it decides nothing.
+    pub size_octets: Option<u64>,
+    /// INTERNALDATE; `None` also when it is no date.
+    pub internal_date: Option<UnixTime>,
+    /// Requires X-GM-EXT-1.
+    pub gmail: Option<GmailRow>,
+    /// EMAILID: the same for the same octets in every mailbox. Requires OBJECTID (RFC 8474).
+    pub email_id: Option<String>,
 }
 
 /// What tells a message from others without its octets: for matching it again.
@@ -80,11 +122,32 @@ pub struct Fetched {
 
 /// Flags of messages. CHANGEDSINCE goes along when the server has it; without it every row comes,
 /// which is the same answer at a higher price.
-pub(crate) fn flags_command(uids: &UidSet, changed_since: Option<ModSeq>) -> CommandText {
+pub(crate) fn flags_command(
+    uids: &UidSet,
+    items: &str,
+    changed_since: Option<ModSeq>,
+) -> CommandText {
     let mut command = CommandText::new("UID FETCH ");
-    command.text(&format!("{uids} (UID FLAGS)"));
+    command.text(&format!("{uids} ({items})"));
     condstore::changed_since(&mut command, changed_since);
     command
+}
+
+impl RowItems {
+    /// What the server can tell of this, on the wire.
+    pub(crate) fn on_wire(self, capabilities: &Capabilities) -> String {
+        let gmail = gmail::items(capabilities).filter(|_| self.gmail);
+        let email_id = object_id::fetch_item(capabilities).filter(|_| self.email_id);
+        let items = [
+            Some("UID FLAGS"),
+            self.size.then_some("RFC822.SIZE"),
+            self.internal_date.then_some("INTERNALDATE"),
+            gmail,
+            email_id,
+        ];
+        let items: Vec<_> = items.into_iter().flatten().collect();
+        items.join(" ")
+    }
 }
 
 /// What tells messages apart, without their octets.
@@ -128,7 +191,10 @@ pub(crate) fn parse_fetch(cursor: &mut Cursor<'_>) -> Parsed<FetchRow> {
                     row.internal_date = parse_internal_date(&date);
                 }
             }
-            b"RFC822.SIZE" => row.size_octets = size(cursor)?,
+            b"RFC822.SIZE" => row.size_octets = number(cursor)?,
+            b"EMAILID" => row.email_id = object_id::parse(cursor)?,
+            b"X-GM-MSGID" => row.gmail_msg_id = number(cursor)?,
+            b"X-GM-LABELS" => row.gmail_labels = gmail::parse_labels(cursor)?,
             b"MODSEQ" => row.mod_seq = condstore::parse_mod_seq(cursor)?,
             name if is_body(name) => row.body = Some(body(cursor)?),
             name if name.starts_with(b"BODY[HEADER") => {
@@ -145,8 +211,8 @@ pub(crate) fn parse_fetch(cursor: &mut Cursor<'_>) -> Parsed<FetchRow> {
     Ok(row)
 }
 
-/// A size that is no number, or negative (seen from broken indexes), is no size.
-fn size(cursor: &mut Cursor<'_>) -> Parsed<Option<u64>> {
+/// A number that is none, or negative (seen from broken indexes), is not told.
+fn number(cursor: &mut Cursor<'_>) -> Parsed<Option<u64>> {
     match cursor.value()? {
         Value::Octets(digits) => Ok(crate::cursor::parse_number(&digits).ok()),
         Value::Nil => Ok(None),
@@ -177,6 +243,18 @@ impl FetchRow {
             uid: self.uid?,
             flags: self.flags.clone()?,
             mod_seq: self.mod_seq,
+            size_octets: self.size_octets,
+            internal_date: self.internal_date,
+            gmail: self.as_gmail(),
+            email_id: self.email_id.clone(),
+        })
+    }
+
+    /// Both or nothing: labels that were not told are not the same as none.
+    fn as_gmail(&self) -> Option<GmailRow> {
+        Some(GmailRow {
+            msg_id: self.gmail_msg_id?,
+            labels: self.gmail_labels.clone()?,
         })
     }
 
@@ -225,87 +303,4 @@ fn message_id_field(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(text: &str) -> Parsed<FetchRow> {
-        parse_fetch(&mut Cursor::over(text.as_bytes()))
-    }
-
-    #[test]
-    fn a_row_is_read_in_any_order_and_with_strangers_in_it() {
-        let row = row(
-            "(X-GM-LABELS (\"\\\\Inbox\" \"a b\") FLAGS  (\\Seen $MDNSent)  MODSEQ (12) \
-             ENVELOPE (NIL \"s\" ((NIL NIL \"a\" \"b\"))) RFC822.SIZE 44 X NIL \
-             INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" UID 9 UID 9)\r\n",
-        )
-        .unwrap();
-        assert_eq!(row.uid, Uid::new(9));
-        assert_eq!(row.flags.unwrap().to_string(), "\\Seen $MDNSent");
-        assert_eq!(row.mod_seq, ModSeq::new(12));
-        assert_eq!(row.size_octets, Some(44));
-        assert_eq!(row.internal_date, Some(UnixTime::from_seconds(837_596_665)));
-        assert_eq!(row.body, None);
-    }
-
-    #[test]
-    fn a_row_that_names_two_messages_names_none() {
-        assert_eq!(row("(UID 9 UID 8 FLAGS ())").unwrap().uid, None);
-    }
-
-    #[test]
-    fn nil_is_no_body_and_a_quoted_one_is() {
-        let body = |text: &str| row(text).unwrap().body;
-        assert_eq!(body("(UID 1 BODY[] NIL)"), Some(Body::Nil));
-        assert_eq!(body("(UID 1 BODY[] \"\")"), Some(Body::Inline(Vec::new())));
-        assert_eq!(
-            body("(RFC822 \"a\\\"b\")"),
-            Some(Body::Inline(b"a\"b".to_vec()))
-        );
-        assert_eq!(
-            body("(BODY[]<0> {2}\r\nhi)"),
-            Some(Body::Inline(b"hi".to_vec()))
-        );
-        assert_eq!(body("(BODY (\"text\" \"plain\" NIL) UID 1)"), None);
-    }
-
-    #[test]
-    fn broken_rows_are_malformed_and_bad_values_only_missing() {
-        for text in [
-            "",
-            "(",
-            "(UID",
-            "(UID 0)",
-            "(UID x)",
-            "(FLAGS (\\Seen)",
-            "()x",
-            "(X",
-        ] {
-            let empty = Ok(FetchRow::default());
-            let parsed = row(text);
-            assert!(parsed.is_err() || parsed == empty, "{text:?}: {parsed:?}");
-        }
-        let odd = row("(RFC822.SIZE -1 INTERNALDATE \"soon\" UID 3)").unwrap();
-        assert_eq!((odd.size_octets, odd.internal_date), (None, None));
-    }
-
-    #[test]
-    fn message_ids_are_found_folded_or_not() {
-        for (header, id) in [
-            ("Message-ID: <a@b>\r\n\r\n", Some("a@b")),
-            ("MESSAGE-ID:\r\n\t<a@b>\r\n\r\n", Some("a@b")),
-            ("Message-Id : a@b\r\n", Some("a@b")),
-            ("Message-ID: <a@b>\r\nMessage-ID: <c@d>\r\n", Some("a@b")),
-            ("Message-ID: <>\r\n\r\n", None),
-            ("Message-ID:", None),
-            ("\r\n", None),
-            ("", None),
-        ] {
-            let length = header.len();
-            let item = "BODY[HEADER.FIELDS (MESSAGE-ID)]";
-            let row = row(&format!("(UID 1 {item} {{{length}}}\r\n{header})")).unwrap();
-            let facts = row.as_facts().unwrap();
-            assert_eq!(facts.likeness.message_id.as_deref(), id, "{header:?}");
-        }
-    }
-}
+mod tests;

@@ -9,14 +9,20 @@
 use crate::capability::Capabilities;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
+use crate::ext::{enable, id};
+use crate::fetch::RowItems;
+use crate::intake::Incoming;
 use crate::launch::commands;
 use crate::list::Listing;
 use crate::search::Findings;
-use crate::select::Selected;
-use crate::session::{Incoming, Session, SessionState};
+use crate::select::Selecting;
+use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
 use std::collections::{BTreeMap, VecDeque};
+
+/// The number of no step: what the flight does of its own has no events.
+pub(crate) const NO_STEP: usize = usize::MAX;
 
 /// Octets that may wait to be written before more commands are made.
 const OUTGOING_OCTETS: usize = 64 << 10;
@@ -55,18 +61,18 @@ pub(crate) enum Gather {
     Bodies,
     Change,
     Facts,
-    Flags,
+    Flags(RowItems),
     List(Box<Listing>),
     Nothing,
     Search(Option<Findings>),
-    Select(Box<Selected>),
+    Select(Box<Selecting>),
     Status { mailbox: WireName, told: bool },
 }
 
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
-            Self::Bodies | Self::Change | Self::Facts | Self::Flags | Self::Search(_) => true,
+            Self::Bodies | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => true,
             Self::List(_) | Self::Nothing | Self::Select(_) | Self::Status { .. } => false,
         }
     }
@@ -179,18 +185,12 @@ impl<'s> Flight<'s> {
 
     /// Sends what may go now.
     fn launch(&mut self) {
+        self.open_session();
         while self.in_flight.len() < self.session.limits.window
             && self.session.wire.outgoing_octets() < OUTGOING_OCTETS
         {
             if let Some((step, command, gather)) = self.ready.pop_front() {
-                let number = self.session.send(command);
-                self.in_flight.push_back(InFlight {
-                    number,
-                    step,
-                    gather,
-                    void: false,
-                    highest: 0,
-                });
+                self.send(step, command, gather);
                 continue;
             }
             let Some((_, step)) = self.steps.front() else {
@@ -205,17 +205,42 @@ impl<'s> Flight<'s> {
         }
     }
 
+    fn send(&mut self, step: usize, command: CommandText, gather: Gather) {
+        let number = self.session.send(command);
+        self.in_flight.push_back(InFlight {
+            number,
+            step,
+            gather,
+            void: false,
+            highest: 0,
+        });
+    }
+
+    /// Says who we are and enables what we can use, before the first step after the login.
+    fn open_session(&mut self) {
+        if self.session.opened || self.session.state != SessionState::Authenticated {
+            return;
+        }
+        self.session.opened = true;
+        let capabilities = self.session.capabilities();
+        let commands = [id::command(capabilities), enable::command(capabilities)];
+        for command in commands.into_iter().flatten() {
+            self.send(NO_STEP, command, Gather::Nothing);
+        }
+    }
+
     /// Makes the commands of a step, or ends it right here.
     fn prepare(&mut self, number: usize, step: &Step) {
         if step.needs_mailbox() && self.selection == Selection::None {
             return self.refuse(number, "not sent: no mailbox is open");
         }
-        match commands(self.session, step) {
+        match commands(&self.session.dialect(), step) {
             Ok(Some(commands)) if commands.is_empty() => {
                 self.events.push_back(FlightEvent::Done { step: number });
             }
-            Ok(Some(commands)) => {
-                if matches!(step, Step::Select { .. }) {
+            Ok(Some(mut commands)) => {
+                if let Some((_, Gather::Select(selecting))) = commands.first_mut() {
+                    selecting.begun = self.selection == Selection::None;
                     self.selection = Selection::Pending;
                 }
                 let open = OpenStep {

@@ -2,9 +2,10 @@
 
 use crate::error::ImapError;
 use crate::ext::starttls;
+use crate::intake::Incoming;
 use crate::limits::Limits;
 use crate::parse::{StatusText, Untagged, Verdict};
-use crate::session::{Incoming, Session, SessionState};
+use crate::session::{Session, SessionState};
 use postrider_core::settings::{ServerAddress, TlsMode};
 use postrider_transport::{Connector, Stream};
 

@@ -27,11 +27,12 @@ impl Flight<'_> {
         };
         let step = command.step;
         match command.gather {
-            Gather::Select(mut selected) => {
+            Gather::Select(mut selecting) => {
                 if let Some(code) = &status.code {
-                    selected.take_code(code);
+                    selecting.take_code(code);
                 }
-                self.end_select(at, step, refusal.is_none().then_some(*selected));
+                let selected = refusal.is_none().then_some(selecting.selected);
+                self.end_select(at, step, selected);
             }
             Gather::List(listing) if refusal.is_none() => {
                 let rows = listing.into_rows().into_iter();
@@ -42,7 +43,7 @@ impl Flight<'_> {
             Gather::Bodies
             | Gather::Change
             | Gather::Facts
-            | Gather::Flags
+            | Gather::Flags(_)
             | Gather::List(_)
             | Gather::Nothing
             | Gather::Status { .. } => {}

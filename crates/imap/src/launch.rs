@@ -1,83 +1,142 @@
 //! From steps to commands.
 
 use crate::capability::Capability;
+use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
 use crate::ext::{id, uidplus};
 use crate::fetch::{bodies_command, facts_command, flags_command};
 use crate::flight::Gather;
 use crate::list::{self, Listing};
 use crate::search;
-use crate::select::{self, Selected};
-use crate::session::Session;
+use crate::select::{self, Selecting};
 use crate::status;
 use crate::step::Step;
 use crate::store;
 use postrider_core::uid::UidSet;
 
 /// A command and what is gathered from its answers.
-type Gathering = (CommandText, Gather);
+pub(crate) type Gathering = (CommandText, Gather);
 
 /// The commands of a step; `None` when the server lacks what it takes.
 pub(crate) fn commands(
-    session: &Session,
+    dialect: &Dialect<'_>,
     step: &Step,
 ) -> Result<Option<Vec<Gathering>>, EncodeError> {
-    let capabilities = session.capabilities();
-    let one = |command, gather| Ok(Some(vec![(command, gather)]));
-    let cut = |uids: &UidSet| search::split(uids, session.limits.set_octets).into_iter();
+    if let Step::StoreFlags { change, .. } = step
+        && change.flags().is_empty()
+    {
+        return Ok(Some(Vec::new()));
+    }
+    let Some(uids) = step.uids() else {
+        return Ok(Some(alone(dialect, step)?.into_iter().collect()));
+    };
+    let pieces = search::split(uids, dialect.limits.set_octets);
+    let commands = pieces.iter().map(|uids| {
+        Ok(about_messages(dialect, step, uids)?.map(|command| (command, step.gather())))
+    });
+    commands.collect()
+}
+
+/// The command about some of the messages that a step names; `None` when the server lacks it.
+fn about_messages(
+    dialect: &Dialect<'_>,
+    step: &Step,
+    uids: &UidSet,
+) -> Result<Option<CommandText>, EncodeError> {
+    let capabilities = dialect.capabilities;
     Ok(Some(match step {
-        Step::Bodies { uids } => cut(uids)
-            .map(|uids| (bodies_command(&uids), Gather::Bodies))
-            .collect(),
-        Step::Expunge { uids } => {
-            let commands = cut(uids).map(|uids| uidplus::command(capabilities, &uids));
-            let commands = commands.map(|command| Some((command?, Gather::Change)));
-            return Ok(commands.collect());
-        }
-        Step::ExpungeDeleted => return one(CommandText::new("EXPUNGE"), Gather::Change),
-        Step::Facts { uids } => cut(uids)
-            .map(|uids| (facts_command(&uids), Gather::Facts))
-            .collect(),
+        Step::Bodies { .. } => bodies_command(uids),
+        Step::Expunge { .. } => return Ok(uidplus::command(capabilities, uids)),
+        Step::Facts { .. } => facts_command(uids),
         Step::Flags {
-            uids,
             changed_since,
+            items,
+            ..
         } => {
             let since = changed_since.filter(|_| capabilities.has(Capability::Condstore));
-            let commands = cut(uids).map(|uids| flags_command(&uids, since));
-            commands.map(|command| (command, Gather::Flags)).collect()
+            flags_command(uids, &items.on_wire(capabilities), since)
         }
-        Step::Id => {
-            let commands = id::command(capabilities).into_iter();
-            commands.map(|command| (command, Gather::Nothing)).collect()
-        }
+        Step::Search { .. } => search::uids_command(capabilities, uids),
+        Step::StoreFlags { change, .. } => store::command(uids, change)?,
+        Step::ExpungeDeleted
+        | Step::Id
+        | Step::List
+        | Step::Noop
+        | Step::SearchDeleted
+        | Step::Select { .. }
+        | Step::Status(_) => return Ok(None),
+    }))
+}
+
+/// The one command of a step that names no messages, if it takes any.
+fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, EncodeError> {
+    let capabilities = dialect.capabilities;
+    let command = match step {
+        Step::ExpungeDeleted => CommandText::new("EXPUNGE"),
+        Step::Id => match id::command(capabilities).filter(|_| !dialect.named) {
+            Some(command) => command,
+            None => return Ok(None),
+        },
         Step::List => {
             let listing = Gather::List(Box::new(Listing::new(capabilities)));
-            return one(list::command(capabilities), listing);
+            return Ok(Some((list::command(capabilities), listing)));
         }
-        Step::Noop => return one(CommandText::new("NOOP"), Gather::Nothing),
-        Step::Search { uids } => cut(uids)
-            .map(|uids| search::uids_command(capabilities, &uids))
-            .map(|command| (command, Gather::Search(None)))
-            .collect(),
-        Step::SearchDeleted => {
-            return one(search::deleted_command(capabilities), Gather::Search(None));
+        Step::Noop => CommandText::new("NOOP"),
+        Step::SearchDeleted => search::deleted_command(capabilities),
+        Step::Select {
+            mailbox,
+            mode,
+            resync,
+        } => {
+            let resync = resync.as_ref().filter(|_| dialect.enabled.qresync);
+            let command = select::command(dialect, mailbox, *mode, resync)?;
+            let selecting = Selecting::new(*mode, resync.is_some());
+            return Ok(Some((command, Gather::Select(Box::new(selecting)))));
         }
-        Step::Select { mailbox, mode } => {
-            let selected = Gather::Select(Box::new(Selected::opened(*mode)));
-            return one(select::command(capabilities, mailbox, *mode)?, selected);
+        Step::Status(mailbox) => status::command(dialect, mailbox)?,
+        Step::Bodies { .. }
+        | Step::Expunge { .. }
+        | Step::Facts { .. }
+        | Step::Flags { .. }
+        | Step::Search { .. }
+        | Step::StoreFlags { .. } => return Ok(None),
+    };
+    Ok(Some((command, step.gather())))
+}
+
+impl Step {
+    /// The messages that it names.
+    const fn uids(&self) -> Option<&UidSet> {
+        match self {
+            Self::Bodies { uids }
+            | Self::Expunge { uids }
+            | Self::Facts { uids }
+            | Self::Flags { uids, .. }
+            | Self::Search { uids }
+            | Self::StoreFlags { uids, .. } => Some(uids),
+            Self::ExpungeDeleted
+            | Self::Id
+            | Self::List
+            | Self::Noop
+            | Self::SearchDeleted
+            | Self::Select { .. }
+            | Self::Status(_) => None,
         }
-        Step::Status(mailbox) => {
-            let gather = Gather::Status {
+    }
+
+    /// What its answers are gathered as, where that takes nothing but the step.
+    fn gather(&self) -> Gather {
+        match self {
+            Self::Bodies { .. } => Gather::Bodies,
+            Self::Expunge { .. } | Self::ExpungeDeleted | Self::StoreFlags { .. } => Gather::Change,
+            Self::Facts { .. } => Gather::Facts,
+            Self::Flags { items, .. } => Gather::Flags(*items),
+            Self::Search { .. } | Self::SearchDeleted => Gather::Search(None),
+            Self::Status(mailbox) => Gather::Status {
                 mailbox: mailbox.clone(),
                 told: false,
-            };
-            return one(status::command(capabilities, mailbox)?, gather);
+            },
+            Self::Id | Self::List | Self::Noop | Self::Select { .. } => Gather::Nothing,
         }
-        Step::StoreFlags { change, .. } if change.flags().is_empty() => Vec::new(),
-        Step::StoreFlags { uids, change } => {
-            let commands = cut(uids).map(|uids| store::command(&uids, change));
-            let commands = commands.map(|command| Ok((command?, Gather::Change)));
-            commands.collect::<Result<_, EncodeError>>()?
-        }
-    }))
+    }
 }

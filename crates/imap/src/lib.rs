@@ -11,7 +11,7 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `greeting`, `login`, `wire`,
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `wire`,
 //! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
 
 pub mod capability;
@@ -33,12 +33,15 @@ pub mod step;
 pub mod store;
 pub mod wire_name;
 
+pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
-pub use fetch::{FactsRow, Fetched, FlagsRow};
+pub use ext::qresync::{Resync, Vanished};
+pub use fetch::{FactsRow, Fetched, FlagsRow, GmailRow, RowItems};
 pub use flight::Flight;
 pub use limits::Limits;
 pub use list::Listed;
 pub use select::{SelectMode, Selected};
+pub use session::Memory;
 pub use session::{Session, SessionState, Unsolicited};
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
@@ -47,8 +50,10 @@ pub use wire_name::WireName;
 
 mod attribution;
 mod cursor;
+mod dialect;
 mod ext;
 mod greeting;
+mod intake;
 mod landing;
 mod launch;
 mod login;

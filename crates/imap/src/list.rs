@@ -38,6 +38,8 @@ pub struct Listed {
     pub subscribed: Option<bool>,
     /// What is in it. Requires LIST-STATUS (RFC 5819); `None` when the server left it out.
     pub status: Option<MailboxStatus>,
+    /// Stub
+    pub old_name: Option<WireName>,
 }
 
 /// Attributes of one row that are read; the RFCs know about 20.
@@ -108,6 +110,7 @@ impl ListRow {
             selectable,
             subscribed: subscribed_known.then(|| self.has("\\Subscribed")),
             status: None,
+            old_name: None,
             name,
             wire_name: self.wire_name,
         }
@@ -156,7 +159,7 @@ impl Listing {
         let listed = at.and_then(|at| self.rows.get_mut(at));
         match listed {
             Some(listed) if listed.status.is_none() => {
-                listed.status = Some(row.status);
+                listed.status = Some(row.status.clone());
                 true
             }
             _ => false,

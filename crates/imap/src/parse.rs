@@ -6,6 +6,7 @@
 
 use crate::code::{Code, parse_code};
 use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
+use crate::ext::qresync::{Vanished, parse_vanished};
 use crate::fetch::{FetchRow, parse_fetch};
 use crate::framer::RawResponse;
 use crate::list::{ListRow, parse_list};
@@ -95,8 +96,8 @@ pub enum Untagged {
     MailboxStatus(StatusRow),
     /// What we do not know, and what we could not have asked for (`* -1 EXISTS`).
     Unknown,
-    /// VANISHED (RFC 7162 §3.2.10): how many UIDs.
-    Vanished(u64),
+    /// VANISHED (RFC 7162 §3.2.10).
+    Vanished(Vanished),
 }
 
 /// Which response was unreadable.
@@ -110,6 +111,8 @@ pub enum Kind {
     Search,
     /// STATUS.
     Status,
+    /// VANISHED.
+    Vanished,
 }
 
 /// The line is none of the three forms a response has.
@@ -179,7 +182,7 @@ fn untagged(cursor: &mut Cursor<'_>) -> Untagged {
         b"NAMESPACE" => Untagged::Namespace(cursor.text().into_bytes()),
         b"SEARCH" => known(Kind::Search, parse_search(cursor), Untagged::Search),
         b"STATUS" => known(Kind::Status, parse_status(cursor), Untagged::MailboxStatus),
-        b"VANISHED" => parse_vanished(cursor).map_or(Untagged::Unknown, Untagged::Vanished),
+        b"VANISHED" => known(Kind::Vanished, parse_vanished(cursor), Untagged::Vanished),
         _ => Untagged::Unknown,
     }
 }
@@ -258,14 +261,6 @@ fn parse_id(cursor: &mut Cursor<'_>) -> Parsed<Vec<(String, String)>> {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         fields.push((text(&key), text(&value)));
     }
-}
-
-fn parse_vanished(cursor: &mut Cursor<'_>) -> Parsed<u64> {
-    if cursor.peek() == Some(b'(') {
-        cursor.skip_value()?;
-        cursor.skip_spaces();
-    }
-    crate::search::parse_uid_set(cursor.word()).map(|uids| uids.count())
 }
 
 #[cfg(test)]

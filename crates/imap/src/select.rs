@@ -1,10 +1,11 @@
 //! SELECT and EXAMINE, and lists of flags (RFC 9051 §6.3.2, §6.3.3, §7.2.6).
 
-use crate::capability::Capabilities;
 use crate::code::Code;
 use crate::cursor::{Cursor, Parsed};
+use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
-use crate::ext::condstore;
+use crate::ext::qresync::Resync;
+use crate::ext::{condstore, qresync};
 use crate::wire_name::WireName;
 use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
@@ -25,6 +26,10 @@ pub enum SelectMode {
 
 /// What a server says of the mailbox it opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that the server said or did not say"
+)]
 pub struct Selected {
     /// How many messages it holds; `None` when the server broke its duty to say so, which is not
     /// zero.
@@ -35,6 +40,10 @@ pub struct Selected {
     pub uid_next: Option<Uid>,
     /// Requires CONDSTORE (RFC 7162); `None` also when the mailbox has no mod-sequences.
     pub highest_mod_seq: Option<ModSeq>,
+    /// NOMODSEQ: the server keeps mod-sequences, but not of this mailbox.
+    pub no_mod_seq: bool,
+    /// An identity that outlives renaming. Requires OBJECTID (RFC 8474).
+    pub mailbox_id: Option<String>,
     /// Whether it was opened read-only, by our choice or the server's.
     pub read_only: bool,
     /// Flags that outlive the session; `None` when the server did not say: then all do.
@@ -57,8 +66,15 @@ impl Selected {
     /// Takes in a code that came, tagged or not, while the mailbox was being opened.
     pub(crate) fn take_code(&mut self, code: &Code) {
         match code {
-            Code::HighestModSeq(mod_seq) => self.highest_mod_seq = Some(*mod_seq),
-            Code::NoModSeq => self.highest_mod_seq = None,
+            Code::HighestModSeq(mod_seq) => {
+                self.highest_mod_seq = Some(*mod_seq);
+                self.no_mod_seq = false;
+            }
+            Code::MailboxId(id) => self.mailbox_id = Some(id.clone()),
+            Code::NoModSeq => {
+                self.highest_mod_seq = None;
+                self.no_mod_seq = true;
+            }
             Code::PermanentFlags(flags, new_keywords) => {
                 self.permanent_flags = Some(flags.clone());
                 self.accepts_new_keywords = *new_keywords;
@@ -72,17 +88,62 @@ impl Selected {
     }
 }
 
+/// A mailbox that is being opened.
+#[derive(Debug)]
+pub(crate) struct Selecting {
+    pub(crate) selected: Selected,
+    mode: SelectMode,
+    /// The server was told what we remember: it may name changes and what vanished.
+    pub(crate) resync: bool,
+    /// The old mailbox is closed, or there was none: rows are about the new one.
+    pub(crate) begun: bool,
+}
+
+impl Selecting {
+    pub(crate) fn new(mode: SelectMode, resync: bool) -> Self {
+        Self {
+            selected: Selected::opened(mode),
+            mode,
+            resync,
+            begun: false,
+        }
+    }
+
+    /// Takes in a code that came, tagged or not. CLOSED divides the old mailbox from the new one
+    /// (RFC 7162 §3.2.11): what seemed to belong to the new one before was news of the old. Servers
+    /// that do not say it tell by what only SELECT makes them say.
+    pub(crate) fn take_code(&mut self, code: &Code) {
+        match code {
+            Code::Closed => {
+                self.selected = Selected::opened(self.mode);
+                self.begun = true;
+            }
+            Code::HighestModSeq(_)
+            | Code::NoModSeq
+            | Code::PermanentFlags(..)
+            | Code::UidNext(_)
+            | Code::UidValidity(_) => self.begun = true,
+            _ => {}
+        }
+        self.selected.take_code(code);
+    }
+}
+
 pub(crate) fn command(
-    capabilities: &Capabilities,
+    dialect: &Dialect<'_>,
     mailbox: &WireName,
     mode: SelectMode,
+    resync: Option<&Resync>,
 ) -> Result<CommandText, EncodeError> {
     let mut command = CommandText::new(match mode {
         SelectMode::ReadOnly => "EXAMINE ",
         SelectMode::ReadWrite => "SELECT ",
     });
-    command.string(mailbox.octets(), capabilities)?;
-    condstore::select_parameter(&mut command, capabilities);
+    dialect.mailbox(&mut command, mailbox)?;
+    match resync {
+        Some(resync) => qresync::select_parameter(&mut command, dialect, resync),
+        None => condstore::select_parameter(&mut command, dialect.capabilities),
+    }
     Ok(command)
 }
 

@@ -1,27 +1,24 @@
-//! A conversation with a server. What it says unasked is taken in here, for every command alike.
+//! A conversation with a server.
 //!
 //! Only a tagged OK to our own tag is success (R7): NO, BAD, BYE, the end of the connection and a
 //! tag that we never sent are not. What does not belong to the state is ignored.
 
 use crate::capability::Capabilities;
-use crate::code::Code;
+use crate::dialect::Dialect;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
+use crate::ext::enable::Enabled;
 use crate::flight::Flight;
-use crate::framer::{Piece, RawResponse};
+use crate::intake::Incoming;
+pub use crate::intake::Unsolicited;
 use crate::limits::Limits;
-use crate::parse::{Response, StatusText, Untagged, Verdict, parse};
+use crate::parse::StatusText;
 use crate::select::{SelectMode, Selected};
-use crate::shown::shown;
 use crate::step::{FlightEvent, Step};
-use crate::wire::{Wire, tag, tag_number};
+use crate::wire::{Wire, tag};
 use crate::wire_name::WireName;
-use bytes::Bytes;
 use postrider_core::settings::TlsMode;
 use postrider_transport::Stream;
-
-/// Alerts kept until somebody takes them.
-const MAX_ALERTS: usize = 16;
 
 /// Where a session stands (RFC 9051 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +31,6 @@ pub enum SessionState {
     Selected,
 }
 
-/// What the server told of the open mailbox without being asked, since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unsolicited {
-    /// The latest EXISTS: new messages have come when it grew.
-    pub exists: Option<u32>,
-    /// Messages that EXPUNGE or VANISHED named.
-    pub vanished: u64,
-    /// FETCH rows nobody had asked for: flags changed.
-    pub flag_changes: u64,
-}
-
 /// A session over any stream.
 #[derive(Debug)]
 pub struct Session {
@@ -54,24 +40,23 @@ pub struct Session {
     pub(crate) unsolicited: Unsolicited,
     pub(crate) broken: bool,
     tls: TlsMode,
-    capabilities: Capabilities,
-    alerts: Vec<String>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) enabled: Enabled,
+    /// ID and ENABLE have been sent.
+    pub(crate) opened: bool,
+    pub(crate) alerts: Vec<String>,
     last_number: u64,
     /// What comes and goes now is part of a login: no trace shows it.
     pub(crate) hushed: bool,
 }
 
-/// What came, after the session has taken in what concerns it.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    BodyStart { octets: u64 },
-    BodyChunk(Bytes),
-    BodyEnd,
-    Continuation(Vec<u8>),
-    Tagged { number: u64, status: StatusText },
-    Untagged(Untagged),
+/// Stub.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Memory {
+    pub greeting: Vec<String>,
+    pub session: Vec<String>,
 }
-
 impl Session {
     /// A session on a fresh stream, before its greeting.
     pub(crate) fn new(stream: Stream, tls: TlsMode, limits: Limits) -> Self {
@@ -83,6 +68,8 @@ impl Session {
             broken: false,
             tls,
             capabilities: Capabilities::default(),
+            enabled: Enabled::default(),
+            opened: false,
             alerts: Vec::new(),
             last_number: 0,
             hushed: false,
@@ -99,6 +86,13 @@ impl Session {
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// Whether SELECT can tell what changed and vanished ([`Step::Select`]). Requires QRESYNC
+    /// (RFC 7162); known when the first flight has landed.
+    #[must_use]
+    pub const fn can_resync(&self) -> bool {
+        self.enabled.qresync
     }
 
     /// What the server told of the open mailbox without being asked.
@@ -150,6 +144,24 @@ impl Session {
         Ok(events)
     }
 
+    /// Stub.
+    pub async fn log_in_with(
+        &mut self,
+        login: &postrider_transport::Login,
+        _memory: &Memory,
+        first: Vec<Step>,
+    ) -> Result<Flight<'_>, ImapError> {
+        self.log_in(login).await?;
+        self.flight(first)
+    }
+    /// Stub.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            greeting: vec![],
+            session: self.capabilities.words().to_vec(),
+        }
+    }
+
     /// Opens a mailbox.
     ///
     /// # Errors
@@ -159,7 +171,12 @@ impl Session {
         mailbox: WireName,
         mode: SelectMode,
     ) -> Result<Selected, ImapError> {
-        let events = self.run(Step::Select { mailbox, mode }).await?;
+        let select = Step::Select {
+            mailbox,
+            mode,
+            resync: None,
+        };
+        let events = self.run(select).await?;
         let selected = events.into_iter().find_map(|event| match event {
             FlightEvent::Selected { selected, .. } => Some(selected),
             _ => None,
@@ -187,6 +204,16 @@ impl Session {
     /// (CVE-2021-38370), and there is no second greeting.
     pub(crate) fn encrypted(stream: Stream, limits: Limits) -> Self {
         Self::new(stream, TlsMode::Implicit, limits)
+    }
+
+    /// How we may talk now.
+    pub(crate) const fn dialect(&self) -> Dialect<'_> {
+        Dialect {
+            capabilities: &self.capabilities,
+            enabled: self.enabled,
+            limits: self.limits,
+            named: self.opened,
+        }
     }
 
     pub(crate) const fn check(&self) -> Result<(), ImapError> {
@@ -240,95 +267,6 @@ impl Session {
                 | Incoming::Continuation(_)
                 | Incoming::Untagged(_) => {}
             }
-        }
-    }
-
-    /// The next thing that came, after capabilities, alerts and BYE have been taken in.
-    pub(crate) async fn next_incoming(&mut self) -> Result<Incoming, ImapError> {
-        self.check()?;
-        let incoming = loop {
-            match self.wire.next_piece().await {
-                Ok(Piece::BodyStart { octets }) => break Ok(Incoming::BodyStart { octets }),
-                Ok(Piece::BodyChunk(chunk)) => break Ok(Incoming::BodyChunk(chunk)),
-                Ok(Piece::BodyEnd) => break Ok(Incoming::BodyEnd),
-                Ok(Piece::Response(raw)) => match self.take_in(&raw) {
-                    Ok(Some(incoming)) => break Ok(incoming),
-                    Ok(None) => {}
-                    Err(error) => break Err(error),
-                },
-                Err(error) => break Err(error),
-            }
-        };
-        self.broken = incoming.is_err();
-        incoming
-    }
-
-    fn take_in(&mut self, raw: &RawResponse) -> Result<Option<Incoming>, ImapError> {
-        self.trace(raw);
-        Ok(match parse(raw).map_err(ImapError::NotAResponse)? {
-            // A literal of ours may go on; other continuations concern SASL.
-            Response::Continuation(_) if self.wire.go_on() => None,
-            Response::Continuation(text) => Some(Incoming::Continuation(text)),
-            Response::Tagged { tag, status } => {
-                let Some(number) = tag_number(&tag) else {
-                    return Err(ImapError::UnknownTag { tag });
-                };
-                self.take_code(&status);
-                Some(Incoming::Tagged { number, status })
-            }
-            Response::Untagged(Untagged::Capability(words)) => {
-                self.capabilities = Capabilities::from_words(words);
-                None
-            }
-            Response::Untagged(Untagged::Status(status)) => {
-                self.take_code(&status);
-                if status.verdict == Verdict::Bye {
-                    let StatusText { text, code, .. } = status;
-                    return Err(ImapError::Bye { text, code });
-                }
-                Some(Incoming::Untagged(Untagged::Status(status)))
-            }
-            Response::Untagged(untagged) => Some(Incoming::Untagged(untagged)),
-        })
-    }
-
-    fn take_code(&mut self, status: &StatusText) {
-        match &status.code {
-            Some(Code::Capability(words)) => {
-                self.capabilities = Capabilities::from_words(words.clone());
-            }
-            Some(Code::Alert) if self.alerts.len() < MAX_ALERTS => {
-                self.alerts.push(status.text.clone());
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes in what was said of the open mailbox and answers no command.
-    pub(crate) const fn take_unsolicited(&mut self, untagged: &Untagged) {
-        let seen = &mut self.unsolicited;
-        match untagged {
-            Untagged::Exists(count) => seen.exists = Some(*count),
-            Untagged::Expunge(_) => {
-                seen.vanished += 1;
-                if let Some(count) = seen.exists {
-                    seen.exists = Some(count.saturating_sub(1));
-                }
-            }
-            Untagged::Vanished(count) => seen.vanished = seen.vanished.saturating_add(*count),
-            Untagged::Fetch(_) => seen.flag_changes += 1,
-            _ => {}
-        }
-    }
-
-    fn trace(&self, raw: &RawResponse) {
-        if !tracing::enabled!(target: "wire", tracing::Level::TRACE) {
-            return;
-        }
-        if self.hushed && raw.text.starts_with(b"+") {
-            tracing::trace!(target: "wire", "S: + <redacted>");
-        } else {
-            tracing::trace!(target: "wire", "S: {}", shown(&raw.text));
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed, Value, parse_number};
+use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
 use crate::wire_name::WireName;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::{Uid, UidValidity};
 
 /// What a server says of a mailbox without selecting it. Each part only when it said so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailboxStatus {
     /// How many messages it holds.
     pub messages: Option<u32>,
@@ -18,6 +19,8 @@ pub struct MailboxStatus {
     pub uid_validity: Option<UidValidity>,
     /// Requires CONDSTORE (RFC 7162).
     pub highest_mod_seq: Option<ModSeq>,
+    /// Stub
+    pub mailbox_id: Option<String>,
 }
 
 /// A STATUS response.
@@ -39,13 +42,13 @@ pub(crate) fn items(capabilities: &Capabilities) -> &'static str {
 }
 
 pub(crate) fn command(
-    capabilities: &Capabilities,
+    dialect: &Dialect<'_>,
     mailbox: &WireName,
 ) -> Result<CommandText, EncodeError> {
     let mut command = CommandText::new("STATUS ");
-    command.string(mailbox.octets(), capabilities)?;
+    dialect.mailbox(&mut command, mailbox)?;
     command.text(" ");
-    command.text(items(capabilities));
+    command.text(items(dialect.capabilities));
     Ok(command)
 }
 

@@ -1,7 +1,8 @@
 //! What can be asked in a flight, and what comes of it.
 
 use crate::error::Refusal;
-use crate::fetch::{FactsRow, Fetched, FlagsRow};
+use crate::ext::qresync::Resync;
+use crate::fetch::{FactsRow, Fetched, FlagsRow, RowItems};
 use crate::list::Listed;
 use crate::parse::Kind;
 use crate::select::{SelectMode, Selected};
@@ -36,13 +37,15 @@ pub enum Step {
         /// Which.
         uids: UidSet,
     },
-    /// Flags. Without CONDSTORE, `changed_since` is not sent and all rows come.
+    /// Flags, and what `items` names. Without CONDSTORE, `changed_since` is not sent and all rows come.
     Flags {
         /// Which.
         uids: UidSet,
         /// Only what changed since. Requires CONDSTORE (RFC 7162) and a mailbox that has
         /// mod-sequences ([`Selected::highest_mod_seq`]).
         changed_since: Option<ModSeq>,
+        /// What else is wanted of each message.
+        items: RowItems,
     },
     /// Says who we are (RFC 2971), where the server wants to know.
     Id,
@@ -63,6 +66,10 @@ pub enum Step {
         mailbox: WireName,
         /// How.
         mode: SelectMode,
+        /// What is remembered of it: what changed and what vanished since then comes as
+        /// [`FlightEvent::Flags`] and [`FlightEvent::Vanished`], before it is open. Not sent where
+        /// the session cannot ([`Session::can_resync`](crate::Session::can_resync)).
+        resync: Option<Resync>,
     },
     /// What a mailbox looks like from outside. Not for the open one (RFC 9051 §6.3.11).
     Status(WireName),
@@ -201,5 +208,15 @@ pub enum FlightEvent {
         step: usize,
         /// What kind of response it was.
         kind: Kind,
+    },
+    /// Messages are gone. Requires QRESYNC (RFC 7162).
+    Vanished {
+        /// The `Select` that resynchronises, or whatever step was being answered when it happened.
+        step: usize,
+        /// Which: perhaps more than there ever were, and always ranges. Intersect it with what is
+        /// held.
+        uids: UidSet,
+        /// They were gone before the mailbox was opened.
+        earlier: bool,
     },
 }

@@ -5,7 +5,9 @@
 //! and `C= text` expect the same from the client. At the end of the script the server hangs up.
 
 use crate::error::ImapError;
-use crate::select::SelectMode;
+use crate::fetch::RowItems;
+use crate::list::Listed;
+use crate::select::{SelectMode, Selected};
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::store::FlagChange;
@@ -104,6 +106,7 @@ pub(crate) fn flags(uids: &str) -> Step {
     Step::Flags {
         uids: set(uids),
         changed_since: None,
+        items: RowItems::default(),
     }
 }
 
@@ -112,6 +115,7 @@ pub(crate) fn open(mailbox: &str) -> Step {
     Step::Select {
         mailbox: WireName::encode(mailbox),
         mode: SelectMode::ReadWrite,
+        resync: None,
     }
 }
 
@@ -145,7 +149,8 @@ pub(crate) async fn flown(
     Ok(lines)
 }
 
-fn line(event: FlightEvent) -> String {
+/// An event as a line.
+pub(crate) fn line(event: FlightEvent) -> String {
     match event {
         FlightEvent::BodyChunk(chunk) => String::from_utf8_lossy(&chunk).into_owned(),
         FlightEvent::BodyEnd { step, fetched } => {
@@ -163,34 +168,10 @@ fn line(event: FlightEvent) -> String {
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
         FlightEvent::Found { step, uids } => format!("{step} found {uids}"),
-        FlightEvent::Listed { step, mailbox } => {
-            let role = mailbox
-                .role
-                .map_or(String::new(), |role| format!(" {role:?}"));
-            let selectable = if mailbox.selectable {
-                " selectable"
-            } else {
-                ""
-            };
-            let status = mailbox.status.and_then(|status| status.messages);
-            let status = status.map_or(String::new(), |messages| format!(" Some({messages})"));
-            let (name, subscribed) = (mailbox.name, mailbox.subscribed);
-            format!("{step} listed {name}{role}{selectable} {subscribed:?}{status}")
-        }
+        FlightEvent::Listed { step, mailbox } => format!("{step} listed {}", listed(mailbox)),
         FlightEvent::Refused { step, refusal } => format!("{step} refused {refusal}"),
         FlightEvent::Selected { step, selected } => {
-            let uid_validity = selected
-                .uid_validity
-                .map(|uid_validity| uid_validity.as_u32());
-            let uid_next = selected.uid_next.map(|uid_next| uid_next.as_u32());
-            let mode = if selected.read_only { "ro" } else { "rw" };
-            let new = if selected.accepts_new_keywords {
-                " new keywords"
-            } else {
-                ""
-            };
-            let exists = selected.exists;
-            format!("{step} selected {exists:?} {uid_validity:?} {uid_next:?} {mode}{new}")
+            format!("{step} selected {}", opened(&selected))
         }
         FlightEvent::Status { step, status } => {
             let uid_validity = status
@@ -199,7 +180,45 @@ fn line(event: FlightEvent) -> String {
             format!("{step} status {:?} {uid_validity:?}", status.messages)
         }
         FlightEvent::Unreadable { step, kind } => format!("{step} unreadable {kind:?}"),
+        FlightEvent::Vanished {
+            step,
+            uids,
+            earlier,
+        } => {
+            let when = if earlier { " earlier" } else { "" };
+            format!("{step} vanished {uids}{when}")
+        }
     }
+}
+
+fn listed(mailbox: Listed) -> String {
+    let role = mailbox
+        .role
+        .map_or(String::new(), |role| format!(" {role:?}"));
+    let selectable = if mailbox.selectable {
+        " selectable"
+    } else {
+        ""
+    };
+    let status = mailbox.status.and_then(|status| status.messages);
+    let status = status.map_or(String::new(), |messages| format!(" Some({messages})"));
+    let (name, subscribed) = (mailbox.name, mailbox.subscribed);
+    format!("{name}{role}{selectable} {subscribed:?}{status}")
+}
+
+fn opened(selected: &Selected) -> String {
+    let uid_validity = selected
+        .uid_validity
+        .map(|uid_validity| uid_validity.as_u32());
+    let uid_next = selected.uid_next.map(|uid_next| uid_next.as_u32());
+    let mode = if selected.read_only { "ro" } else { "rw" };
+    let new = if selected.accepts_new_keywords {
+        " new keywords"
+    } else {
+        ""
+    };
+    let exists = selected.exists;
+    format!("{exists:?} {uid_validity:?} {uid_next:?} {mode}{new}")
 }
 
 /// Both ways of opening a mailbox, on the wire.

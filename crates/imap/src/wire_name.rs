@@ -35,11 +35,7 @@ impl WireName {
     /// The name as people read it. What is no text shows U+FFFD.
     #[must_use]
     pub fn decode(&self) -> String {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) if text.is_ascii() => decode_mutf7(text).unwrap_or_else(|| text.to_owned()),
-            Ok(text) => text.to_owned(),
-            Err(_) => String::from_utf8_lossy(&self.0).into_owned(),
-        }
+        decode_name(&self.0)
     }
 
     /// The wire name of a text, as a server without UTF-8 wants it.
@@ -87,6 +83,15 @@ impl fmt::Display for WireName {
             }
         }
         Ok(())
+    }
+}
+
+/// A name or label as people read it, from modified UTF-7 or UTF-8. What is no text shows U+FFFD.
+pub(crate) fn decode_name(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) if text.is_ascii() => decode_mutf7(text).unwrap_or_else(|| text.to_owned()),
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(octets).into_owned(),
     }
 }
 

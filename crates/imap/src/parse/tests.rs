@@ -129,8 +129,15 @@ fn codes() {
 fn untagged_responses() {
     assert_eq!(untagged("172 EXISTS"), Untagged::Exists(172));
     assert_eq!(untagged("3  expunge "), Untagged::Expunge(3));
-    assert_eq!(untagged("VANISHED (EARLIER) 1:3,9"), Untagged::Vanished(4));
-    assert_eq!(untagged("VANISHED 405,407"), Untagged::Vanished(2));
+    let vanished = |uids: &str, earlier| {
+        let uids = set(uids);
+        Untagged::Vanished(Vanished { uids, earlier })
+    };
+    assert_eq!(
+        untagged("VANISHED (EARLIER) 1:3,9"),
+        vanished("1:3,9", true)
+    );
+    assert_eq!(untagged("VANISHED 405,407"), vanished("405,407", false));
     assert_eq!(
         untagged("NO"),
         Untagged::Status(status(Verdict::No, None, ""))
@@ -168,7 +175,6 @@ fn what_cannot_be_is_unknown_or_malformed() {
         "",
         "FLAGS",
         "FLAGS (",
-        "VANISHED x",
         "ID (",
         "QUOTA \"\" ()",
         "\u{fc}",
@@ -183,6 +189,7 @@ fn what_cannot_be_is_unknown_or_malformed() {
         ("SEARCH x", Kind::Search),
         ("ESEARCH (TAG", Kind::Search),
         ("STATUS x", Kind::Status),
+        ("VANISHED x", Kind::Vanished),
     ] {
         assert_eq!(untagged(text), Untagged::Malformed(kind), "{text}");
     }
