@@ -22,9 +22,10 @@ mod wire;
 mod wire_name;
 
 pub use faults::{Action, Fault, Faults, Misbehaviour};
-pub use options::Options;
+pub use options::{Namespaces, Options};
 pub use server::{Server, Service};
 pub use store::{Account, Command, Mailstore, Message, Protocol};
+pub use wire_name::PLAIN_SLASH;
 
 #[cfg(test)]
 mod tests;

@@ -19,9 +19,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves `store` as `options` say, without faults.
+    /// Serves `store` as `options` say, without faults. With [`Options::gmail`] the store's accounts get
+    /// Gmail's mailboxes.
     #[must_use]
     pub fn new(store: Mailstore, options: Options) -> Self {
+        if options.has_imap("X-GM-EXT-1") {
+            store.become_gmail();
+        }
         Self {
             store,
             options,

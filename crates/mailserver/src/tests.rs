@@ -1,7 +1,9 @@
 //! The server is a witness in other tests; here it is the accused: raw octets in, raw octets out.
 
 mod faults;
+mod gmail;
 mod imap;
+mod names;
 mod pop3;
 mod qresync;
 

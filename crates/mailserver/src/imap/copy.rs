@@ -22,7 +22,7 @@ impl Session {
         }
         let account = self.account()?;
         let mut state = account.lock();
-        state.remove(&source, |message| uids.contains(&message.uid));
+        state.leave(&source, |message| uids.contains(&message.uid));
         Ok("moved".to_owned())
     }
 

@@ -1,8 +1,10 @@
-//! FETCH and UID FETCH (RFC 3501 §6.4.5; CHANGEDSINCE and MODSEQ of RFC 7162).
+//! FETCH and UID FETCH (RFC 3501 §6.4.5; CHANGEDSINCE and MODSEQ of RFC 7162; X-GM-EXT-1).
 
 mod section;
 
-use super::args::Arg;
+use std::collections::BTreeMap;
+
+use super::args::{Arg, quote};
 use super::set::By;
 use super::view::flag_list;
 use super::{Outcome, Refusal, Session};
@@ -10,6 +12,7 @@ use crate::date;
 use crate::faults::Faults;
 use crate::store::Message;
 use crate::wire::Reply;
+use crate::wire_name::Spelling;
 use section::BodyItem;
 pub(crate) use section::header_end;
 
@@ -20,6 +23,9 @@ enum Item {
     /// RFC 8474 §5.1.
     EmailId,
     Flags,
+    GmailLabels,
+    GmailMessageId,
+    GmailThreadId,
     InternalDate,
     ModSeq,
     Size,
@@ -39,6 +45,7 @@ impl Session {
             self.tell_vanished_since(changed_since, set, by)?;
         }
         let faults = self.service.faults.clone();
+        let spelling = self.spelling();
         let mut literal_lie = std::mem::take(&mut self.literal_lie);
         self.view()?;
         let (Some(view), reply) = (&mut self.selected, &mut self.reply) else {
@@ -59,6 +66,11 @@ impl Session {
                 });
             }
         }
+        let labels = if items.contains(&Item::GmailLabels) {
+            quoted_labels(state.labels(&view.name), spelling)
+        } else {
+            BTreeMap::new()
+        };
         let mailbox = state.mailbox(&view.name);
         let mailbox = mailbox.ok_or(Refusal::No("No such mailbox"))?;
         for (seq, uid) in pairs {
@@ -68,6 +80,7 @@ impl Session {
                 let mut telling = Telling {
                     reply: &mut *reply,
                     faults: &faults,
+                    labels: &labels,
                     literal_lie: &mut literal_lie,
                 };
                 telling.tell(seq, message, &items);
@@ -96,6 +109,9 @@ impl Session {
             match item {
                 Item::EmailId => self.needs("OBJECTID")?,
                 Item::ModSeq => self.uses_mod_seqs()?,
+                Item::GmailLabels | Item::GmailMessageId | Item::GmailThreadId => {
+                    self.needs("X-GM-EXT-1")?;
+                }
                 Item::Body(_) | Item::Flags | Item::InternalDate | Item::Size | Item::Uid => {}
             }
         }
@@ -138,6 +154,8 @@ impl Modifiers {
 struct Telling<'a> {
     reply: &'a mut Reply,
     faults: &'a Faults,
+    /// Of each message that has any, ready for the wire.
+    labels: &'a BTreeMap<u64, Vec<String>>,
     /// How wrong the next literal is about its length.
     literal_lie: &'a mut i64,
 }
@@ -152,6 +170,18 @@ impl Telling<'_> {
             match item {
                 Item::EmailId => self.reply.text(&format!("EMAILID (M{})", message.email_id)),
                 Item::Flags => self.reply.text(&format!("FLAGS {}", flag_list(message))),
+                Item::GmailLabels => {
+                    let labels = self.labels.get(&message.email_id);
+                    let labels = labels.map_or_else(String::new, |labels| labels.join(" "));
+                    self.reply.text(&format!("X-GM-LABELS ({labels})"));
+                }
+                Item::GmailMessageId => {
+                    self.reply.text(&format!("X-GM-MSGID {}", message.email_id));
+                }
+                // Every message is a thread of its own.
+                Item::GmailThreadId => {
+                    self.reply.text(&format!("X-GM-THRID {}", message.email_id));
+                }
                 Item::InternalDate => {
                     let when = date::format(message.internal_date);
                     self.reply.text(&format!("INTERNALDATE \"{when}\""));
@@ -175,12 +205,26 @@ impl Telling<'_> {
     }
 }
 
+/// Labels travel as mailbox names do.
+fn quoted_labels(
+    mut labels: BTreeMap<u64, Vec<String>>,
+    spelling: Spelling,
+) -> BTreeMap<u64, Vec<String>> {
+    for label in labels.values_mut().flatten() {
+        *label = quote(&spelling.encode(label));
+    }
+    labels
+}
+
 /// The items of one word; macros name several (RFC 3501 §6.4.5). `None`: unknown, ENVELOPE among them.
 fn parse_item(word: &str) -> Option<Vec<Item>> {
     Some(match word.to_ascii_uppercase().as_str() {
         "FAST" => vec![Item::Flags, Item::InternalDate, Item::Size],
         "EMAILID" => vec![Item::EmailId],
         "FLAGS" => vec![Item::Flags],
+        "X-GM-LABELS" => vec![Item::GmailLabels],
+        "X-GM-MSGID" => vec![Item::GmailMessageId],
+        "X-GM-THRID" => vec![Item::GmailThreadId],
         "INTERNALDATE" => vec![Item::InternalDate],
         "MODSEQ" => vec![Item::ModSeq],
         "RFC822.SIZE" => vec![Item::Size],

@@ -1,18 +1,31 @@
-//! LIST, LSUB, NAMESPACE, STATUS (RFC 3501 §6.3; 2342; 5258; 5819; 6154; 8438).
+//! LIST and LSUB (RFC 3501 §6.3.8, §6.3.9; 5258; 5819; 6154).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::args::{Arg, quote};
+use super::args::Arg;
 use super::{Outcome, Refusal, Session};
-use crate::store::Mailbox;
+use crate::store::{Mailbox, State};
 
 /// What a LIST asks for beyond names.
 #[derive(Debug, Default)]
 struct Wish {
-    subscribed_only: bool,
-    special_only: bool,
-    return_subscribed: bool,
+    asks: BTreeSet<Ask>,
     return_status: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ask {
+    /// In the words of RFC 5258.
+    Extended,
+    SpecialOnly,
+    SubscribedOnly,
+    TellSubscribed,
+}
+
+impl Wish {
+    fn asks(&self, ask: Ask) -> bool {
+        self.asks.contains(&ask)
+    }
 }
 
 impl Session {
@@ -42,7 +55,7 @@ impl Session {
         let patterns: Vec<String> = patterns.iter().map(|p| format!("{reference}{p}")).collect();
         if patterns == [""] {
             // RFC 3501 §6.3.8: an empty name asks for the separator.
-            let separator = quote(&self.service.options.separator.to_string());
+            let separator = self.quoted_separator();
             self.reply
                 .line(&format!("* LIST (\\Noselect) {separator} \"\""));
             return Ok("listed".to_owned());
@@ -58,11 +71,11 @@ impl Session {
         let pattern = reference.text().zip(pattern.text());
         let (reference, pattern) = pattern.ok_or(Refusal::Bad("LSUB reference pattern"))?;
         let account = self.account()?;
-        let separator = quote(&self.service.options.separator.to_string());
+        let separator = self.quoted_separator();
         let state = account.lock();
-        for (name, mailbox) in &state.mailboxes {
-            if mailbox.subscribed && self.matches(&format!("{reference}{pattern}"), name) {
-                let name = self.quoted_name(name);
+        for name in state.subscribed() {
+            if self.matches(&format!("{reference}{pattern}"), &name) {
+                let name = self.quoted_name(&name);
                 self.reply.line(&format!("* LSUB () {separator} {name}"));
             }
         }
@@ -71,13 +84,16 @@ impl Session {
 
     fn wish(&self, selection: &[Arg], rest: &[Arg]) -> Result<Wish, Refusal> {
         let mut wish = Wish::default();
+        if !(selection.is_empty() && rest.is_empty()) {
+            wish.asks.insert(Ask::Extended);
+        }
         for word in selection {
-            match word.word().as_deref() {
-                Some("SUBSCRIBED") => wish.subscribed_only = true,
-                Some("SPECIAL-USE") if self.has("SPECIAL-USE") => wish.special_only = true,
-                Some("RECURSIVEMATCH" | "REMOTE") => {}
+            wish.asks.insert(match word.word().as_deref() {
+                Some("SUBSCRIBED") => Ask::SubscribedOnly,
+                Some("SPECIAL-USE") if self.has("SPECIAL-USE") => Ask::SpecialOnly,
+                Some("RECURSIVEMATCH" | "REMOTE") => Ask::Extended,
                 _ => return Err(Refusal::Bad("Unknown LIST selection option")),
-            }
+            });
         }
         let options = match rest {
             [] => return Ok(wish),
@@ -87,7 +103,9 @@ impl Session {
         let mut options = options.iter();
         while let Some(option) = options.next() {
             match option.word().as_deref() {
-                Some("SUBSCRIBED") => wish.return_subscribed = true,
+                Some("SUBSCRIBED") => {
+                    wish.asks.insert(Ask::TellSubscribed);
+                }
                 Some("SPECIAL-USE") if self.has("SPECIAL-USE") => {}
                 Some("CHILDREN") => {}
                 Some("STATUS") if self.has("LIST-STATUS") => {
@@ -102,38 +120,17 @@ impl Session {
 
     fn list_matching(&mut self, patterns: &[String], wish: &Wish) -> Result<(), Refusal> {
         let account = self.account()?;
-        let separator = quote(&self.service.options.separator.to_string());
+        let separator = self.quoted_separator();
         let state = account.lock();
-        for (name, mailbox) in with_parents(&state.mailboxes) {
-            let role = mailbox.and_then(|m| m.role.as_deref());
-            let role = role.filter(|_| self.has("SPECIAL-USE"));
-            let subscribed = mailbox.is_some_and(|m| m.subscribed);
-            let wanted =
-                (subscribed || !wish.subscribed_only) && (role.is_some() || !wish.special_only);
-            if !wanted || !patterns.iter().any(|pattern| self.matches(pattern, &name)) {
+        for (name, mailbox) in self.candidates(&state, wish) {
+            let matches = patterns.iter().any(|pattern| self.matches(pattern, &name));
+            let Some(attributes) = self.attributes(&state, &name, wish).filter(|_| matches) else {
                 continue;
-            }
-            let below = format!("{name}/");
-            let children = state
-                .mailboxes
-                .keys()
-                .any(|other| other.starts_with(&below));
-            let mut attributes = vec![];
-            attributes.extend(mailbox.is_none().then_some("\\Noselect"));
-            if self.has("CHILDREN") {
-                attributes.push(if children {
-                    "\\HasChildren"
-                } else {
-                    "\\HasNoChildren"
-                });
-            }
-            let tells = wish.return_subscribed || wish.subscribed_only;
-            attributes.extend((subscribed && tells).then_some("\\Subscribed"));
-            attributes.extend(role);
-            let attributes = attributes.join(" ");
+            };
             let wire = self.quoted_name(&name);
             self.reply
                 .line(&format!("* LIST ({attributes}) {separator} {wire}"));
+            let mailbox = mailbox.filter(|mailbox| mailbox.selectable);
             if let (Some(mailbox), Some(items)) = (mailbox, &wish.return_status) {
                 let values = self.status_values(mailbox, items)?;
                 self.reply.line(&format!("* STATUS {wire} ({values})"));
@@ -142,87 +139,80 @@ impl Session {
         Ok(())
     }
 
+    /// Every mailbox, the levels above them that are none themselves, and, where subscriptions are asked
+    /// for, those that outlived their mailbox.
+    fn candidates<'a>(
+        &self,
+        state: &'a State,
+        wish: &Wish,
+    ) -> BTreeMap<String, Option<&'a Mailbox>> {
+        let mut all = BTreeMap::new();
+        if wish.asks(Ask::SubscribedOnly) {
+            all.extend(state.orphans.iter().map(|name| (name.clone(), None)));
+        }
+        for (name, mailbox) in &state.mailboxes {
+            let levels = self.service.options.separator.map(|_| '/');
+            for (at, _) in levels.into_iter().flat_map(|c| name.match_indices(c)) {
+                if let Some((parent, _)) = name.split_at_checked(at) {
+                    all.entry(parent.to_owned()).or_insert(None);
+                }
+            }
+            all.insert(name.clone(), Some(mailbox));
+        }
+        all
+    }
+
+    /// What stands in the parentheses; `None` when the mailbox is not wished for.
+    fn attributes(&self, state: &State, name: &str, wish: &Wish) -> Option<String> {
+        let mailbox = state.mailbox(name);
+        let role = mailbox.and_then(|m| m.role.as_deref());
+        let role = role.filter(|_| self.has("SPECIAL-USE"));
+        let subscribed = match mailbox {
+            Some(mailbox) => mailbox.subscribed,
+            None => state.orphans.contains(name),
+        };
+        let unsubscribed = wish.asks(Ask::SubscribedOnly) && !subscribed;
+        if unsubscribed || (wish.asks(Ask::SpecialOnly) && role.is_none()) {
+            return None;
+        }
+        let mut attributes = vec![];
+        match mailbox {
+            // RFC 5258 §3: it implies \\Noselect.
+            None if wish.asks(Ask::Extended) => attributes.push("\\NonExistent"),
+            None => attributes.push("\\Noselect"),
+            Some(mailbox) if !mailbox.selectable => attributes.push("\\Noselect"),
+            Some(_) => {}
+        }
+        if self.has("CHILDREN") {
+            let below = format!("{name}/");
+            let mut names = state.mailboxes.range(below.clone()..);
+            let child = names.next().is_some_and(|(n, _)| n.starts_with(&below));
+            let levels = self.service.options.separator.is_some();
+            attributes.push(if child && levels {
+                "\\HasChildren"
+            } else {
+                "\\HasNoChildren"
+            });
+        }
+        let tells = wish.asks(Ask::TellSubscribed) || wish.asks(Ask::SubscribedOnly);
+        attributes.extend((subscribed && tells).then_some("\\Subscribed"));
+        attributes.extend(role);
+        Some(attributes.join(" "))
+    }
+
     /// Whether a wire pattern (`*` anything, `%` anything but the separator) fits a store name.
     fn matches(&self, pattern: &str, name: &str) -> bool {
-        let separator = self.service.options.separator;
-        let wire = crate::wire_name::encode(name, separator);
         if pattern.eq_ignore_ascii_case("INBOX") && name == "INBOX" {
             return true;
         }
-        let pattern: Vec<char> = pattern.chars().collect();
-        let wire: Vec<char> = wire.chars().collect();
-        fits(&pattern, &wire, separator)
-    }
-
-    pub(super) fn namespace(&mut self) -> Outcome {
-        self.needs("NAMESPACE")?;
-        self.account()?;
-        let separator = quote(&self.service.options.separator.to_string());
-        self.reply
-            .line(&format!("* NAMESPACE ((\"\" {separator})) NIL NIL"));
-        Ok("that is all".to_owned())
-    }
-
-    pub(super) fn status(&mut self, args: &[Arg]) -> Outcome {
-        let account = self.account()?;
-        let name = self.mailbox_name(args.first())?;
-        let items = args.get(1).and_then(Arg::texts);
-        let items = items.ok_or(Refusal::Bad("STATUS mailbox (items)"))?;
-        let state = account.lock();
-        let mailbox = state.mailbox(&name);
-        let mailbox = mailbox.ok_or(Refusal::No("[NONEXISTENT] No such mailbox"))?;
-        let values = self.status_values(mailbox, &items)?;
-        let wire = self.quoted_name(&name);
-        self.reply.line(&format!("* STATUS {wire} ({values})"));
-        Ok("that is all".to_owned())
-    }
-
-    fn status_values(&self, mailbox: &Mailbox, items: &[String]) -> Result<String, Refusal> {
-        let unseen = |flag: &str| {
-            mailbox
-                .messages
-                .iter()
-                .filter(|m| !m.flags.contains(flag))
-                .count()
-        };
-        let mut values = Vec::new();
-        for item in items {
-            let item = item.to_ascii_uppercase();
-            let value = match item.as_str() {
-                "MESSAGES" => mailbox.messages.len().to_string(),
-                "RECENT" => "0".to_owned(),
-                "UIDNEXT" => mailbox.uid_next.to_string(),
-                "UIDVALIDITY" => mailbox.uid_validity.to_string(),
-                "UNSEEN" => unseen("\\Seen").to_string(),
-                "MAILBOXID" if self.has("OBJECTID") => format!("({})", mailbox.object_id()),
-                "HIGHESTMODSEQ" if self.has("CONDSTORE") => mailbox.told_mod_seq().to_string(),
-                "SIZE" if self.has("STATUS=SIZE") => {
-                    let octets: usize = mailbox.messages.iter().map(|m| m.bytes.len()).sum();
-                    octets.to_string()
-                }
-                _ => return Err(Refusal::Bad("Unknown STATUS item")),
-            };
-            values.push(format!("{item} {value}"));
-        }
-        Ok(values.join(" "))
+        let separator = self.service.options.separator;
+        let wire: Vec<char> = self.spelling().encode(name).chars().collect();
+        let wild: Vec<char> = pattern.chars().collect();
+        fits(&wild, &wire, separator) && self.reaches(pattern, name)
     }
 }
 
-/// Every mailbox, and the levels above them that are none themselves.
-fn with_parents(mailboxes: &BTreeMap<String, Mailbox>) -> BTreeMap<String, Option<&Mailbox>> {
-    let mut all = BTreeMap::new();
-    for (name, mailbox) in mailboxes {
-        for (at, _) in name.match_indices('/') {
-            if let Some((parent, _)) = name.split_at_checked(at) {
-                all.entry(parent.to_owned()).or_insert(None);
-            }
-        }
-        all.insert(name.clone(), Some(mailbox));
-    }
-    all
-}
-
-fn fits(pattern: &[char], name: &[char], separator: char) -> bool {
+fn fits(pattern: &[char], name: &[char], separator: Option<char>) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),
         Some((wild @ ('*' | '%'), rest)) => {
@@ -230,7 +220,7 @@ fn fits(pattern: &[char], name: &[char], separator: char) -> bool {
                 '*' => name.len(),
                 _ => name
                     .iter()
-                    .position(|c| *c == separator)
+                    .position(|c| Some(*c) == separator)
                     .unwrap_or(name.len()),
             };
             (0..=reach).any(|at| {

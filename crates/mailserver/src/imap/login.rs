@@ -113,6 +113,7 @@ impl Session {
                 "CONDSTORE" => self.enabled.condstore = true,
                 // RFC 7162 §3.2.3: QRESYNC brings CONDSTORE with it.
                 "QRESYNC" => (self.enabled.condstore, self.enabled.qresync) = (true, true),
+                "UTF8=ACCEPT" => self.enabled.utf8 = true,
                 _ => continue,
             }
             enabled.push_str(&format!(" {word}"));

@@ -7,10 +7,12 @@ mod fetch;
 mod list;
 mod login;
 mod mailboxes;
+mod namespace;
 mod qresync;
 mod search;
 mod select;
 mod set;
+mod status;
 mod store;
 mod view;
 
@@ -25,6 +27,7 @@ use crate::store::{Account, Command, Protocol};
 use crate::wire::{
     Course, Gone, Input, Literals, Outgoing, Reply, Status, Stop, next_command, read_commands,
 };
+use crate::wire_name::Spelling;
 use args::{Arg, Request};
 use view::{News, View};
 
@@ -145,6 +148,8 @@ struct Enabled {
     condstore: bool,
     /// RFC 7162 §3.2.3: VANISHED in place of EXPUNGE.
     qresync: bool,
+    /// RFC 6855: names are UTF-8.
+    utf8: bool,
 }
 
 /// The state of one connection.
@@ -268,13 +273,19 @@ impl Session {
         let text = arg
             .and_then(Arg::text)
             .ok_or(Refusal::Bad("No mailbox name"))?;
-        crate::wire_name::decode(&text, self.service.options.separator)
-            .ok_or(Refusal::No("[CANNOT] Not a modified UTF-7 name"))
+        let name = self.spelling().decode(&text);
+        name.ok_or(Refusal::No("[CANNOT] Not a modified UTF-7 name"))
     }
 
     /// A store name, quoted for the wire.
     fn quoted_name(&self, name: &str) -> String {
-        let wire = crate::wire_name::encode(name, self.service.options.separator);
-        args::quote(&wire)
+        args::quote(&self.spelling().encode(name))
+    }
+
+    const fn spelling(&self) -> Spelling {
+        Spelling {
+            separator: self.service.options.separator,
+            utf8: self.enabled.utf8,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! SEARCH and UID SEARCH (RFC 3501 §6.4.4; RETURN of RFC 4731; MODSEQ of RFC 7162).
+//! SEARCH and UID SEARCH (RFC 3501 §6.4.4; RETURN of RFC 4731; SAVE of RFC 5182; MODSEQ of RFC 7162).
 
 use std::slice::Iter;
 
@@ -14,6 +14,8 @@ enum Key {
     All,
     And(Vec<Self>),
     Before(i64),
+    /// X-GM-MSGID and X-GM-THRID.
+    EmailId(u64),
     Flag(String),
     Header(String, String),
     Larger(usize),
@@ -32,6 +34,7 @@ impl Key {
             Self::All => true,
             Self::And(keys) => keys.iter().all(|key| key.fits(seq, message)),
             Self::Before(day) => message.internal_date < *day,
+            Self::EmailId(id) => message.email_id == *id,
             Self::Flag(flag) => message.flags.contains(flag),
             Self::Header(name, value) => has_header(&message.bytes, name, value),
             Self::Larger(octets) => message.bytes.len() > *octets,
@@ -51,10 +54,11 @@ impl Session {
         let (returns, args) = match args {
             [word, Arg::List(options), rest @ ..] if word.word().is_some_and(|w| w == "RETURN") => {
                 self.needs("ESEARCH")?;
-                (
-                    Some(options.iter().filter_map(Arg::word).collect::<Vec<_>>()),
-                    rest,
-                )
+                let options: Vec<String> = options.iter().filter_map(Arg::word).collect();
+                if options.iter().any(|option| option == "SAVE") {
+                    self.needs("SEARCHRES")?;
+                }
+                (Some(options), rest)
             }
             args => (None, args),
         };
@@ -68,6 +72,7 @@ impl Session {
         }
         let key = Key::And(keys);
         let mut found = Vec::new();
+        let mut uids = Vec::new();
         let mut highest = 0;
         let state = account.lock();
         let mailbox = state
@@ -78,12 +83,16 @@ impl Session {
                 highest = highest.max(message.mod_seq);
                 let seq = u32::try_from(seq).unwrap_or(u32::MAX);
                 found.push(if by == By::Uid { uid } else { seq });
+                uids.push(uid);
             }
         }
         let by_mod_seq = args
             .iter()
             .filter_map(Arg::word)
             .any(|word| word == "MODSEQ");
+        if let Some(options) = &returns {
+            view.save(uids, options);
+        }
         let mod_seq = (by_mod_seq && !found.is_empty()).then_some(highest);
         self.enabled.condstore |= by_mod_seq;
         self.tell_found(
@@ -106,6 +115,10 @@ impl Session {
             self.reply.line(&format!("* SEARCH{numbers}{mod_seq}"));
             return;
         };
+        if options == ["SAVE"] {
+            // RFC 5182 §2.1: kept, not told.
+            return;
+        }
         let uid = if by == By::Uid { " UID" } else { "" };
         let mut line = format!("* ESEARCH (TAG {}){uid}", quote(&self.tag));
         // RFC 4731 §3.1: no options mean ALL; without a hit only COUNT has something to say.
@@ -167,6 +180,7 @@ fn parse_key(words: &mut Iter<'_, Arg>, view: &View, condstore: bool) -> Option<
         "LARGER" => Key::Larger(text()?.parse().ok()?),
         "SMALLER" => Key::Smaller(text()?.parse().ok()?),
         "MODSEQ" if condstore => Key::ModSeq(text()?.parse().ok()?),
+        "X-GM-MSGID" | "X-GM-THRID" => Key::EmailId(text()?.parse().ok()?),
         "HEADER" => Key::Header(text()?, text()?),
         "UID" => positions(&text()?, By::Uid)?,
         "NOT" => Key::Not(Box::new(parse_key(words, view, condstore)?)),

@@ -18,7 +18,7 @@ impl Session {
         let parameters = args.get(1).and_then(Arg::list).unwrap_or_default();
         let resync = self.select_parameters(parameters)?;
         let state = account.lock();
-        let mailbox = state.mailbox(&name);
+        let mailbox = state.mailbox(&name).filter(|mailbox| mailbox.selectable);
         let mailbox = mailbox.ok_or(Refusal::No("[NONEXISTENT] No such mailbox"))?;
         for line in self.selection_lines(mailbox, read_only) {
             self.reply.line(&line);

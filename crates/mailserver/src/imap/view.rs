@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) read_only: bool,
     /// At position n - 1 the message with sequence number n; UIDs ascend.
     known: Vec<Known>,
+    /// UIDs that SEARCH RETURN (SAVE) found: the meaning of `$` (RFC 5182).
+    saved: Vec<u32>,
     /// The mailbox's revision when everything was told.
     told: u64,
 }
@@ -44,12 +46,33 @@ impl View {
             uid_validity: mailbox.uid_validity,
             read_only,
             known: mailbox.messages.iter().map(known).collect(),
+            saved: Vec::new(),
             told: mailbox.revision,
         }
     }
 
+    /// Keeps what a search found, when `options` ask for it; of MIN and MAX alone only these (RFC 5182 §2.4).
+    pub(super) fn save(&mut self, uids: Vec<u32>, options: &[String]) {
+        let wants = |option: &str| options.iter().any(|o| o == option);
+        if !wants("SAVE") {
+            return;
+        }
+        let all = wants("ALL") || wants("COUNT") || !(wants("MIN") || wants("MAX"));
+        self.saved = if all {
+            uids
+        } else {
+            let first = uids.first().filter(|_| wants("MIN"));
+            let last = uids.last().filter(|_| wants("MAX"));
+            first.into_iter().chain(last).copied().collect()
+        };
+    }
+
     /// The (sequence number, UID) pairs that a set names, ascending, each once; `None` when it is no set.
     pub(super) fn resolve(&self, text: &str, by: By) -> Option<Vec<(usize, u32)>> {
+        if text == "$" {
+            let saved = |known: &(usize, u32)| self.saved.contains(&known.1);
+            return Some(self.all().filter(saved).collect());
+        }
         let count = self.known.len();
         let largest = match by {
             By::Sequence => u32::try_from(count).ok()?,

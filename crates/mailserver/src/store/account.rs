@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::mailbox::{Mailbox, Message, canonical_flag};
-use super::state::{State, canonical_name};
+use super::state::State;
 
-/// A handle to one account. Mailbox names are UTF-8 with `/` between levels; INBOX in any case.
+/// A handle to one account. Mailbox names are UTF-8 with `/` between levels (see
+/// [`PLAIN_SLASH`](crate::PLAIN_SLASH) for one that is none); INBOX in any case.
 #[derive(Clone, Debug, Default)]
 pub struct Account(Arc<Mutex<State>>);
 
@@ -54,7 +55,7 @@ impl Account {
         let mut state = self.lock();
         let message = state.mailbox(from)?.find(uid)?.clone();
         let new = state.add(to, message)?;
-        state.remove(from, |m| m.uid == uid);
+        state.leave(from, |m| m.uid == uid);
         Some(new)
     }
 
@@ -136,12 +137,9 @@ impl Account {
         self.lock().create(mailbox)
     }
 
-    /// Removes a mailbox with its mail; `false` when there is none.
+    /// Removes a mailbox with its mail, its subscription stays; `false` when there is none.
     pub fn delete(&self, mailbox: &str) -> bool {
-        self.lock()
-            .mailboxes
-            .remove(&canonical_name(mailbox))
-            .is_some()
+        self.lock().delete(mailbox)
     }
 
     /// Renames a mailbox and its children, UIDVALIDITY and UIDs kept; `false` when it cannot be.
@@ -160,9 +158,13 @@ impl Account {
 
     /// Subscribes to a mailbox (they are from birth) or no longer; `false` when there is none.
     pub fn set_subscribed(&self, mailbox: &str, subscribed: bool) -> bool {
-        let mut state = self.lock();
-        let mailbox = state.mailbox_mut(mailbox);
-        mailbox.map(|m| m.subscribed = subscribed).is_some()
+        self.lock().subscribe(mailbox, subscribed)
+    }
+
+    /// Whether `mailbox` can be selected; one that cannot is listed as `\Noselect`. `false` when there is
+    /// none.
+    pub fn set_selectable(&self, mailbox: &str, selectable: bool) -> bool {
+        self.change(mailbox, |m| m.selectable = selectable)
     }
 
     /// The names of all mailboxes, sorted.

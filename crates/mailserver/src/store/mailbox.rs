@@ -43,6 +43,8 @@ pub(crate) struct Mailbox {
     /// `\Sent` and the like, RFC 6154.
     pub(crate) role: Option<String>,
     pub(crate) subscribed: bool,
+    /// `false`: a level of the tree that only holds others (`\Noselect`).
+    pub(crate) selectable: bool,
     /// In ascending order of `uid`.
     pub(crate) messages: Vec<Message>,
 }
@@ -60,6 +62,7 @@ impl Mailbox {
             forgotten: 0,
             role: None,
             subscribed: true,
+            selectable: true,
             messages: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! Message bytes are shared, never copied.
 
 mod account;
+mod gmail;
 mod mailbox;
 mod state;
 
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use account::Account;
 pub use mailbox::Message;
 pub(crate) use mailbox::{Mailbox, canonical_flag};
+pub(crate) use state::State;
 
 /// All accounts of a server. Clones are handles to the same store.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,7 @@ struct Inner {
     accounts: BTreeMap<String, (String, Account)>,
     commands: Vec<Command>,
     connections: u64,
+    gmail: bool,
 }
 
 /// One command line that a client sent.
@@ -59,7 +62,20 @@ impl Mailstore {
         let mut inner = self.lock();
         let entry = inner.accounts.entry(user.to_owned()).or_default();
         password.clone_into(&mut entry.0);
-        entry.1.clone()
+        let account = entry.1.clone();
+        if inner.gmail {
+            account.lock().become_gmail();
+        }
+        account
+    }
+
+    /// Keeps labels, in all accounts, from now on.
+    pub(crate) fn become_gmail(&self) {
+        let mut inner = self.lock();
+        inner.gmail = true;
+        for (_, account) in inner.accounts.values() {
+            account.lock().become_gmail();
+        }
     }
 
     /// Every command line so far, in the order in which it was taken up.

@@ -10,6 +10,10 @@ use super::mailbox::{Mailbox, Message};
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) mailboxes: BTreeMap<String, Mailbox>,
+    /// Subscriptions that outlived their mailbox, as RFC 3501 §6.3.6 wants it.
+    pub(crate) orphans: BTreeSet<String>,
+    /// Whether mailboxes are labels; see `gmail.rs`.
+    pub(super) gmail: bool,
     next_uid_validity: u32,
     next_id: u64,
     next_email_id: u64,
@@ -20,6 +24,8 @@ impl Default for State {
     fn default() -> Self {
         let mut state = Self {
             mailboxes: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            gmail: false,
             // Any number but one: a client that takes a default for the truth is found out.
             next_uid_validity: 4711,
             next_id: 0,
@@ -42,8 +48,37 @@ impl State {
         let uid_validity = self.new_uid_validity();
         self.next_id += 1;
         let mailbox = Mailbox::new(self.next_id, uid_validity);
+        self.orphans.remove(&name);
         self.mailboxes.insert(name, mailbox);
         true
+    }
+
+    /// Removes a mailbox, but not its subscription; `false` when there is none.
+    pub(crate) fn delete(&mut self, name: &str) -> bool {
+        let name = canonical_name(name);
+        let Some(mailbox) = self.mailboxes.remove(&name) else {
+            return false;
+        };
+        if mailbox.subscribed {
+            self.orphans.insert(name);
+        }
+        true
+    }
+
+    /// Subscribes or no longer; `false` when there is neither a mailbox nor an old subscription.
+    pub(crate) fn subscribe(&mut self, name: &str, subscribed: bool) -> bool {
+        if let Some(mailbox) = self.mailbox_mut(name) {
+            mailbox.subscribed = subscribed;
+            return true;
+        }
+        !subscribed && self.orphans.remove(name)
+    }
+
+    /// The names that are subscribed to, sorted, mailbox or not.
+    pub(crate) fn subscribed(&self) -> BTreeSet<String> {
+        let there = self.mailboxes.iter().filter(|(_, m)| m.subscribed);
+        let there = there.map(|(name, _)| name.clone());
+        there.chain(self.orphans.iter().cloned()).collect()
     }
 
     /// Renames a mailbox and its children; `false` when there is no `from` or there is a `to`.
@@ -103,6 +138,9 @@ impl State {
 
     /// Adds a copy of a message that is elsewhere; its UID, or `None` when there is no such mailbox.
     pub(crate) fn add(&mut self, name: &str, message: Message) -> Option<u32> {
+        if self.gmail {
+            return self.add_label(name, message);
+        }
         Some(self.mailbox_mut(name)?.add(message))
     }
 
@@ -113,13 +151,43 @@ impl State {
         uid: u32,
         change: impl FnOnce(&mut BTreeSet<String>),
     ) -> Option<u64> {
-        self.mailbox_mut(name)?.change_flags(uid, change)
+        let mod_seq = self.mailbox_mut(name)?.change_flags(uid, change)?;
+        let message = self.mailbox(name).and_then(|m| m.find(uid));
+        if let Some(message) = message.filter(|_| self.gmail) {
+            let (id, flags) = (message.email_id, message.flags.clone());
+            self.share_flags(id, &flags);
+        }
+        Some(mod_seq)
     }
 
     /// Removes the messages that `gone` picks and returns their UIDs.
-    pub(crate) fn remove(&mut self, name: &str, gone: impl FnMut(&Message) -> bool) -> Vec<u32> {
+    pub(crate) fn remove(
+        &mut self,
+        name: &str,
+        mut gone: impl FnMut(&Message) -> bool,
+    ) -> Vec<u32> {
+        let mut ids = BTreeSet::new();
         let mailbox = self.mailbox_mut(name);
-        mailbox.map_or_else(Vec::new, |mailbox| mailbox.remove(gone))
+        let removed = mailbox.map_or_else(Vec::new, |mailbox| {
+            mailbox.remove(|message| {
+                let goes = gone(message);
+                if goes {
+                    ids.insert(message.email_id);
+                }
+                goes
+            })
+        });
+        if self.gmail {
+            self.remove_labels(name, &ids);
+        }
+        removed
+    }
+
+    /// Removes what was moved elsewhere; All Mail keeps it.
+    pub(crate) fn leave(&mut self, name: &str, gone: impl FnMut(&Message) -> bool) {
+        if !self.is_all_mail(name) {
+            self.remove(name, gone);
+        }
     }
 
     /// A UIDVALIDITY that no mailbox of this account ever had.

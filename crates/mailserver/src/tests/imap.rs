@@ -143,7 +143,7 @@ async fn list_tells_names_roles_children_and_status() {
          * STATUS \"Entw&APw-rfe\" (MESSAGES 0 UNSEEN 0 SIZE 0)\r\n\
          * LIST (\\HasNoChildren \\Subscribed) \"/\" \"INBOX\"\r\n\
          * STATUS \"INBOX\" (MESSAGES 2 UNSEEN 1 SIZE 76)\r\n\
-         * LIST (\\Noselect \\HasChildren) \"/\" \"Work\"\r\n\
+         * LIST (\\NonExistent \\HasChildren) \"/\" \"Work\"\r\n\
          * LIST (\\HasNoChildren) \"/\" \"Work/Projects\"\r\n\
          * STATUS \"Work/Projects\" (MESSAGES 0 UNSEEN 0 SIZE 0)\r\n\
          1 OK listed\r\n"

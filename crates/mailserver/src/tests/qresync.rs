@@ -128,7 +128,7 @@ async fn leaving_a_mailbox_by_select_is_told() {
     client.tell("4 UNSELECT", "4 OK").await;
     let heard = client.tell("5 SELECT INBOX", "5 OK").await;
     assert!(!heard.contains("[CLOSED]"), "{heard}");
-    let plain = Options::default().without(&["CONDSTORE", "QRESYNC"]);
+    let plain = Options::default().without(&["CONDSTORE"]);
     let service = Service::new(service.store().clone(), plain);
     let mut client = Client::imap(&service).await;
     client.tell("1 SELECT INBOX", "1 OK").await;
