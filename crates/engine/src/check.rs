@@ -1,12 +1,13 @@
 //! Trying an account without changing anything: connect, log in, list.
 
-use crate::choose::choose;
-use crate::connect;
+use crate::choose::{Choice, Chooser};
+use crate::connect::{self, Access};
 use crate::error::EngineError;
 use crate::imap::observe;
 use postrider_core::account::Protocol;
 use postrider_core::mailbox::Role;
 use postrider_core::settings::AccountSettings;
+use postrider_imap::{Memory, Step};
 use postrider_transport::Connector;
 
 /// What a server told about itself and its mailboxes.
@@ -55,19 +56,16 @@ async fn check_imap(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<CheckReport, EngineError> {
-    let mut session = connect::imap(settings, connector).await?;
-    let listed = observe::list(&mut session).await?;
+    let access = Access::of(settings, Memory::default()).await?;
+    let (session, events) = access.open(settings, connector, vec![Step::List]).await?;
+    let listed = observe::listed(events)?;
+    let chooser = Chooser::of(settings, session.capabilities(), &listed);
     let mailboxes = listed.iter().map(|listed| {
-        let choice = choose(&settings.folders, &listed.name, listed.role);
-        let because = if listed.selectable {
-            choice.because
-        } else {
-            "holds no messages".to_owned()
-        };
+        let Choice { chosen, because } = chooser.choose(listed);
         CheckedMailbox {
             name: listed.name.to_string(),
             role: listed.role,
-            chosen: choice.chosen && listed.selectable,
+            chosen,
             because,
             messages: listed
                 .status

@@ -1,7 +1,8 @@
 //! Which of the server's mailboxes are synced, and why (or why not).
 
-use postrider_core::mailbox::{MailboxName, Role};
-use postrider_core::settings::FolderChoice;
+use postrider_core::mailbox::Role;
+use postrider_core::settings::{AccountSettings, FolderChoice, LabelChoice};
+use postrider_imap::{Capabilities, Capability, Listed};
 use wildmatch::WildMatchPattern;
 
 /// Whether a mailbox is synced, with the words that `check` shows.
@@ -11,29 +12,65 @@ pub(crate) struct Choice {
     pub(crate) because: String,
 }
 
-/// Decides for one mailbox. Exclusion wins; INBOX matches in any case; a pattern that begins with a
-/// backslash names a role.
-pub(crate) fn choose(choice: &FolderChoice, name: &MailboxName, role: Option<Role>) -> Choice {
-    let shown = name.to_string();
-    let matching = |patterns: &[String]| {
-        let hit = |pattern: &&String| matches(pattern, &shown, role);
-        patterns.iter().find(hit).cloned()
-    };
-    if let Some(pattern) = matching(&choice.exclude) {
-        return Choice {
-            chosen: false,
-            because: format!("excluded by `{pattern}`"),
-        };
+/// What decides for the mailboxes of one listing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chooser<'a> {
+    folders: &'a FolderChoice,
+    /// `labels: all-mail`, on a server that has labels.
+    all_mail: bool,
+}
+
+impl<'a> Chooser<'a> {
+    /// `labels: all-mail` means something only where mailboxes are labels and one of them has all:
+    /// everywhere else it would lose the other mailboxes.
+    pub(crate) fn of(
+        settings: &'a AccountSettings,
+        capabilities: &Capabilities,
+        listed: &[Listed],
+    ) -> Self {
+        let all = |listed: &Listed| listed.selectable && listed.role == Some(Role::All);
+        Self {
+            folders: &settings.folders,
+            all_mail: settings.labels == LabelChoice::AllMail
+                && capabilities.has(Capability::XGmExt1)
+                && listed.iter().any(all),
+        }
     }
-    match matching(&choice.include) {
-        Some(pattern) => Choice {
-            chosen: true,
-            because: format!("included by `{pattern}`"),
-        },
-        None => Choice {
-            chosen: false,
-            because: "no `include` pattern matches".to_owned(),
-        },
+
+    /// Decides for one mailbox. Exclusion wins; INBOX matches in any case and needs no subscription; a
+    /// pattern that begins with a backslash names a role.
+    pub(crate) fn choose(&self, listed: &Listed) -> Choice {
+        if !listed.selectable {
+            return no("holds no messages");
+        }
+        let (name, role) = (listed.name.to_string(), listed.role);
+        let matching = |patterns: &[String]| {
+            let hit = |pattern: &&String| matches(pattern, &name, role);
+            patterns.iter().find(hit).cloned()
+        };
+        if let Some(pattern) = matching(&self.folders.exclude) {
+            return no(&format!("excluded by `{pattern}`"));
+        }
+        if self.all_mail && !matches!(role, Some(Role::All | Role::Junk | Role::Trash)) {
+            return no("`labels: all-mail`: its messages are in the mailbox that has all");
+        }
+        if self.folders.subscribed && listed.subscribed == Some(false) && name != "INBOX" {
+            return no("not subscribed");
+        }
+        match matching(&self.folders.include) {
+            Some(pattern) => Choice {
+                chosen: true,
+                because: format!("included by `{pattern}`"),
+            },
+            None => no("no `include` pattern matches"),
+        }
+    }
+}
+
+fn no(because: &str) -> Choice {
+    Choice {
+        chosen: false,
+        because: because.to_owned(),
     }
 }
 
@@ -48,14 +85,37 @@ fn matches(pattern: &str, name: &str, role: Option<Role>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postrider_core::mailbox::MailboxName;
+    use postrider_imap::WireName;
 
-    fn chosen(include: &[&str], exclude: &[&str], name: &str, role: Option<Role>) -> bool {
+    fn listed(name: &str, role: Option<Role>, subscribed: Option<bool>) -> Listed {
+        Listed {
+            wire_name: WireName::from_octets(name.as_bytes()),
+            name: MailboxName::from_decoded(name, Some('/')),
+            delimiter: Some('/'),
+            role,
+            selectable: true,
+            subscribed,
+            status: None,
+            old_name: None,
+        }
+    }
+
+    fn folders(include: &[&str], exclude: &[&str]) -> FolderChoice {
         let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect();
-        let choice = FolderChoice {
+        FolderChoice {
             include: owned(include),
             exclude: owned(exclude),
+            ..FolderChoice::default()
+        }
+    }
+
+    fn chosen(include: &[&str], exclude: &[&str], name: &str, role: Option<Role>) -> bool {
+        let chooser = Chooser {
+            folders: &folders(include, exclude),
+            all_mail: false,
         };
-        choose(&choice, &MailboxName::from_decoded(name, Some('/')), role).chosen
+        chooser.choose(&listed(name, role, None)).chosen
     }
 
     #[test]
@@ -84,5 +144,36 @@ mod tests {
         ));
         assert!(chosen(&["\\Sent"], &[], "Gesendet", Some(Role::Sent)));
         assert!(!chosen(&["\\Sent"], &[], "Gesendet", None));
+    }
+
+    #[test]
+    fn only_what_is_subscribed_and_the_inbox() {
+        let mut folders = folders(&["*"], &[]);
+        folders.subscribed = true;
+        let chooser = Chooser {
+            folders: &folders,
+            all_mail: false,
+        };
+        for (name, subscribed, chosen) in [
+            ("Work", Some(true), true),
+            ("Work", Some(false), false),
+            ("INBOX", Some(false), true),
+        ] {
+            let choice = chooser.choose(&listed(name, None, subscribed));
+            assert_eq!(choice.chosen, chosen, "{name}: {}", choice.because);
+        }
+    }
+
+    #[test]
+    fn all_mail_alone_leaves_out_labels_but_not_what_all_mail_lacks() {
+        let folders = folders(&["*"], &[]);
+        let chooser = Chooser {
+            folders: &folders,
+            all_mail: true,
+        };
+        let chosen = |name, role| chooser.choose(&listed(name, role, None)).chosen;
+        assert!(chosen("[Gmail]/All Mail", Some(Role::All)));
+        assert!(chosen("[Gmail]/Spam", Some(Role::Junk)));
+        assert!(!chosen("INBOX", None) && !chosen("[Gmail]/Sent Mail", Some(Role::Sent)));
     }
 }

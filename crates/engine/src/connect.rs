@@ -5,29 +5,56 @@ use crate::events;
 use crate::password;
 use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
-use postrider_imap::Session;
+use postrider_imap::{FlightEvent, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Connector, Login};
 
-/// An IMAP session in the authenticated state.
-pub(crate) async fn imap(
-    settings: &AccountSettings,
-    connector: &Connector,
-) -> Result<Session, EngineError> {
-    let address = &settings.server;
-    let stream = connector.connect(address, settings.timeout).await?;
-    let mut session = Session::greet(stream, address.tls)
-        .await
-        .map_err(EngineError::imap)?;
-    if address.tls == TlsMode::StartTls {
-        let upgraded = session.start_tls(connector, address).await;
-        session = upgraded.map_err(EngineError::imap)?;
+/// The way into an IMAP account, for as many connections as a pass opens: the password is asked for
+/// once, and what the server could do last time is used before it has said it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    login: Login,
+    memory: Memory,
+}
+
+impl Access {
+    pub(crate) async fn of(
+        settings: &AccountSettings,
+        memory: Memory,
+    ) -> Result<Self, EngineError> {
+        let login = login(settings).await?;
+        Ok(Self { login, memory })
     }
-    let login = login(settings).await?;
-    let logged_in = session.log_in(&login).await;
-    logged_in.map_err(|error| EngineError::imap(Veil::of(&login).over_imap(error)))?;
-    connected(settings);
-    Ok(session)
+
+    /// A session in the authenticated state, and what came of `first`, which left together with the
+    /// login where that was safe.
+    pub(crate) async fn open(
+        &self,
+        settings: &AccountSettings,
+        connector: &Connector,
+        first: Vec<Step>,
+    ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
+        let address = &settings.server;
+        let stream = connector.connect(address, settings.timeout).await?;
+        let mut session = Session::greet(stream, address.tls)
+            .await
+            .map_err(EngineError::imap)?;
+        if address.tls == TlsMode::StartTls {
+            let upgraded = session.start_tls(connector, address).await;
+            session = upgraded.map_err(EngineError::imap)?;
+        }
+        let veiled = |error| EngineError::imap(Veil::of(&self.login).over_imap(error));
+        let logged_in = session.log_in_with(&self.login, &self.memory, first).await;
+        let mut events = Vec::new();
+        {
+            let mut flight = logged_in.map_err(veiled)?;
+            while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+                events.push(event);
+            }
+        }
+        connected(settings);
+        Ok((session, events))
+    }
 }
 
 /// A POP3 session in the TRANSACTION state.

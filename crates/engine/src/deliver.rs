@@ -70,21 +70,29 @@ pub(crate) struct Delivery {
     account: Account,
     batch: Vec<Arrival>,
     batch_octets: u64,
+    /// Orphans of mailboxes whose messages are about to arrive.
+    expected: Orphans,
     orphans: Option<Orphans>,
     storing: Option<Storing>,
     stored: Vec<Stored>,
 }
 
 impl Delivery {
-    pub(crate) const fn new(account: Account, orphans: Orphans) -> Self {
+    pub(crate) fn new(account: Account) -> Self {
         Self {
             account,
             batch: Vec::new(),
             batch_octets: 0,
-            orphans: Some(orphans),
+            expected: Orphans::new(),
+            orphans: None,
             storing: None,
             stored: Vec::new(),
         }
+    }
+
+    /// Known messages that may be among those to come.
+    pub(crate) fn expect(&mut self, orphans: Orphans) {
+        self.expected.extend(orphans);
     }
 
     /// Takes one message; stores the batch when it is full, and then waits for the one before it.
@@ -112,7 +120,8 @@ impl Delivery {
         let batch = std::mem::take(&mut self.batch);
         self.batch_octets = 0;
         let account = self.account.clone();
-        let orphans = self.orphans.take().unwrap_or_default();
+        let mut orphans = self.orphans.take().unwrap_or_default();
+        orphans.extend(std::mem::take(&mut self.expected));
         self.storing = Some(tokio::spawn(store_batch(account, batch, orphans)));
         Ok(())
     }
@@ -132,11 +141,10 @@ async fn store_batch(
     batch: Vec<Arrival>,
     mut orphans: Orphans,
 ) -> Result<(Orphans, Vec<Stored>), EngineError> {
-    let steps = account.shared.steps.clone();
     let mut stored = Vec::with_capacity(batch.len());
     let mut fresh = Vec::with_capacity(batch.len());
     for arrival in batch {
-        let whole = Whole::of(arrival, &steps).await?;
+        let whole = Whole::of(arrival, &account).await?;
         let found = orphans.get_mut(&(whole.mailbox.id, whole.received.sha256));
         match found.and_then(Vec::pop) {
             Some(key) => {
@@ -230,12 +238,13 @@ struct Whole {
 }
 
 impl Whole {
-    async fn of(arrival: Arrival, steps: &Steps) -> Result<Self, EngineError> {
+    async fn of(arrival: Arrival, account: &Account) -> Result<Self, EngineError> {
         let name = &arrival.mailbox.name;
+        let deleted_flag = account.settings.deleted_flag;
         let received = arrival.arriving.await.map_err(|_| EngineError::JobLost)?;
         let received = received.map_err(|error| error.in_mailbox(name))?;
         Ok(Self {
-            placement: Placement::for_flags(&flags::delivered(&arrival.flags)),
+            placement: Placement::for_flags(&flags::delivered(&arrival.flags, deleted_flag)),
             mailbox: arrival.mailbox,
             server: arrival.server,
             number: arrival.number,
@@ -244,7 +253,7 @@ impl Whole {
             size_octets: arrival.size_octets,
             octets: arrival.octets,
             received,
-            steps: steps.clone(),
+            steps: account.shared.steps.clone(),
         })
     }
 

@@ -8,7 +8,8 @@ use crate::context::now_micros;
 use crate::error::EngineError;
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
-use postrider_maildir::{Incoming, Mailbox, MaildirError, Namer, Received};
+use postrider_maildir::{Incoming, Mailbox, MaildirError, Namer, Original, Received};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -62,6 +63,19 @@ impl DeliveryPool {
             drop(turn);
             done
         })
+    }
+
+    /// Gives a message that is here a further name in `tmp`; `None` when it does not hold `original`.
+    pub(crate) async fn link(
+        &self,
+        mailbox: Arc<Mailbox>,
+        source: PathBuf,
+        original: Original,
+    ) -> Result<Option<Received>, EngineError> {
+        let namer = Arc::clone(&self.namer);
+        let link =
+            move || postrider_maildir::link(&mailbox, &namer, now_micros(), &source, &original);
+        Self::run(link).await?.map_err(EngineError::disk)
     }
 
     async fn room_for(&self, octets: usize) -> Result<OwnedSemaphorePermit, EngineError> {

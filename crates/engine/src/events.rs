@@ -71,8 +71,14 @@ events! {
     "sync.finished" INFO "a pass is complete" SyncFinished { account: &'a str, mailboxes: u64, new: u64, flags_pulled: u64, flags_pushed: u64, expired: u64, vanished: u64, octets: u64, round_trips: u64, elapsed_ms: u64 }
     "message.stored" INFO "a message was stored" MessageStored { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, octets: u64, file: &'a str }
     "message.skipped" WARN "a message was not stored" MessageSkipped { account: &'a str, mailbox: &'a str, uid: Option<u64>, number: Option<u64>, because: &'a str }
+    "message.moved" INFO "a message was moved on the server, its file followed" MessageMoved { account: &'a str, mailbox: &'a str, uid: u64 }
+    "mailbox.renamed" INFO "a mailbox was renamed on the server, its files followed" MailboxRenamed { account: &'a str, mailbox: &'a str, was: &'a str }
+    "mailbox.vanished" WARN "a mailbox is gone from the server" MailboxVanished { account: &'a str, mailbox: &'a str, messages: u64 }
     "server_copy.expired" INFO "a server copy was deleted by policy" ServerCopyExpired { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, because: &'a str }
     "server_copy.held" WARN "a server copy was not deleted though the policy lets it go" ServerCopyHeld { account: &'a str, mailbox: &'a str, messages: u64, because: &'a str }
+    "local_copy.removed" INFO "a local copy was removed by policy" LocalCopyRemoved { account: &'a str, mailbox: &'a str, file: &'a str, because: &'a str }
+    "brake.engaged" WARN "so much would be removed that somebody must approve it" BrakeEngaged { account: &'a str, mailbox: &'a str, side: &'a str, removing: u64, held: u64, hint: &'a str }
+    "brake.released" INFO "the brake was released" BrakeReleased { account: &'a str, mailbox: &'a str, side: &'a str, messages: u64 }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
     "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: &'a str, mailbox: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
 }

@@ -29,6 +29,8 @@ impl IndexThread {
             while let Some(job) = waiting.blocking_recv() {
                 job(&mut index);
             }
+            // All that is lost with an end out of order is time: the next start checks the index.
+            let _sealed = index.close().is_ok();
         };
         let thread = std::thread::Builder::new()
             .name("index".to_owned())

@@ -39,6 +39,6 @@ pub use error::EngineError;
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use state::EngineSettings;
-pub use status::{AccountStatus, status};
+pub use status::{AccountStatus, Braked, approve, status};
 pub use step::{Step, Steps};
 pub use sync::{SyncOptions, sync};

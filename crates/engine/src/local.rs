@@ -1,21 +1,22 @@
 //! The local side of a mailbox: its row, its directory, and where its files lie now.
 
-use crate::context::{Account, LocalMailbox, now};
+use crate::context::{Account, LocalMailbox};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::LocalView;
-use postrider_index::{
-    AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, ScanStamp,
-};
+use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
 use postrider_maildir::name::token_of;
-use postrider_maildir::{Entry, Mailbox, MaildirError, Stamp};
+use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Looking up this many files one by one costs less than reading the directory.
+mod refresh;
+pub(crate) use refresh::refresh;
+
+/// Looking this many files up one by one costs less than reading the directory for all of them.
 const FEW: usize = 16;
 
 /// Gives each mailbox a row and a directory. A mailbox keeps the directory it was first given; where
@@ -30,30 +31,16 @@ pub(crate) async fn register(
         .index
         .call(move |index| index.mailboxes(id))
         .await?;
-    let mut taken: HashMap<PathBuf, String> = known
-        .iter()
-        .map(|row| (row.path.clone(), row.wire_name.clone()))
-        .collect();
+    let mut taken = taken(&known);
     for mailbox in &mut wanted {
-        let first = mailbox.path.clone();
-        let mut suffix = 2;
-        while taken
-            .get(&mailbox.path)
-            .is_some_and(|owner| *owner != mailbox.wire_name)
-        {
-            let mut name = first.clone().into_os_string();
-            name.push(format!("%~{suffix}"));
-            mailbox.path = PathBuf::from(name);
-            suffix += 1;
-        }
-        taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
+        settle(&mut taken, mailbox);
     }
     let root = account.settings.maildir.clone();
     let tree = root.clone();
     let rows = account
         .shared
         .index
-        .call(move |index| rows(index, id, &tree, &wanted))
+        .call(move |index| rows(index, id, &tree, (wanted, known)))
         .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
     let made: Vec<(MailboxRow, Mailbox, bool)> =
@@ -74,35 +61,85 @@ pub(crate) async fn register(
         .collect())
 }
 
+/// A place for a mailbox where no other lies.
+pub(crate) async fn free_place(
+    account: &Account,
+    mut mailbox: NewMailbox,
+) -> Result<NewMailbox, EngineError> {
+    let id = account.id;
+    let known = account
+        .shared
+        .index
+        .call(move |index| index.mailboxes(id))
+        .await?;
+    settle(&mut taken(&known), &mut mailbox);
+    Ok(mailbox)
+}
+
+/// Who lies where.
+fn taken(known: &[MailboxRow]) -> HashMap<PathBuf, String> {
+    let place = |row: &MailboxRow| (row.path.clone(), row.wire_name.clone());
+    known.iter().map(place).collect()
+}
+
+fn settle(taken: &mut HashMap<PathBuf, String>, mailbox: &mut NewMailbox) {
+    let first = mailbox.path.clone();
+    let mut suffix = 2;
+    while taken
+        .get(&mailbox.path)
+        .is_some_and(|owner| *owner != mailbox.wire_name)
+    {
+        let mut name = first.clone().into_os_string();
+        name.push(format!("%~{suffix}"));
+        mailbox.path = PathBuf::from(name);
+        suffix += 1;
+    }
+    taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
+}
+
 /// The row of each wanted mailbox, made where missing. A mailbox that lies outside the tree was made
 /// for another tree: the user has chosen a new one, and it lies there now.
 fn rows(
     index: &mut Index,
     account: AccountId,
     tree: &Path,
-    wanted: &[NewMailbox],
+    (wanted, known): (Vec<NewMailbox>, Vec<MailboxRow>),
 ) -> Result<Vec<MailboxRow>, IndexError> {
-    let mut ids = Vec::with_capacity(wanted.len());
-    for mailbox in wanted {
-        ids.push(index.mailbox(account, mailbox)?);
+    let mut known = by_name(known);
+    let stale = |wanted: &&NewMailbox| {
+        let row = known.get(wanted.wire_name.as_str());
+        row.is_none_or(|row| !agrees(row, wanted))
+    };
+    let stale: Vec<_> = wanted.iter().filter(stale).cloned().collect();
+    if !stale.is_empty() {
+        index.record_mailboxes(account, &stale)?;
+        known = by_name(index.mailboxes(account)?);
     }
-    let known = index
-        .mailboxes(account)?
-        .into_iter()
-        .map(|row| (row.id, row));
-    let mut known: HashMap<_, _> = known.collect();
     let mut rows = Vec::with_capacity(wanted.len());
-    for (id, wanted) in ids.into_iter().zip(wanted) {
-        let Some(mut row) = known.remove(&id) else {
+    for wanted in wanted {
+        let Some(mut row) = known.remove(wanted.wire_name.as_str()) else {
             continue;
         };
         if !row.path.starts_with(tree) {
-            index.move_mailbox(id, &wanted.path)?;
-            row.path.clone_from(&wanted.path);
+            index.move_mailbox(row.id, &wanted.path)?;
+            row.path = wanted.path;
         }
         rows.push(row);
     }
     Ok(rows)
+}
+
+fn by_name(rows: Vec<MailboxRow>) -> HashMap<String, MailboxRow> {
+    let named = rows.into_iter().map(|row| (row.wire_name.clone(), row));
+    named.collect()
+}
+
+/// Whether the row says of the mailbox what the server says.
+fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
+    row.role == wanted.role
+        && row.mailbox_id == wanted.mailbox_id
+        && row.lost_at.is_none()
+        && row.name == wanted.name.to_string()
 }
 
 /// Makes the directory, and says of a mailbox that was never in step whether messages of our making
@@ -113,49 +150,15 @@ fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox, bool), E
     mailbox.create().map_err(in_mailbox)?;
     let mut holds_ours = false;
     if row.synced_at.is_none() {
-        let scan = postrider_maildir::scan(&mailbox).map_err(in_mailbox)?;
-        let ours = |entry: &Entry| token_of(entry.file_name.as_str()).is_some();
-        holds_ours = scan.entries.iter().any(ours);
+        for entry in postrider_maildir::scan(&mailbox).map_err(in_mailbox)? {
+            let entry = entry.map_err(in_mailbox)?;
+            if token_of(entry.file_name.as_str()).is_some() {
+                holds_ours = true;
+                break;
+            }
+        }
     }
     Ok((row, mailbox, holds_ours))
-}
-
-/// Notes in the index where readers have moved files to within the mailbox, if its directories
-/// changed since we last looked.
-pub(crate) async fn refresh(
-    account: &Account,
-    mailbox: &LocalMailbox,
-    seen: Option<ScanStamp>,
-) -> Result<(), EngineError> {
-    let (id, maildir) = (mailbox.id, Arc::clone(&mailbox.maildir));
-    let index = &account.shared.index;
-    let scan = DeliveryPool::run(move || {
-        let stamp = postrider_maildir::stamp(&maildir)?;
-        if Some(scan_stamp(stamp)) == seen {
-            return Ok(None);
-        }
-        postrider_maildir::scan(&maildir).map(Some)
-    });
-    let scan = scan
-        .await?
-        .map_err(|e| EngineError::disk(e).in_mailbox(&mailbox.name))?;
-    let Some(scan) = scan else { return Ok(()) };
-    let files: HashMap<String, String> = scan
-        .entries
-        .iter()
-        .map(|entry| (entry.file_name.base().to_owned(), entry.to_string()))
-        .collect();
-    // A directory touched in this very second may be touched again without its time changing.
-    let stamp = scan.stamp.settled(now()).then(|| scan_stamp(scan.stamp));
-    let write = move |index: &mut Index| index.refresh_files(id, &files, stamp);
-    index.call(write).await
-}
-
-const fn scan_stamp(stamp: Stamp) -> ScanStamp {
-    ScanStamp {
-        new_ns: stamp.new_ns,
-        cur_ns: stamp.cur_ns,
-    }
 }
 
 /// The flags in the names of the files of `keys`. Messages without a file are left out.
@@ -195,25 +198,27 @@ fn locate(
     rows: Vec<MessageFile>,
 ) -> Result<Vec<(MessageFile, Entry)>, MaildirError> {
     let mut found = Vec::with_capacity(rows.len());
-    if rows.len() <= FEW {
-        for row in rows {
-            let Some(known) = Entry::parse(&row.file) else {
-                continue;
-            };
-            if let Some(entry) = postrider_maildir::locate(maildir, &known)? {
+    let mut moved = HashMap::new();
+    for row in rows {
+        match Entry::parse(&row.file) {
+            Some(known) if postrider_maildir::is_there(maildir, &known)? => {
+                found.push((row, known));
+            }
+            Some(known) => drop(moved.insert(row.base.clone(), (row, known))),
+            None => {}
+        }
+    }
+    if moved.len() > FEW {
+        for entry in postrider_maildir::scan(maildir)? {
+            let entry = entry?;
+            if let Some((row, _)) = moved.remove(entry.file_name.base()) {
                 found.push((row, entry));
             }
         }
         return Ok(found);
     }
-    let scan = postrider_maildir::scan(maildir)?;
-    let entries = scan
-        .entries
-        .into_iter()
-        .map(|entry| (entry.file_name.base().to_owned(), entry));
-    let mut by_base: HashMap<String, Entry> = entries.collect();
-    for row in rows {
-        if let Some(entry) = by_base.remove(&row.base) {
+    for (row, known) in moved.into_values() {
+        if let Some(entry) = postrider_maildir::locate(maildir, &known)? {
             found.push((row, entry));
         }
     }

@@ -9,14 +9,18 @@ use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
+use crate::imap::{lost, moves};
 use crate::local::locate_anywhere;
 use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
 use std::path::Path;
 
-/// Heals the account before a pass: what was about to be delivered first, then what is left in `tmp`,
+/// Heals the account before a pass: files that were on their way to another mailbox, then what was about to be delivered first, then what is left in `tmp`,
 /// where a flushed file that the journal knows is a message.
 pub(crate) async fn heal(account: &Account) -> Result<(), EngineError> {
+    // First the directories: what the journal intends is looked for where mailboxes lie now.
+    lost::finish(account).await?;
+    moves::finish(account).await?;
     recover(account).await?;
     account
         .swept

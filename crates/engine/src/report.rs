@@ -23,12 +23,30 @@ pub struct PassReport {
     pub vanished: u64,
     /// Messages that could not be stored.
     pub skipped: u64,
+    /// Messages that would have been removed, had the brake not engaged (R6).
+    pub braked: u64,
     /// Octets stored.
     pub octets: u64,
     /// Times we waited for the server after the greeting.
     pub round_trips: u64,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl PassReport {
+    /// Adds what another connection of the same pass did.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.mailboxes += other.mailboxes;
+        self.new += other.new;
+        self.flags_pulled += other.flags_pulled;
+        self.flags_pushed += other.flags_pushed;
+        self.expired += other.expired;
+        self.vanished += other.vanished;
+        self.skipped += other.skipped;
+        self.braked += other.braked;
+        self.octets += other.octets;
+        self.round_trips += other.round_trips;
+    }
 }
 
 /// How the pass over one account ended.

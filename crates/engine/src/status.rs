@@ -1,5 +1,6 @@
-//! How the accounts fare, from the index alone.
+//! How the accounts fare, from the index alone, and the one thing that a person says to it.
 
+use crate::context::now;
 use crate::error::EngineError;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::time::UnixTime;
@@ -29,6 +30,45 @@ pub struct AccountStatus {
     pub unproven: u64,
     /// Those whose deletion was asked for and not yet confirmed.
     pub pending_expiry: u64,
+    /// Messages whose removal the brake holds and nobody has approved (R6).
+    pub braked: u64,
+}
+
+/// What one brake holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Braked {
+    /// The mailbox's decoded name.
+    pub mailbox: String,
+    /// `local` or `server`: which copies would be removed.
+    pub side: String,
+    /// How many.
+    pub removing: u64,
+    /// Of so many.
+    pub held: u64,
+}
+
+/// Lets everything go that an account's brakes hold now; says what that is. A running daemon sees it in
+/// its next pass.
+///
+/// # Errors
+/// When the index cannot be written.
+pub fn approve(state_dir: &Path, account: &AccountName) -> Result<Vec<Braked>, EngineError> {
+    let mut index = match Index::open_beside(state_dir) {
+        Ok(index) => index,
+        Err(IndexError::Missing { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(id) = index.account_named(account)? else {
+        return Ok(Vec::new());
+    };
+    let held = index.approve(id, now())?;
+    let braked = held.into_iter().map(|row| Braked {
+        mailbox: row.name,
+        side: row.side,
+        removing: row.removing,
+        held: row.held,
+    });
+    Ok(braked.collect())
 }
 
 /// Reads the state of every account the index knows, without disturbing a running daemon. Empty when
@@ -60,5 +100,6 @@ fn of_row(row: AccountStatusRow) -> Option<AccountStatus> {
         messages: row.messages,
         unproven: row.waiting_for_proof,
         pending_expiry: row.waiting_for_expiry,
+        braked: row.waiting_for_approval,
     })
 }

@@ -24,6 +24,15 @@ pub enum Step {
     Recorded,
     /// A file's name bears the server's flags, the index does not know yet.
     Reflagged,
+    /// The index has messages in another mailbox, where the server moved them; their files are not
+    /// there yet.
+    Relocated,
+    /// The index has another name for a mailbox; its files are not there yet.
+    Renamed,
+    /// Files followed to another mailbox or directory, the index does not know yet.
+    Followed,
+    /// A local copy is removed, the index does not know yet.
+    Released,
     /// The local copies have been read back and compared.
     Proven,
     /// The index knows that deletion is about to be asked for.

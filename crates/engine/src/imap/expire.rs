@@ -107,6 +107,7 @@ async fn open(
         Step::Select {
             mailbox: observed.wire_name.clone(),
             mode: SelectMode::ReadWrite,
+            resync: None,
         },
         Step::Search { uids: uids.clone() },
     ];

@@ -1,20 +1,25 @@
-//! Receiving messages: from the socket towards the Maildir, several commands in flight.
+//! Receiving messages on one connection: from the socket towards the Maildir, many commands in
+//! flight.
 
 use crate::context::Account;
-use crate::deliver::{Arrival, Delivery};
+use crate::deliver::{Arrival, Delivery, Orphans};
 use crate::delivery_pool::Intake;
 use crate::error::EngineError;
 use crate::events;
+use crate::imap::crew::Queue;
 use crate::imap::observe::Observed;
 use crate::report::PassReport;
 use postrider_core::message::ServerRef;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step};
+use postrider_imap::{Fetched, Flight, FlightEvent, Refusal, SelectMode, Selected, Session, Step};
+use postrider_index::MailboxId;
 use std::collections::HashSet;
 
-/// UIDs asked for by one command. The commands of a flight run one after another at the server while
-/// we store; small ones keep what a refusal costs small.
-const UIDS_PER_COMMAND: u64 = 256;
+/// Steps under way below which the next order is begun.
+const FEW_STEPS: usize = 32;
+/// Refusals of one mailbox that are looked into: each costs two commands. A server that refuses more
+/// is not asked for each message.
+const REFUSALS: usize = 64;
 
 /// What is to be fetched from one mailbox.
 #[derive(Debug)]
@@ -22,102 +27,185 @@ pub(crate) struct Order {
     pub(crate) observed: Observed,
     pub(crate) uid_validity: UidValidity,
     pub(crate) uids: UidSet,
+    /// The same, cut into commands, the newest first.
+    pub(crate) pieces: Vec<UidSet>,
+    /// As far as the server told.
+    pub(crate) octets: u64,
+    /// Messages that are here under another identity: their octets will tell.
+    pub(crate) orphans: Orphans,
+}
+
+impl Order {
+    pub(crate) fn is_inbox(&self) -> bool {
+        &*self.observed.local.name == "INBOX"
+    }
+}
+
+/// What one connection did.
+#[derive(Debug)]
+pub(crate) struct Worked {
+    /// The connection, as long as it stands.
+    pub(crate) session: Option<Session>,
+    pub(crate) failure: Option<EngineError>,
+    pub(crate) report: PassReport,
+    pub(crate) incomplete: HashSet<MailboxId>,
+}
+
+impl Worked {
+    /// Adds what another connection did. Its failure is ours when we had none.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.report.add(&other.report);
+        self.incomplete.extend(other.incomplete);
+        if self.failure.is_none() {
+            self.failure = other.failure;
+        }
+    }
+}
+
+/// Fetches orders until the queue is empty, and stores every whole message. What arrived is stored
+/// even when the line breaks: it will not be fetched again.
+pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) -> Worked {
+    let mut receiving = Receiving {
+        account,
+        delivery: Delivery::new(account.clone()),
+        report: PassReport::default(),
+        taken: Vec::new(),
+        legs: Vec::new(),
+        pending: 0,
+        intake: None,
+    };
+    let received = receiving.receive_all(&mut session, &queue).await;
+    let Receiving {
+        delivery,
+        mut report,
+        taken,
+        ..
+    } = receiving;
+    let stored = delivery.finish().await;
+    if let Ok(stored) = &stored {
+        report.new += stored.iter().filter(|message| message.fresh).count() as u64;
+    }
+    let incomplete = taken.iter().filter(|taken| !taken.is_complete());
+    let incomplete = incomplete.map(|taken| taken.order.observed.local.id);
+    let failure = received.err().or(stored.err());
+    Worked {
+        report,
+        incomplete: incomplete.collect(),
+        session: failure.is_none().then_some(session),
+        failure,
+    }
 }
 
 /// One command of the flight.
 enum Leg {
     Select(usize),
-    Bodies(usize),
+    Bodies { taken: usize, uids: UidSet },
 }
 
-/// Fetches all orders in one flight and hands every whole message to `delivery`. Returns the orders
-/// that were not fetched completely: their mailboxes' state must not be recorded as seen.
-pub(crate) async fn fetch(
-    account: &Account,
-    session: &mut Session,
-    orders: &[Order],
-    delivery: &mut Delivery,
-    report: &mut PassReport,
-) -> Result<HashSet<usize>, EngineError> {
-    let (legs, steps) = legs(orders);
-    let mut receiving = Receiving {
-        account,
-        orders,
-        incomplete: HashSet::new(),
-        epoch_holds: vec![false; orders.len()],
-        intake: None,
-        fetched: vec![HashSet::new(); orders.len()],
-    };
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    loop {
-        let event = tokio::select! {
-            event = flight.next() => event.map_err(EngineError::imap)?,
-            () = account.shutdown.requested() => return Err(EngineError::Stopped),
-        };
-        let Some(event) = event else { break };
-        receiving.receive(&legs, event, delivery, report).await?;
-    }
-    Ok(receiving.incomplete())
-}
-
-fn legs(orders: &[Order]) -> (Vec<Leg>, Vec<Step>) {
-    let (mut legs, mut steps) = (Vec::new(), Vec::new());
-    for (at, order) in orders.iter().enumerate() {
-        legs.push(Leg::Select(at));
-        steps.push(Step::Select {
-            mailbox: order.observed.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-        });
-        for uids in newest_first(&order.uids) {
-            legs.push(Leg::Bodies(at));
-            steps.push(Step::Bodies { uids });
+impl Leg {
+    const fn taken(&self) -> usize {
+        match self {
+            Self::Select(taken) | Self::Bodies { taken, .. } => *taken,
         }
     }
-    (legs, steps)
 }
 
-/// Cuts a set into commands, the highest UIDs first: whoever waits for mail waits for the newest.
-fn newest_first(uids: &UidSet) -> Vec<UidSet> {
-    let mut pieces = Vec::new();
-    let mut piece: Vec<Uid> = Vec::new();
-    for uid in uids.iter().rev() {
-        piece.push(uid);
-        if piece.len() as u64 >= UIDS_PER_COMMAND {
-            pieces.push(piece.drain(..).rev().collect());
-        }
+/// An order that was begun.
+struct Taken {
+    order: Order,
+    /// The mailbox was opened and its UIDs mean what they meant when the order was written.
+    open: bool,
+    fetched: UidSet,
+    refusals: usize,
+}
+
+impl Taken {
+    /// Everything ordered arrived, and no command failed (R7). A message that was expunged meanwhile
+    /// cannot be told from one that the server forgot to send: the next look will tell.
+    fn is_complete(&self) -> bool {
+        self.open && self.refusals == 0 && self.fetched.count() == self.order.uids.count()
     }
-    if !piece.is_empty() {
-        pieces.push(piece.drain(..).rev().collect());
-    }
-    pieces
 }
 
 struct Receiving<'a> {
     account: &'a Account,
-    orders: &'a [Order],
-    incomplete: HashSet<usize>,
-    epoch_holds: Vec<bool>,
+    delivery: Delivery,
+    report: PassReport,
+    taken: Vec<Taken>,
+    legs: Vec<Leg>,
+    /// Steps that have not ended.
+    pending: usize,
     intake: Option<Intake>,
-    fetched: Vec<HashSet<Uid>>,
 }
 
 impl Receiving<'_> {
+    async fn receive_all(
+        &mut self,
+        session: &mut Session,
+        queue: &Queue,
+    ) -> Result<(), EngineError> {
+        let mut flight = session.flight(Vec::new()).map_err(EngineError::imap)?;
+        loop {
+            while self.pending < FEW_STEPS
+                && let Some(order) = queue.take()
+            {
+                self.begin(&mut flight, order);
+            }
+            let event = tokio::select! {
+                event = flight.next() => event.map_err(EngineError::imap)?,
+                () = self.account.shutdown.requested() => return Err(EngineError::Stopped),
+            };
+            let Some(event) = event else { return Ok(()) };
+            self.receive(&mut flight, event).await?;
+        }
+    }
+
+    fn begin(&mut self, flight: &mut Flight<'_>, mut order: Order) {
+        let taken = self.taken.len();
+        let open = Step::Select {
+            mailbox: order.observed.wire_name.clone(),
+            mode: SelectMode::ReadOnly,
+            resync: None,
+        };
+        self.push(flight, open, Leg::Select(taken));
+        for uids in std::mem::take(&mut order.pieces) {
+            self.ask(flight, taken, uids);
+        }
+        self.delivery.expect(std::mem::take(&mut order.orphans));
+        self.taken.push(Taken {
+            order,
+            open: false,
+            fetched: UidSet::new(),
+            refusals: 0,
+        });
+    }
+
+    fn ask(&mut self, flight: &mut Flight<'_>, taken: usize, uids: UidSet) {
+        let step = Step::Bodies { uids: uids.clone() };
+        self.push(flight, step, Leg::Bodies { taken, uids });
+    }
+
+    fn push(&mut self, flight: &mut Flight<'_>, step: Step, leg: Leg) {
+        let number = flight.push(step);
+        debug_assert_eq!(number, self.legs.len(), "steps and legs go side by side");
+        self.legs.push(leg);
+        self.pending += 1;
+    }
+
+    fn taken_by(&self, step: usize) -> usize {
+        self.legs.get(step).map_or(usize::MAX, Leg::taken)
+    }
+
     async fn receive(
         &mut self,
-        legs: &[Leg],
+        flight: &mut Flight<'_>,
         event: FlightEvent,
-        delivery: &mut Delivery,
-        report: &mut PassReport,
     ) -> Result<(), EngineError> {
-        let order_of = |step: usize| match legs.get(step) {
-            Some(Leg::Select(at) | Leg::Bodies(at)) => *at,
-            None => usize::MAX,
-        };
         match event {
-            FlightEvent::Selected { step, selected } => self.opened(order_of(step), &selected),
+            FlightEvent::Selected { step, selected } => self.opened(step, &selected),
             FlightEvent::BodyStart { step, .. } => {
-                self.intake = self.orders.get(order_of(step)).map(|order| {
-                    let maildir = order.observed.local.maildir.clone();
+                self.intake = self.taken.get(self.taken_by(step)).map(|taken| {
+                    let maildir = taken.order.observed.local.maildir.clone();
                     Intake::new(self.account.shared.pool.clone(), maildir)
                 });
             }
@@ -127,79 +215,51 @@ impl Receiving<'_> {
                 }
             }
             FlightEvent::BodyEnd { step, fetched } => {
-                let (at, intake) = (order_of(step), self.intake.take());
-                if let Some(intake) = intake {
-                    self.arrived(at, fetched, intake, delivery, report).await?;
+                if let Some(intake) = self.intake.take() {
+                    self.arrived(step, fetched, intake).await?;
                 }
             }
             FlightEvent::BodyMissing { step, uid } => {
-                self.skip(
-                    order_of(step),
-                    uid,
-                    "the server sent no body for it",
-                    report,
-                );
+                self.intake = None;
+                self.skip(step, uid, "the server sent no body for it");
             }
-            FlightEvent::Refused { step, refusal } => {
-                self.skip(
-                    order_of(step),
-                    None,
-                    &format!("the server refused: {refusal}"),
-                    report,
-                );
-            }
+            FlightEvent::Refused { step, refusal } => self.refused(flight, step, &refusal),
+            FlightEvent::Done { .. } => self.pending = self.pending.saturating_sub(1),
             _ => {}
         }
         Ok(())
     }
 
-    /// An order is complete when everything ordered arrived. A message that was expunged meanwhile
-    /// cannot be told from one that the server forgot to send: the next look will tell.
-    fn incomplete(mut self) -> HashSet<usize> {
-        for (at, (order, fetched)) in self.orders.iter().zip(&self.fetched).enumerate() {
-            if (fetched.len() as u64) < order.uids.count() {
-                self.incomplete.insert(at);
-            }
-        }
-        self.incomplete
-    }
-
-    fn opened(&mut self, at: usize, selected: &Selected) {
-        let expected = self.orders.get(at).map(|order| order.uid_validity);
-        let holds = expected.is_some() && selected.uid_validity == expected;
-        if let Some(slot) = self.epoch_holds.get_mut(at) {
-            *slot = holds;
-        }
-        if !holds {
-            self.incomplete.insert(at);
+    fn opened(&mut self, step: usize, selected: &Selected) {
+        let at = self.taken_by(step);
+        if let Some(taken) = self.taken.get_mut(at) {
+            taken.open = selected.uid_validity == Some(taken.order.uid_validity);
         }
     }
 
     async fn arrived(
         &mut self,
-        at: usize,
-        fetched: postrider_imap::Fetched,
+        step: usize,
+        fetched: Fetched,
         intake: Intake,
-        delivery: &mut Delivery,
-        report: &mut PassReport,
     ) -> Result<(), EngineError> {
-        let (Some(order), Some(seen)) = (self.orders.get(at), self.fetched.get_mut(at)) else {
+        let at = self.taken_by(step);
+        let Some(taken) = self.taken.get_mut(at) else {
             return Ok(());
         };
         // The server renumbered between two looks, or sends what nobody asked for, or sends it
         // twice: none of that is ours to store under this UID.
-        let expected = self.epoch_holds.get(at) == Some(&true)
-            && order.uids.contains(fetched.uid)
-            && seen.insert(fetched.uid);
-        if !expected {
+        let uid = fetched.uid;
+        if !taken.open || !taken.order.uids.contains(uid) || taken.fetched.contains(uid) {
             return Ok(());
         }
-        report.octets += fetched.octets;
+        taken.fetched.insert(uid);
+        self.report.octets += fetched.octets;
         let arrival = Arrival {
-            mailbox: order.observed.local.clone(),
+            mailbox: taken.order.observed.local.clone(),
             server: ServerRef::Imap {
-                uid_validity: order.uid_validity,
-                uid: fetched.uid,
+                uid_validity: taken.order.uid_validity,
+                uid,
             },
             number: None,
             flags: fetched.flags.unwrap_or_default(),
@@ -208,19 +268,49 @@ impl Receiving<'_> {
             octets: fetched.octets,
             arriving: intake.end(fetched.internal_date).await?,
         };
-        delivery.take(arrival).await
+        self.delivery.take(arrival).await
     }
 
-    fn skip(&mut self, at: usize, uid: Option<Uid>, because: &str, report: &mut PassReport) {
-        self.incomplete.insert(at);
-        report.skipped += 1;
-        let mailbox = self
-            .orders
-            .get(at)
-            .map(|order| order.observed.local.name.clone());
+    /// One message that a server cannot read (Exchange: "FETCH failed", Courier: a file gone from
+    /// under it) must not cost the others of its command: halves are asked for until it is alone.
+    fn refused(&mut self, flight: &mut Flight<'_>, step: usize, refusal: &Refusal) {
+        self.pending = self.pending.saturating_sub(1);
+        let (at, uids) = match self.legs.get(step) {
+            Some(Leg::Bodies { taken, uids }) => (*taken, uids),
+            _ => return self.skip(step, None, &format!("the server refused: {refusal}")),
+        };
+        let Some(taken) = self.taken.get_mut(at).filter(|taken| taken.open) else {
+            // Its SELECT was refused, and that was told.
+            return;
+        };
+        let missing: Vec<Uid> = uids
+            .iter()
+            .filter(|uid| !taken.fetched.contains(*uid))
+            .collect();
+        taken.refusals += 1;
+        match missing.as_slice() {
+            [] => {}
+            several if several.len() > 1 && taken.refusals <= REFUSALS => {
+                let (older, newer) = several.split_at(several.len() / 2);
+                for half in [newer, older] {
+                    self.ask(flight, at, half.iter().copied().collect());
+                }
+            }
+            rest => {
+                let because = format!("the server refused: {refusal}");
+                let only = (rest.len() == 1).then(|| rest.first().copied()).flatten();
+                self.skip(step, only, &because);
+            }
+        }
+    }
+
+    fn skip(&mut self, step: usize, uid: Option<Uid>, because: &str) {
+        self.report.skipped += 1;
+        let taken = self.taken.get(self.taken_by(step));
+        let mailbox = taken.map_or("", |taken| &taken.order.observed.local.name);
         events::MessageSkipped {
             account: self.account.log_name(),
-            mailbox: mailbox.as_deref().unwrap_or_default(),
+            mailbox,
             uid: uid.map(|uid| uid.as_u32().into()),
             number: None,
             because,

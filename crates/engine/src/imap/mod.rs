@@ -1,13 +1,25 @@
-//! One pass over an IMAP account.
+//! One pass over an IMAP account, in the order of its journey.
 //!
-//! [`observe`] asks which mailboxes there are, [`look`] what is in them, [`pass`] walks the journey, [`fetch`] receives octets,
-//! [`apply`] carries out the rest of the plan, [`rematch`] survives a changed UIDVALIDITY,
-//! [`expire`] deletes what retention lets go.
+//! [`pass`] walks it. [`observe`] says which mailboxes there are, [`lost`] what became of those that are
+//! not listed any more; [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
+//! [`planned`] decides, with [`rematch`] for a changed UIDVALIDITY and [`limits`] for what is too large
+//! or too old. [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow.
+//! [`crew`] opens connections that [`fetch`] what is left, [`copies`] links what is here already.
+//! [`release`] deals with local copies of vanished messages, [`expire`] with server copies.
 
+pub(crate) mod absent;
 pub(crate) mod apply;
+pub(crate) mod copies;
+pub(crate) mod crew;
 pub(crate) mod expire;
 pub(crate) mod fetch;
+pub(crate) mod fresh;
+pub(crate) mod limits;
 pub(crate) mod look;
+pub(crate) mod lost;
+pub(crate) mod moves;
 pub(crate) mod observe;
 pub(crate) mod pass;
+pub(crate) mod planned;
+pub(crate) mod release;
 pub(crate) mod rematch;

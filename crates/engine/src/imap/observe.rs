@@ -1,16 +1,11 @@
 //! Looking at the server: which mailboxes there are, which of them changed, and how.
 
-use crate::choose::choose;
+use crate::choose::Chooser;
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
-use postrider_core::message::MessageKey;
-use postrider_core::uid::{Uid, UidSet};
-use postrider_imap::{
-    FlightEvent, Listed, MailboxStatus, Refusal, SelectMode, Session, Step, WireName,
-};
+use postrider_imap::{FlightEvent, Listed, MailboxStatus, Refusal, Session, Step, WireName};
 use postrider_index::{MailboxRow, NewMailbox};
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A chosen mailbox on both sides.
@@ -22,16 +17,15 @@ pub(crate) struct Observed {
     pub(crate) status: Option<MailboxStatus>,
 }
 
-/// Asks for every mailbox with its state: one round trip where the server has LIST-STATUS, two
-/// where it has not.
-pub(crate) async fn list(session: &mut Session) -> Result<Vec<Listed>, EngineError> {
+/// What LIST told. It came with the login.
+pub(crate) fn listed(events: Vec<FlightEvent>) -> Result<Vec<Listed>, EngineError> {
     let mut listed = Vec::new();
-    let mut flight = session
-        .flight(vec![Step::List])
-        .map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+    let mut seen = HashSet::new();
+    for event in events {
         match event {
-            FlightEvent::Listed { mailbox, .. } => listed.push(mailbox),
+            FlightEvent::Listed { mailbox, .. } if seen.insert(mailbox.wire_name.clone()) => {
+                listed.push(mailbox);
+            }
             FlightEvent::Refused { refusal, .. } => return Err(refused("LIST", &refusal)),
             _ => {}
         }
@@ -39,15 +33,18 @@ pub(crate) async fn list(session: &mut Session) -> Result<Vec<Listed>, EngineErr
     Ok(listed)
 }
 
-/// Asks for the state of those chosen mailboxes for which LIST did not tell it, all in one flight.
-async fn complete(session: &mut Session, listed: &mut [Listed]) -> Result<(), EngineError> {
+/// Adds the state of those mailboxes for which LIST did not tell it, all asked for in one flight.
+pub(crate) async fn with_status(
+    session: &mut Session,
+    mut listed: Vec<Listed>,
+) -> Result<Vec<Listed>, EngineError> {
     let untold: Vec<usize> = (0..listed.len())
         .filter(|at| listed.get(*at).is_some_and(|l| l.status.is_none()))
         .collect();
     let names = untold.iter().filter_map(|at| listed.get(*at));
     let steps: Vec<_> = names.map(|l| Step::Status(l.wire_name.clone())).collect();
     if steps.is_empty() {
-        return Ok(());
+        return Ok(listed);
     }
     let mut told = Vec::new();
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;
@@ -62,22 +59,23 @@ async fn complete(session: &mut Session, listed: &mut [Listed]) -> Result<(), En
             mailbox.status = Some(status);
         }
     }
-    Ok(())
+    Ok(listed)
 }
 
 /// The chosen mailboxes, each with a row in the index and a directory on disk.
 pub(crate) async fn chosen(
     account: &Account,
     session: &mut Session,
+    mut listed: Vec<Listed>,
 ) -> Result<Vec<Observed>, EngineError> {
-    let mut listed = list(session).await?;
-    let settings = &account.settings;
-    listed.retain(|l| l.selectable && choose(&settings.folders, &l.name, l.role).chosen);
-    let mut seen = HashSet::new();
-    listed.retain(|l| seen.insert(l.wire_name.clone()));
-    complete(session, &mut listed).await?;
+    let chooser = Chooser::of(&account.settings, session.capabilities(), &listed);
+    let chosen: Vec<bool> = listed.iter().map(|l| chooser.choose(l).chosen).collect();
+    let mut chosen = chosen.into_iter();
+    listed.retain(|_| chosen.next().unwrap_or_default());
+    let listed = with_status(session, listed).await?;
     let mut observed = Vec::with_capacity(listed.len());
-    let rows = crate::local::register(account, new_mailboxes(account, &listed)).await?;
+    let new = listed.iter().map(|l| new_mailbox(account, l)).collect();
+    let rows = crate::local::register(account, new).await?;
     for (listed, (row, maildir)) in listed.into_iter().zip(rows) {
         let local = LocalMailbox {
             id: row.id,
@@ -94,19 +92,17 @@ pub(crate) async fn chosen(
     Ok(observed)
 }
 
-fn new_mailboxes(account: &Account, listed: &[Listed]) -> Vec<NewMailbox> {
-    let directory = |l: &Listed| -> PathBuf {
-        let relative = postrider_maildir::directory(account.settings.layout, &l.name);
-        account.settings.maildir.join(relative)
-    };
-    let new = |l: &Listed| NewMailbox {
-        wire_name: l.wire_name.to_string(),
-        name: l.name.clone(),
-        role: l.role,
-        mailbox_id: None,
-        path: directory(l),
-    };
-    listed.iter().map(new).collect()
+/// What a listed mailbox is to the index, with the place it would have in the mail tree.
+pub(crate) fn new_mailbox(account: &Account, listed: &Listed) -> NewMailbox {
+    let name = account.settings.folders.local_name(&listed.name);
+    let relative = postrider_maildir::directory(account.settings.layout, &name);
+    NewMailbox {
+        wire_name: listed.wire_name.to_string(),
+        name: listed.name.clone(),
+        role: listed.role,
+        mailbox_id: listed.status.as_ref().and_then(|s| s.mailbox_id.clone()),
+        path: account.settings.maildir.join(relative),
+    }
 }
 
 /// Whether a mailbox may have changed since the state in its row was recorded. Without a
@@ -124,35 +120,6 @@ pub(crate) fn may_have_changed(observed: &Observed) -> bool {
         && row.server.highest_mod_seq.is_some()
         && row.server.highest_mod_seq == status.highest_mod_seq;
     !same
-}
-
-/// Which of `uids` the selected mailbox still holds: the second witness of an absence (R5).
-pub(crate) async fn still_there(
-    session: &mut Session,
-    observed: &Observed,
-    uids: &[(MessageKey, Uid)],
-) -> Result<Option<UidSet>, EngineError> {
-    let asked: UidSet = uids.iter().map(|(_, uid)| *uid).collect();
-    let steps = vec![
-        Step::Select {
-            mailbox: observed.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-        },
-        Step::Search { uids: asked },
-    ];
-    let (mut found, mut done, mut same_epoch) = (UidSet::new(), false, false);
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Selected { selected, .. } => {
-                same_epoch = selected.uid_validity == observed.row.server.uid_validity;
-            }
-            FlightEvent::Found { uids, .. } => found = uids,
-            FlightEvent::Done { step: 1 } => done = true,
-            _ => {}
-        }
-    }
-    Ok((done && same_epoch).then_some(found))
 }
 
 pub(crate) fn refused(what: &str, refusal: &Refusal) -> EngineError {

@@ -1,20 +1,16 @@
-//! The journey of one pass: look, plan, fetch, apply, expire.
+//! The journey of one pass: list, look, plan, follow what moved, fetch, apply, release, expire.
 
-use crate::connect;
-use crate::context::{Account, now};
-use crate::deliver::{Delivery, Orphans};
+use crate::connect::Access;
+use crate::context::Account;
 use crate::error::EngineError;
-use crate::imap::fetch::{Order, fetch};
-use crate::imap::look::{self, Look};
+use crate::imap::fetch::Order;
 use crate::imap::observe::{self, Observed};
-use crate::imap::{apply, expire, rematch};
+use crate::imap::planned::{Planned, plan_mailbox, record_states};
+use crate::imap::{absent, apply, copies, crew, expire, limits, look, lost, moves, release};
 use crate::local;
 use crate::report::{PassReport, Progress};
-use postrider_core::plan::imap::{Action, Plan, plan_imap, reflagged};
-use postrider_core::plan::view::{Base, ServerView};
-use postrider_core::uid::{UidSet, UidValidity};
-use postrider_imap::Session;
-use postrider_index::{Index, ServerState};
+use postrider_imap::{Memory, Session, Step};
+use postrider_index::{Index, KnownCapabilities};
 
 /// Mailboxes that are looked at in one flight.
 const MAILBOXES_IN_A_GROUP: usize = 64;
@@ -25,26 +21,89 @@ const MESSAGES_IN_A_GROUP: u64 = 50_000;
 /// Syncs every chosen mailbox once.
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut report = PassReport::default();
-    let mut session = connect::imap(&account.settings, &account.shared.connector).await?;
-    let observed = observe::chosen(account, &mut session).await?;
+    limits::welcome_back(account).await?;
+    let access = Access::of(&account.settings, remembered(account).await?).await?;
+    let (mut session, events) = access
+        .open(
+            &account.settings,
+            &account.shared.connector,
+            vec![Step::List],
+        )
+        .await?;
+    remember(account, session.memory()).await?;
+    let mut listed = observe::listed(events)?;
+    let mut gone = lost::follow(account, &mut session, &mut listed, &mut report).await?;
+    let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;
-    for mailbox in &observed {
-        local::refresh(account, &mailbox.local, mailbox.row.stamp).await?;
-    }
-    let changed: Vec<_> = observed
-        .iter()
-        .filter(|o| observe::may_have_changed(o))
-        .cloned()
-        .collect();
-    for group in groups(changed) {
-        sync_group(account, &mut session, group, &mut report).await?;
-    }
+    let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
+    local::refresh(account, &seen).await?;
+    let changed = observed.iter().filter(|o| observe::may_have_changed(o));
+    let changed = changed.cloned().collect();
+    let mut planned = look_all(account, &mut session, changed, &mut report).await?;
+    gone.extend(absent::confirm(account, &mut session, &mut planned, &mut report).await?);
+    moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
+    let session = fetch(account, &access, session, &mut planned, &mut report).await?;
+    record_states(account, &planned).await?;
+    finish(account, session, observed, &planned, report).await
+}
+
+/// The rest, for which nothing has to be fetched any more.
+async fn finish(
+    account: &Account,
+    mut session: Session,
+    observed: Vec<Observed>,
+    planned: &[Planned],
+    mut report: PassReport,
+) -> Result<PassReport, EngineError> {
+    let incomplete = planned.iter().filter(|p| !p.complete);
+    let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
+    release::release_all(account, &incomplete, &mut report).await?;
     for mailbox in &observed {
         expire::expire(account, &mut session, mailbox, &mut report).await?;
     }
-    report.round_trips = session.round_trips();
+    report.round_trips += session.round_trips();
     session.log_out().await;
     Ok(report)
+}
+
+async fn remembered(account: &Account) -> Result<Memory, EngineError> {
+    let id = account.id;
+    let known = account
+        .shared
+        .index
+        .call(move |index| index.capabilities(id));
+    let KnownCapabilities { greeting, session } = known.await?;
+    Ok(Memory { greeting, session })
+}
+
+async fn remember(account: &Account, memory: Memory) -> Result<(), EngineError> {
+    let Memory { greeting, session } = memory;
+    let (id, known) = (account.id, KnownCapabilities { greeting, session });
+    let write = move |index: &mut Index| index.set_capabilities(id, &known);
+    account.shared.index.call(write).await
+}
+
+/// Looks into every changed mailbox and plans for it. Flags are pulled group by group, so that no
+/// more than a group's are held.
+async fn look_all(
+    account: &Account,
+    session: &mut Session,
+    changed: Vec<Observed>,
+    report: &mut PassReport,
+) -> Result<Vec<Planned>, EngineError> {
+    let mut planned = Vec::with_capacity(changed.len());
+    for group in groups(changed) {
+        for look in look::look(account, session, group, report).await? {
+            let Some(mut mailbox) = plan_mailbox(account, session, look, report).await? else {
+                continue;
+            };
+            let plan = std::mem::take(&mut mailbox.plan);
+            let local = &mailbox.observed.local;
+            mailbox.complete &= apply::apply(account, local, &plan, report).await?;
+            planned.push(mailbox);
+        }
+    }
+    Ok(planned)
 }
 
 fn groups(mailboxes: Vec<Observed>) -> Vec<Vec<Observed>> {
@@ -70,163 +129,57 @@ fn groups(mailboxes: Vec<Observed>) -> Vec<Vec<Observed>> {
     groups
 }
 
-/// A mailbox that was looked at and planned for.
-struct Planned {
-    observed: Observed,
-    uid_validity: UidValidity,
-    plan: Plan,
-    state: ServerState,
-    /// Whether the look showed everything.
-    whole: bool,
-}
-
-async fn sync_group(
+/// Downloads what is not here, and makes further copies of what is.
+async fn fetch(
     account: &Account,
-    session: &mut Session,
-    group: Vec<Observed>,
+    access: &Access,
+    session: Session,
+    planned: &mut [Planned],
     report: &mut PassReport,
-) -> Result<(), EngineError> {
-    let mut orphans = Orphans::new();
-    let mut planned = Vec::new();
-    for look in look::look(account, session, group, report).await? {
-        planned.push(plan_mailbox(account, session, look, &mut orphans, report).await?);
+) -> Result<Session, EngineError> {
+    let later = copies::set_aside(account, planned).await?;
+    let orders: Vec<Order> = planned.iter_mut().filter_map(order).collect();
+    found(account, &orders);
+    if orders.is_empty() && later.is_empty() {
+        return Ok(session);
     }
-    let orders: Vec<_> = planned.iter().filter_map(order).collect();
-    found(account, &planned);
-    let mut delivery = Delivery::new(account.clone(), orphans);
-    let fetched = fetch(account, session, &orders, &mut delivery, report).await;
-    // What arrived whole is stored even when the line broke: it will not be fetched again.
-    let stored = delivery.finish().await?;
-    report.new += stored.iter().filter(|message| message.fresh).count() as u64;
-    let incomplete = fetched?;
-    let unfinished = |mailbox: &Planned| {
-        let ordered = orders
-            .iter()
-            .position(|o| o.observed.local.id == mailbox.observed.local.id);
-        ordered.is_some_and(|at| incomplete.contains(&at))
-    };
-    for mailbox in &planned {
-        let applied =
-            apply::apply(account, session, &mailbox.observed, &mailbox.plan, report).await?;
-        if applied && mailbox.whole && !unfinished(mailbox) {
-            record_state(account, mailbox).await?;
-        }
+    let (mut session, mut incomplete) =
+        crew::fetch(account, access, session, orders, report).await?;
+    copies::identify(account, planned).await?;
+    let missing = copies::link(account, later, report).await?;
+    let orders: Vec<Order> = missing.into_iter().collect();
+    if !orders.is_empty() {
+        let rest;
+        (session, rest) = crew::fetch(account, access, session, orders, report).await?;
+        incomplete.extend(rest);
     }
-    Ok(())
+    for mailbox in planned {
+        mailbox.complete &= !incomplete.contains(&mailbox.observed.local.id);
+    }
+    Ok(session)
 }
 
-/// Compares what the mailbox holds with what we know of it.
-async fn plan_mailbox(
-    account: &Account,
-    session: &mut Session,
-    mut look: Look,
-    orphans: &mut Orphans,
-    report: &mut PassReport,
-) -> Result<Planned, EngineError> {
-    let Some(uid_validity) = look.selected.uid_validity else {
-        let name = &look.observed.local.name;
-        return Err(EngineError::Refused {
-            what: format!("to give mailbox {name} a UIDVALIDITY, without which no UID can be kept"),
-            text: "no UIDVALIDITY in the answer to SELECT".to_owned(),
-        });
-    };
-    let renumbered = look
-        .observed
-        .row
-        .server
-        .uid_validity
-        .is_some_and(|known| known != uid_validity);
-    if renumbered {
-        rematch::rematch(account, session, &look, uid_validity, orphans).await?;
-        look.observed.row.server.uid_validity = Some(uid_validity);
+fn order(planned: &mut Planned) -> Option<Order> {
+    if planned.fetch.is_empty() {
+        return None;
     }
-    let id = look.observed.local.id;
-    let base = account
-        .shared
-        .index
-        .call(move |index| index.base(id, uid_validity));
-    let base = Base {
-        messages: base.await?,
-    };
-    if lacks_something(&base, &look) {
-        look = whole_look(account, session, look, report).await?;
-    }
-    let local = local::view(account, &look.observed.local, reflagged(&base, &look.view)).await?;
-    let plan = plan_imap(&base, &local, &look.view);
-    let state = ServerState {
-        uid_validity: Some(uid_validity),
-        uid_next: look.selected.uid_next,
-        // Messages found again by their octets may bear other flags now: without a mod-sequence the
-        // next pass compares them all.
-        highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
-        messages: look.selected.exists.map(u64::from),
-    };
-    Ok(Planned {
-        observed: look.observed,
-        uid_validity,
-        plan,
-        state,
-        whole: !look.unreadable,
-    })
-}
-
-/// A view of changes cannot show what vanished; the number of messages tells that something did.
-fn lacks_something(base: &Base, look: &Look) -> bool {
-    let ServerView::Changes(changed) = &look.view else {
-        return false;
-    };
-    let known: UidSet = base.messages.iter().map(|m| m.uid).collect();
-    let live = base.messages.iter().filter(|m| !m.vanished).count() as u64;
-    let new = changed.iter().filter(|m| !known.contains(m.uid)).count() as u64;
-    let expected = live + new;
-    look.selected
-        .exists
-        .is_none_or(|exists| u64::from(exists) != expected)
-}
-
-async fn whole_look(
-    account: &Account,
-    session: &mut Session,
-    look: Look,
-    report: &mut PassReport,
-) -> Result<Look, EngineError> {
-    let mut observed = look.observed.clone();
-    // Without a recorded mod-sequence everything is asked for.
-    observed.row.server.highest_mod_seq = None;
-    let mut looks = look::look(account, session, vec![observed], report).await?;
-    Ok(looks.pop().unwrap_or(look))
-}
-
-fn order(planned: &Planned) -> Option<Order> {
-    let fetch = planned.plan.iter().find_map(|action| match action {
-        Action::Fetch(uids) => Some(uids.clone()),
-        Action::PullFlags { .. } | Action::Return { .. } | Action::Vanish { .. } => None,
-    });
     Some(Order {
         observed: planned.observed.clone(),
         uid_validity: planned.uid_validity,
-        uids: fetch?,
+        pieces: planned.fresh.pieces(&planned.fetch),
+        octets: planned.fresh.octets(&planned.fetch),
+        uids: planned.fetch.clone(),
+        orphans: std::mem::take(&mut planned.orphans),
     })
 }
 
-fn found(account: &Account, planned: &[Planned]) {
-    let messages = planned
-        .iter()
-        .filter_map(order)
-        .map(|o| o.uids.count())
-        .sum();
+fn found(account: &Account, orders: &[Order]) {
+    let messages = orders.iter().map(|order| order.uids.count()).sum();
     if messages > 0 {
         account.tell(Progress::Found {
             account: account.name().clone(),
             messages,
-            octets: 0,
+            octets: orders.iter().map(|order| order.octets).sum(),
         });
     }
-}
-
-/// Everything below this state is recorded now, so the state itself may be.
-async fn record_state(account: &Account, planned: &Planned) -> Result<(), EngineError> {
-    let (id, state) = (planned.observed.local.id, planned.state);
-    let record = move |index: &mut Index| index.set_server_states(&[(id, state)], now());
-    account.shared.index.call(record).await
 }

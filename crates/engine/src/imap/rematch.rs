@@ -99,6 +99,7 @@ async fn describe(
         Step::Select {
             mailbox: observed.wire_name.clone(),
             mode: SelectMode::ReadOnly,
+            resync: None,
         },
         Step::Facts { uids },
     ];

@@ -22,7 +22,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         ..PassReport::default()
     };
     let (mailbox, row) = inbox(account).await?;
-    local::refresh(account, &mailbox, row.stamp).await?;
+    local::refresh(account, &[(&mailbox, row.stamp)]).await?;
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
     let maildrop = session.survey().await?;
     let identified =
@@ -32,7 +32,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         messages: identified.new.len() as u64,
         octets: identified.new.iter().filter_map(|m| m.size_octets).sum(),
     });
-    let mut delivery = Delivery::new(account.clone(), identified.orphans);
+    let mut delivery = Delivery::new(account.clone());
+    delivery.expect(identified.orphans);
     let order = fetch::Order {
         mailbox: &mailbox,
         listed: &identified.new,

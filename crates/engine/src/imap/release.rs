@@ -1,0 +1,174 @@
+//! What becomes of local copies whose server copy has vanished (`retention.vanished`): nothing, the
+//! flag `T`, or their end. They are the last copies there are, so the brake stands before it (R6).
+
+use crate::context::{Account, LocalMailbox, now};
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::events;
+use crate::local;
+use crate::report::PassReport;
+use crate::step::Step;
+use postrider_core::brake::engages;
+use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::message::MessageKey;
+use postrider_core::retention::Vanished;
+use postrider_index::{Index, MailboxId, MailboxRow, MessageFile, Side};
+use postrider_maildir::{Entry, Mailbox, MaildirError};
+use std::sync::Arc;
+
+/// What the log and the ledger say.
+const DELETED: &str = "vanished: delete";
+const TRASHED: &str = "vanished: trash-flag";
+
+/// Carries out the policy in every mailbox of the account but the incomplete ones, the lost ones
+/// included.
+pub(crate) async fn release_all(
+    account: &Account,
+    incomplete: &[MailboxId],
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    if account.settings.vanished == Vanished::Keep {
+        return Ok(());
+    }
+    let (id, index) = (account.id, &account.shared.index);
+    let rows = index.call(move |index| index.mailboxes(id)).await?;
+    for row in rows.iter().filter(|row| !incomplete.contains(&row.id)) {
+        release(account, row, report).await?;
+    }
+    Ok(())
+}
+
+/// Carries out the policy in one mailbox. Only to be called when its plan is complete: an orphan of
+/// another epoch looks vanished until its octets have been compared (R4).
+async fn release(
+    account: &Account,
+    row: &MailboxRow,
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    let policy = account.settings.vanished;
+    let (id, index) = (row.id, &account.shared.index);
+    let (files, held) = index
+        .call(move |index| Ok((index.unreleased(id)?, index.held(id)?)))
+        .await?;
+    if files.is_empty() {
+        return let_go(account, row, 0).await;
+    }
+    let removing = files.len() as u64;
+    if braked(account, row, removing, held).await? {
+        report.braked += removing;
+        return Ok(());
+    }
+    let mailbox = LocalMailbox {
+        id,
+        name: Arc::from(row.name.as_str()),
+        maildir: Arc::new(Mailbox::new(&account.settings.maildir, &row.path)),
+    };
+    let keys: Vec<MessageKey> = files.iter().map(|file| file.key).collect();
+    if policy == Vanished::Delete {
+        remove(&mailbox, &files).await?;
+        account.shared.steps.reached(Step::Released)?;
+        let record = move |index: &mut Index| index.mark_removed(&keys, now(), DELETED);
+        index.call(record).await?;
+        files.iter().for_each(|file| tell(account, row, file));
+    } else {
+        trash(account, &mailbox, keys.clone()).await?;
+        account.shared.steps.reached(Step::Released)?;
+        let record = move |index: &mut Index| index.mark_released(&keys, now(), TRASHED);
+        index.call(record).await?;
+    }
+    let_go(account, row, removing).await
+}
+
+fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
+    events::LocalCopyRemoved {
+        account: account.log_name(),
+        mailbox: &row.name,
+        file: &file.file,
+        because: DELETED,
+    }
+    .emit();
+}
+
+/// Whether the brake holds so many messages. It is told once.
+async fn braked(
+    account: &Account,
+    row: &MailboxRow,
+    removing: u64,
+    held: u64,
+) -> Result<bool, EngineError> {
+    let Some(brake) = &account.settings.brake else {
+        return Ok(false);
+    };
+    if !engages(brake, removing, held) {
+        return Ok(false);
+    }
+    let (id, side) = (row.id, Side::Local);
+    let look = move |index: &mut Index| {
+        if index.brake_approved(id, side, removing)? {
+            return Ok((true, false));
+        }
+        Ok((
+            false,
+            index.engage_brake(id, side, (removing, held), now())?,
+        ))
+    };
+    let (approved, news) = account.shared.index.call(look).await?;
+    if news {
+        let hint = format!(
+            "look at the mailbox on the server; if this is right, type `postrider approve {}`",
+            account.log_name()
+        );
+        events::BrakeEngaged {
+            account: account.log_name(),
+            mailbox: &row.name,
+            side: side.as_str(),
+            removing,
+            held,
+            hint: &hint,
+        }
+        .emit();
+    }
+    Ok(!approved)
+}
+
+/// The brake holds nothing here any more.
+async fn let_go(account: &Account, row: &MailboxRow, messages: u64) -> Result<(), EngineError> {
+    let (id, side) = (row.id, Side::Local);
+    let release = move |index: &mut Index| index.release_brake(id, side);
+    if account.shared.index.call(release).await? {
+        events::BrakeReleased {
+            account: account.log_name(),
+            mailbox: &row.name,
+            side: side.as_str(),
+            messages,
+        }
+        .emit();
+    }
+    Ok(())
+}
+
+/// A file that a reader has moved to another mailbox is the reader's: it is left there.
+async fn remove(mailbox: &LocalMailbox, files: &[MessageFile]) -> Result<(), EngineError> {
+    let known: Vec<Entry> = files.iter().filter_map(|f| Entry::parse(&f.file)).collect();
+    let maildir = Arc::clone(&mailbox.maildir);
+    let remove = move || {
+        for entry in &known {
+            postrider_maildir::remove(&maildir, entry)?;
+        }
+        postrider_maildir::flush_directories(&[&maildir])
+    };
+    let removed: Result<(), MaildirError> = DeliveryPool::run(remove).await?;
+    removed.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))
+}
+
+async fn trash(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    keys: Vec<MessageKey>,
+) -> Result<(), EngineError> {
+    let view = local::view(account, mailbox, keys).await?;
+    let flagged = |(key, flags): (MessageKey, FlagSet)| (key, flags.with(Flag::Deleted));
+    let wanted: Vec<_> = view.flags.into_iter().map(flagged).collect();
+    // One that a reader renames at this moment gets its flag in the next pass or never: it is a hint.
+    local::set_flags(account, mailbox, wanted).await.map(drop)
+}
