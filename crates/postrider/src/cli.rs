@@ -12,7 +12,7 @@ Exit status:
   64  the command line is wrong
   69  a server cannot be reached or does not answer
   74  local I/O failed, a full disk included
-  75  try again later: locked by another instance, throttled, stale
+  75  try again later: locked by another instance, throttled, stale, braked
   76  a server broke the protocol
   77  login, certificate or TLS policy refused
   78  the configuration is wrong
@@ -46,6 +46,17 @@ pub enum Command {
     /// Check the configuration; then connect, log in, list mailboxes, and change nothing
     #[command(after_help = EXIT_STATUS)]
     Check(CheckArgs),
+    /// Let an account go on that the brake has stopped; the next pass removes what it showed, no more
+    #[command(after_help = EXIT_STATUS)]
+    Approve(ApproveArgs),
+}
+
+/// Arguments of `approve`.
+#[derive(Args, Debug, Default)]
+pub struct ApproveArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
 }
 
 /// Arguments of `sync`.
@@ -93,7 +104,7 @@ mod tests {
         let mut command = Cli::command().term_width(100);
         command.build();
         let version = env!("CARGO_PKG_VERSION");
-        for name in ["", "run", "sync", "status", "check"] {
+        for name in ["", "run", "sync", "status", "check", "approve"] {
             let command = match name {
                 "" => &mut command,
                 name => command.find_subcommand_mut(name).unwrap(),

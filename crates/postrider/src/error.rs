@@ -20,6 +20,14 @@ pub enum Error {
         /// Whether an event of the log has told it where it would be reported again.
         logged: bool,
     },
+    /// The brake holds part of what a pass would have done (R6).
+    #[error("account {account}: the brake holds the removal of {messages} messages")]
+    Braked {
+        /// Whose.
+        account: AccountName,
+        /// How many.
+        messages: u64,
+    },
     /// The configuration cannot be followed.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -85,7 +93,7 @@ impl Error {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
             Self::Config(_) | Self::LogFilter { .. } | Self::UnknownAccount { .. } => Fault::Config,
             Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
-            Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
+            Self::Braked { .. } | Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
         }
     }
 
@@ -100,6 +108,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.hint(),
+            Self::Braked { account, .. } => Some(format!(
+                "look whether they are gone on the server on purpose, then: postrider approve {account}"
+            )),
             Self::Config(error) => error.hint(),
             Self::LogFilter { .. } => {
                 Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())

@@ -120,6 +120,7 @@ pub fn summary(report: &PassReport) -> String {
             "vanished from the server",
         ),
         (report.skipped, "skipped", "skipped"),
+        (report.braked, "held by the brake", "held by the brake"),
     ];
     let said = parts.into_iter().filter(|(number, ..)| *number > 0);
     let mut said: Vec<String> = said

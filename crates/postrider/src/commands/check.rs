@@ -132,8 +132,8 @@ mod tests {
     use super::*;
     use postrider_core::account::AccountName;
     use postrider_core::mailbox::Role;
-    use postrider_core::retention::Policy;
-    use postrider_core::settings::{AuthChoice, FolderChoice, Layout, ServerAddress};
+    use postrider_core::retention::{Policy, Vanished};
+    use postrider_core::settings::{AuthChoice, FolderChoice, LabelChoice, Layout, ServerAddress};
     use std::time::Duration;
 
     #[test]
@@ -157,6 +157,12 @@ mod tests {
             timeout: Duration::from_secs(60),
             connections: 3,
             retention: Policy::Keep,
+            vanished: Vanished::Keep,
+            brake: None,
+            max_size_octets: None,
+            max_age: None,
+            deleted_flag: false,
+            labels: LabelChoice::Link,
         };
         let mailbox = |name: &str, role, because: &str| CheckedMailbox {
             name: name.to_owned(),

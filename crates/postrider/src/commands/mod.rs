@@ -1,5 +1,6 @@
 //! One file per command, and what they share: which accounts are meant, and how an answer is given.
 
+pub mod approve;
 pub mod check;
 pub mod run;
 pub mod status;
@@ -35,6 +36,7 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
+        Command::Approve(args) => approve::run(args, &config, around),
     };
     done.unwrap_or_else(|error| vec![error])
 }

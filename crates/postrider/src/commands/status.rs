@@ -117,14 +117,23 @@ fn cells(row: &Row<'_>, now: UnixTime) -> [String; 5] {
         let error = known.last_error.as_deref().unwrap_or_default();
         short(&format!("{kind}: {error}"), PROBLEM)
     });
-    let braked = row.known.as_ref().map_or(0, |known| known.pending_expiry);
-    let waiting = (braked > 0).then(|| format!("{braked} waiting to be deleted on the server"));
+    let waiting = |count: fn(&AccountStatus) -> u64, what: &str| {
+        let waiting = row.known.as_ref().map_or(0, count);
+        (waiting > 0).then(|| format!("{waiting} {what}"))
+    };
+    let name = &row.settings.name;
+    let braked = format!("held by the brake: postrider approve {name}");
+    let braked = waiting(|known| known.braked, &braked);
+    let expiring = waiting(
+        |known| known.pending_expiry,
+        "waiting to be deleted on the server",
+    );
     [
         row.settings.name.to_string(),
         row.settings.protocol.to_string(),
         ago.unwrap_or_else(|| "never".to_owned()),
         messages.map_or_else(|| "-".to_owned(), |messages| messages.to_string()),
-        problem.or(waiting).unwrap_or_default(),
+        problem.or(braked).or(expiring).unwrap_or_default(),
     ]
 }
 
@@ -146,6 +155,7 @@ fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> V
             "messages": known.map_or(0, |known| known.messages),
             "unproven": known.map_or(0, |known| known.unproven),
             "pending_expiry": known.map_or(0, |known| known.pending_expiry),
+            "braked": known.map_or(0, |known| known.braked),
             "stale": stale_after.map(|_| row.is_stale(now, stale_after)),
         })
     };

@@ -76,7 +76,14 @@ fn failure(outcome: AccountOutcome, audience: Audience) -> Option<Error> {
         Audience::Programs | Audience::JournalAndPeople => outcome.log_failure(),
     }
     let account = outcome.account;
-    let source = outcome.result.err()?;
+    let source = match outcome.result {
+        Ok(report) if report.braked > 0 => {
+            let messages = report.braked;
+            return Some(Error::Braked { account, messages });
+        }
+        Ok(_) => return None,
+        Err(source) => source,
+    };
     let logged = audience == Audience::Programs;
     Some(Error::Account {
         account,
@@ -128,6 +135,7 @@ fn succeeded(account: &str, report: &PassReport) -> Value {
         "expired": report.expired,
         "vanished": report.vanished,
         "skipped": report.skipped,
+        "braked": report.braked,
         "octets": report.octets,
         "round_trips": report.round_trips,
         "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),

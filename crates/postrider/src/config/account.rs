@@ -3,12 +3,10 @@
 use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
-use super::reading::{Reading, find};
+use super::reading::{Reading, find, or};
+use super::{folders, removal};
 use postrider_core::account::{AccountName, Protocol};
-use postrider_core::retention::Policy;
-use postrider_core::settings::{
-    AccountSettings, AuthChoice, FolderChoice, Layout, ServerAddress, TlsMode,
-};
+use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,14 +25,16 @@ pub(super) const KEYS: &[&str] = &[
     "maildir",
     "layout",
     "folders",
+    "labels",
+    "max_size",
+    "max_age",
+    "deleted_flag",
     "poll",
     "timeout",
     "connections",
     "retention",
+    "brake",
 ];
-
-/// Every key of `folders`.
-pub(super) const FOLDERS_KEYS: &[&str] = &["include", "exclude"];
 
 /// The contract's default: new mail within minutes, without push, at a cost no server minds.
 const POLL: Duration = Duration::from_secs(5 * 60);
@@ -46,7 +46,7 @@ const CONNECTIONS: usize = 3;
 const MAX_CONNECTIONS: usize = 100;
 
 /// The entries that speak for one account.
-struct Account<'a> {
+pub(super) struct Account<'a> {
     at: Place,
     name: AccountName,
     own: &'a [Entry],
@@ -54,8 +54,30 @@ struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    fn find(&self, key: &str) -> Option<&'a Node> {
+    pub(super) fn find(&self, key: &str) -> Option<&'a Node> {
         find(self.own, key).or_else(|| find(self.defaults, key))
+    }
+
+    /// Whether the key stands in the account itself.
+    pub(super) fn is_own(&self, key: &str) -> bool {
+        find(self.own, key).is_some()
+    }
+
+    /// A key that POP3 has no use for, and `because` of what. Under `defaults` it is meant for the
+    /// other accounts.
+    pub(super) fn imap_only(
+        &self,
+        reading: &mut Reading<'_>,
+        protocol: Protocol,
+        (key, because): (&'static str, Option<&'static str>),
+    ) -> Option<&'a Node> {
+        if protocol == Protocol::Imap {
+            return self.find(key);
+        }
+        if let Some(entry) = self.own.iter().find(|entry| entry.key == key) {
+            reading.complain(entry.at, Problem::ImapOnly { key, because });
+        }
+        None
     }
 
     fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
@@ -97,7 +119,10 @@ pub(super) fn account(
     let auth = auth(reading, &keys);
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
-    let folders = folders(reading, &keys, assumed);
+    let folders = folders::folders(reading, &keys, assumed);
+    let labels = folders::labels(reading, &keys, assumed);
+    let limits = limits(reading, &keys, assumed);
+    let deleted_flag = deleted_flag(reading, &keys, assumed);
     let poll = or(keys.find("poll"), POLL, |node| {
         reading.duration("poll", node)
     });
@@ -107,7 +132,10 @@ pub(super) fn account(
     let connections = or(keys.find("connections"), CONNECTIONS, |node| {
         reading.number("connections", node, 1..=MAX_CONNECTIONS)
     });
-    let retention = retention(reading, &keys, assumed);
+    let retention = removal::retention(reading, &keys, assumed);
+    let brake = removal::brake(reading, &keys);
+    let (max_size_octets, max_age) = limits?;
+    let (retention, vanished) = retention?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
@@ -120,14 +148,15 @@ pub(super) fn account(
         poll: poll?,
         timeout: timeout?,
         connections: connections?,
-        retention: retention?,
+        retention,
+        vanished,
+        brake: brake?,
+        max_size_octets,
+        max_age,
+        deleted_flag: deleted_flag?,
+        labels: labels?,
         name: keys.name,
     })
-}
-
-/// A key that may be left out: `None` when it was there and wrong.
-fn or<T>(node: Option<&Node>, default: T, read: impl FnOnce(&Node) -> Option<T>) -> Option<T> {
-    node.map_or(Some(default), read)
 }
 
 fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {
@@ -257,45 +286,23 @@ fn maildir(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(path.to_str()?.replace("{account}", name)))
 }
 
-fn folders(
+/// Which messages stay on the server only: the largest and the oldest that are fetched.
+fn limits(
     reading: &mut Reading<'_>,
     keys: &Account<'_>,
     protocol: Protocol,
-) -> Option<FolderChoice> {
-    if protocol == Protocol::Pop3 {
-        // Under `defaults` it is meant for the other accounts.
-        let own = keys.own.iter().find(|entry| entry.key == "folders");
-        if let Some(entry) = own {
-            reading.complain(entry.at, Problem::ImapOnly { key: "folders" });
-        }
-        return Some(FolderChoice::default());
-    }
-    let Some(node) = keys.find("folders") else {
-        return Some(FolderChoice::default());
-    };
-    let entries = reading.map("folders", node)?;
-    reading.keys(entries, FOLDERS_KEYS);
-    let every = FolderChoice::default();
-    let include = or(find(entries, "include"), every.include, |node| {
-        reading.texts("include", node)
+) -> Option<(Option<u64>, Option<Duration>)> {
+    let node = keys.imap_only(reading, protocol, ("max_size", None));
+    let max_size = or(node, None, |node| reading.size("max_size", node).map(Some));
+    let node = keys.imap_only(reading, protocol, ("max_age", None));
+    let max_age = or(node, None, |node| {
+        reading.duration("max_age", node).map(Some)
     });
-    let exclude = or(find(entries, "exclude"), every.exclude, |node| {
-        reading.texts("exclude", node)
-    });
-    Some(FolderChoice {
-        include: include?,
-        exclude: exclude?,
-    })
+    Some((max_size?, max_age?))
 }
 
-/// IMAP leaves the server copies, POP3 deletes what is proven, unless the account says otherwise.
-fn retention(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<Policy> {
-    let usual = match protocol {
-        Protocol::Imap => Policy::Keep,
-        Protocol::Pop3 => Policy::Delete,
-    };
-    let words = [("keep", Policy::Keep), ("delete", Policy::Delete)];
-    or(keys.find("retention"), usual, |node| {
-        reading.word("retention", node, &words)
-    })
+fn deleted_flag(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<bool> {
+    let because = Some("POP3 has no flags");
+    let node = keys.imap_only(reading, protocol, ("deleted_flag", because));
+    or(node, false, |node| reading.truth("deleted_flag", node))
 }

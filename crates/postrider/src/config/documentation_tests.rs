@@ -2,7 +2,7 @@
 //! or there.
 
 use super::surroundings::Surroundings;
-use super::{Complaint, account, parse, password, resolve};
+use super::{Complaint, account, folders, parse, password, removal, resolve};
 use std::path::Path;
 
 fn page() -> String {
@@ -52,9 +52,18 @@ fn the_page_has_every_key_and_no_other() {
     for key in password::KEYS {
         assert!(forms.contains(&format!("`password: {{{key}: ")), "{key}");
     }
-    let folders = section(&page, "`folders`");
-    for key in account::FOLDERS_KEYS {
-        assert!(folders.contains(&format!("  {key}: [")), "{key}");
+    let folder_keys = section(&page, "`folders`");
+    for key in folders::KEYS {
+        assert!(folder_keys.contains(&format!("  {key}: ")), "{key}");
+    }
+    let removal = [
+        ("`retention`", removal::RETENTION_KEYS),
+        ("`brake`", removal::BRAKE_KEYS),
+    ];
+    for (title, keys) in removal {
+        for key in keys {
+            assert!(section(&page, title).contains(&format!("{key}: ")), "{key}");
+        }
     }
 }
 
@@ -67,10 +76,15 @@ fn the_examples_are_accepted() {
     let rest = "user: ada\n    password: {env: PW}\n";
     let folders = blocks(section(&page, "`folders`"), "yaml")[0];
     let text = format!("accounts:\n  home:\n{folders}    host: h\n    {rest}");
-    assert_eq!(
-        read(&text).unwrap().accounts[0].folders.exclude,
-        ["Archive/*", "\\Junk"]
-    );
+    let chosen = &read(&text).unwrap().accounts[0].folders;
+    assert_eq!(chosen.exclude, ["Archive/*", "\\Junk"]);
+    assert_eq!(chosen.rename["[Gmail]/Sent Mail"], "Sent");
+    for title in ["`retention`", "`brake`", "`max_size` and `max_age`"] {
+        for lines in blocks(section(&page, title), "yaml") {
+            let text = format!("accounts:\n  home:\n    host: h\n{lines}    {rest}");
+            read(&text).unwrap();
+        }
+    }
     let tls = blocks(section(&page, "`tls` and `port`"), "yaml")[0];
     let text = format!("accounts:\n  home:\n{tls}    {rest}");
     assert_eq!(read(&text).unwrap().accounts[0].server.port, 143);

@@ -187,6 +187,15 @@ pub enum Problem {
     ImapOnly {
         /// The key.
         key: &'static str,
+        /// Why POP3 has no use for it, where that is not plain.
+        because: Option<&'static str>,
+    },
+    /// Two mailboxes that shall have one name here.
+    SameName {
+        /// The name.
+        name: String,
+        /// The mailbox that has it.
+        other: String,
     },
     /// Two IMAP accounts in one mail tree.
     SharedMaildir {
@@ -199,6 +208,13 @@ pub enum Problem {
     NoStateDir,
 }
 
+const UNKNOWN_PASSWORD_KEY: &str = "unknown key in `password`; known are `command`, `file`, `env` \
+     and `credential` (a password that begins with `{` stands in quotes)";
+const PASSWORD_SOURCES: &str =
+    "`password` wants exactly one of `command`, `file`, `env` and `credential`";
+const NO_STATE_DIR: &str = "neither `state_dir` nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME says \
+     where the index may live";
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -209,10 +225,7 @@ impl fmt::Display for Problem {
                     write!(f, "; the nearest known key is `{near}`")
                 })
             }
-            Self::UnknownPasswordKey => f.write_str(
-                "unknown key in `password`; known are `command`, `file`, `env` and `credential` \
-                 (a password that begins with `{` stands in quotes)",
-            ),
+            Self::UnknownPasswordKey => f.write_str(UNKNOWN_PASSWORD_KEY),
             Self::Twice { key, first } => {
                 let key = key.as_ref().map(|key| format!(" `{}`", shown(key)));
                 let (key, line) = (key.unwrap_or_default(), first.line);
@@ -247,21 +260,28 @@ impl fmt::Display for Problem {
                 "a password stands here, and others can read the file (mode {:04o})",
                 mode & 0o7777
             ),
-            Self::PasswordSources => f.write_str(
-                "`password` wants exactly one of `command`, `file`, `env` and `credential`",
-            ),
-            Self::ImapOnly { key } => write!(f, "POP3 has no mailboxes, so no `{key}`"),
+            Self::PasswordSources => f.write_str(PASSWORD_SOURCES),
+            Self::ImapOnly { key, because } => {
+                write!(f, "`{key}` is for IMAP accounts")?;
+                because.map_or(Ok(()), |because| write!(f, ": {because}"))
+            }
+            Self::SameName { name, other } => write_same_name(f, name, other),
             Self::SharedMaildir { other, path } => write!(
                 f,
                 "account `{other}` has the same maildir, {}; two IMAP accounts cannot share one",
                 path.display()
             ),
-            Self::NoStateDir => f.write_str(
-                "neither `state_dir` nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME says where \
-                 the index may live",
-            ),
+            Self::NoStateDir => f.write_str(NO_STATE_DIR),
         }
     }
+}
+
+fn write_same_name(f: &mut fmt::Formatter<'_>, name: &str, other: &str) -> fmt::Result {
+    let (name, other) = (shown(name), shown(other));
+    write!(
+        f,
+        "two mailboxes cannot be called `{name}`; `{other}` is already"
+    )
 }
 
 /// The longest piece of a file that a message repeats, in characters.

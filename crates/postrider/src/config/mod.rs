@@ -1,18 +1,21 @@
 //! The configuration: which file, what it says, and what is wrong with it (CONTRACT sections 2, 3).
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
-//! (values by what their key wants), `account` and `password` (the keys of an account), `resolve`
-//! (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
+//! (values by what their key wants), `account`, `password`, `folders` and `removal` (the keys of an
+//! account), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
 mod account;
 pub mod duration;
 pub mod error;
 mod file;
+mod folders;
 mod password;
 mod paths;
 mod reading;
+mod removal;
 mod resolve;
+mod size;
 pub mod surroundings;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::duration::parse_duration;
 use super::error::{Complaint, Place, Problem};
 use super::file::{Entry, Node, Value};
 use super::paths;
+use super::size::parse_size;
 use super::surroundings::Surroundings;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -160,6 +161,18 @@ impl Reading<'_> {
         None
     }
 
+    /// A size in octets, of at least one unit: nothing is smaller than zero.
+    pub(super) fn size(&mut self, key: &'static str, node: &Node) -> Option<u64> {
+        let found = self.text(key, node)?;
+        let wanted = match parse_size(found) {
+            Ok(octets) if octets > 0 => return Some(octets),
+            Ok(_) => "1KiB is the least".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.wrong_form(key, node.at, (found, wanted));
+        None
+    }
+
     /// A path, made absolute.
     pub(super) fn path(&mut self, key: &'static str, node: &Node) -> Option<PathBuf> {
         let found = self.text(key, node)?;
@@ -182,6 +195,15 @@ impl Reading<'_> {
         let found = found.to_owned();
         self.complain(at, Problem::Form { key, found, wanted });
     }
+}
+
+/// A key that may be left out: `None` when it was there and wrong.
+pub(super) fn or<T>(
+    node: Option<&Node>,
+    default: T,
+    read: impl FnOnce(&Node) -> Option<T>,
+) -> Option<T> {
+    node.map_or(Some(default), read)
 }
 
 /// The value of a key; the first one when it is doubled.

@@ -1,5 +1,6 @@
 //! What is accepted, what is refused and in which words, and that no word is a password.
 
+mod imap_keys;
 mod places;
 mod secrets;
 
@@ -278,7 +279,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
     ),
     (
         "retention: {delete_after: 30d}",
-        "6:16: `retention` wants text",
+        "6:17: unknown key `delete_after`",
     ),
     (
         "port: 0",
@@ -498,7 +499,10 @@ accounts: {a: {host: a.example}, b: {host: b.example}}
 #[test]
 fn pop3_has_no_folders() {
     let said = refused(&account("protocol: pop3\nfolders: {include: [INBOX]}"));
-    assert_eq!(said, "7:5: POP3 has no mailboxes, so no `folders`");
+    assert_eq!(
+        said,
+        "7:5: `folders` is for IMAP accounts: POP3 has no mailboxes"
+    );
 }
 
 /// Whatever is written in the place of a password, no message shows any of it.

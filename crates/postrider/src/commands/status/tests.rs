@@ -2,9 +2,9 @@
 
 use super::*;
 use postrider_core::account::{AccountName, Protocol};
-use postrider_core::retention::Policy;
+use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
-    AuthChoice, FolderChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+    AuthChoice, FolderChoice, LabelChoice, Layout, PasswordSource, ServerAddress, TlsMode,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -29,6 +29,12 @@ fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         timeout: Duration::from_secs(60),
         connections: 3,
         retention: Policy::Keep,
+        vanished: Vanished::Keep,
+        brake: None,
+        max_size_octets: None,
+        max_age: None,
+        deleted_flag: false,
+        labels: LabelChoice::Link,
     }
 }
 
@@ -45,6 +51,7 @@ fn known(name: &str, success_ago: Option<i64>, error_ago: Option<i64>) -> Accoun
         messages: 1_204,
         unproven: 1,
         pending_expiry: 0,
+        braked: 0,
     }
 }
 
