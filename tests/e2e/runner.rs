@@ -23,6 +23,8 @@ mod mailserver_kit;
 #[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]
+mod simulation_knowing;
 mod simulation_pop3;
+mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;

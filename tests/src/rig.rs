@@ -1,10 +1,12 @@
 //! The engine with a server in memory, a real disk and a real index: what the simulation tests turn.
 
 use postrider_core::account::{AccountName, Protocol};
-use postrider_core::retention::Policy;
+use postrider_core::brake::Brake;
+use postrider_core::retention::{Policy, Vanished};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{
-    AccountSettings, AuthChoice, FolderChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+    AccountSettings, AuthChoice, FolderChoice, LabelChoice, Layout, PasswordSource, ServerAddress,
+    TlsMode,
 };
 use postrider_engine::{
     EngineError, EngineSettings, PassReport, Shutdown, Steps, SyncOptions, sync,
@@ -201,6 +203,12 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
         timeout: Duration::from_secs(5),
         connections: 3,
         retention,
+        vanished: Vanished::Keep,
+        brake: Some(Brake::default()),
+        max_size_octets: None,
+        max_age: None,
+        deleted_flag: false,
+        labels: LabelChoice::Link,
     }
 }
 

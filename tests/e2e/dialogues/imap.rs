@@ -9,8 +9,8 @@ use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
 use postrider_core::uid::UidSet;
 use postrider_imap::{
-    FlagChange, FlightEvent, ImapError, Listed, SelectMode, Selected, Session, SessionState, Step,
-    WireName,
+    FlagChange, FlightEvent, ImapError, Listed, RowItems, SelectMode, Selected, Session,
+    SessionState, Step, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -100,11 +100,13 @@ impl Asked {
         let open = |mode| Step::Select {
             mailbox: WireName::encode("INBOX"),
             mode,
+            resync: None,
         };
         let look = |step| vec![open(SelectMode::ReadOnly), step];
         let flags = |changed_since| Step::Flags {
             uids: uids("1:9"),
             changed_since,
+            items: RowItems::default(),
         };
         let mark = Step::StoreFlags {
             uids: uids("3"),
@@ -234,6 +236,14 @@ fn told(event: &FlightEvent) -> String {
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
         }
         FlightEvent::Unreadable { step, kind } => format!("{step} unreadable {kind:?}"),
+        FlightEvent::Vanished {
+            step,
+            uids,
+            earlier,
+        } => {
+            let when = if *earlier { " earlier" } else { "" };
+            format!("{step} vanished{when}: {uids}")
+        }
     }
 }
 
