@@ -136,6 +136,26 @@ async fn r7_a_mod_sequence_that_went_backwards_leads_to_a_whole_look() {
 }
 
 #[tokio::test]
+async fn r4_a_uid_given_out_again_after_a_pass_saw_it_gone_is_another_message() {
+    for options in [Options::default(), Options::old()] {
+        let rig = synced(options, &["INBOX", "Work"], 9).await;
+        rig.account.restore_without("Work", 3);
+        assert_eq!(rig.pass().await.unwrap().vanished, 3);
+        let late = |n| message("Late", n);
+        for n in 0..4 {
+            rig.account.append("Work", late(n), &[], 1_700_001_000);
+        }
+        assert_eq!(rig.pass().await.unwrap().new, 4);
+        let stored = rig.stored();
+        for text in rig.expected(&["INBOX", "Work"]).keys() {
+            assert_eq!(stored.get(text), Some(&1), "once: {text}");
+        }
+        assert_eq!(stored.len(), 9 + 9 + 4, "and what the restore lost is kept");
+        assert_eq!(rig.pass().await.unwrap().new, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_forgot_what_was_expunged_is_asked_by_number() {
     let rig = synced(Options::default(), &["INBOX", "Work", "Sent"], 9).await;
     rig.account.expunge_all("Work", &[1, 2]);

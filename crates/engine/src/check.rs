@@ -56,7 +56,7 @@ async fn check_imap(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<CheckReport, EngineError> {
-    let access = Access::of(settings, Memory::default()).await?;
+    let access = Access::new(Memory::default());
     let (session, events) = access.open(settings, connector, vec![Step::List]).await?;
     let listed = observe::listed(events)?;
     let chooser = Chooser::of(settings, session.capabilities(), &listed);

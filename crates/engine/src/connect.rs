@@ -8,22 +8,21 @@ use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::{FlightEvent, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Connector, Login};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// The way into an IMAP account, for as many connections as a pass opens: the password is asked for
 /// once, and what the server could do last time is used before it has said it again.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    login: Login,
+    login: Arc<OnceCell<Login>>,
     memory: Memory,
 }
 
 impl Access {
-    pub(crate) async fn of(
-        settings: &AccountSettings,
-        memory: Memory,
-    ) -> Result<Self, EngineError> {
-        let login = login(settings).await?;
-        Ok(Self { login, memory })
+    pub(crate) fn new(memory: Memory) -> Self {
+        let login = Arc::default();
+        Self { login, memory }
     }
 
     /// A session in the authenticated state, and what came of `first`, which left together with the
@@ -43,8 +42,10 @@ impl Access {
             let upgraded = session.start_tls(connector, address).await;
             session = upgraded.map_err(EngineError::imap)?;
         }
-        let veiled = |error| EngineError::imap(Veil::of(&self.login).over_imap(error));
-        let logged_in = session.log_in_with(&self.login, &self.memory, first).await;
+        // Not before there is a server that wants it: a password command may ask a person.
+        let login = self.login.get_or_try_init(|| login(settings)).await?;
+        let veiled = |error| EngineError::imap(Veil::of(login).over_imap(error));
+        let logged_in = session.log_in_with(login, &self.memory, first).await;
         let mut events = Vec::new();
         {
             let mut flight = logged_in.map_err(veiled)?;

@@ -57,6 +57,24 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
+    /// The UIDs of these messages belong to others now: a restored server gave them out again. Who they
+    /// were is free for those; their server copies are gone.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn displace(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
+        let gone = "UPDATE message SET vanished_at = ? WHERE id = ? AND vanished_at IS NULL AND expired_at IS NULL";
+        let because = (Action::Vanished, "its UID was given to another message");
+        self.end(keys, gone, now, because)?;
+        let doing = "free the UIDs of messages";
+        let detach = "UPDATE message SET uid_validity = NULL, uid = NULL WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            update(&transaction, doing, detach, *key, &[&key.0])?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
     /// The file has another name: `file` is relative to its mailbox.
     ///
     /// # Errors

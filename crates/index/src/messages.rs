@@ -184,8 +184,8 @@ impl Index {
         self.list("list UIDs", sql, (mailbox.0, epoch.as_u32()), uid)
     }
 
-    /// The messages of a mailbox's other epochs that we neither expired nor removed, to be matched with what the
-    /// server has in this one.
+    /// The messages of a mailbox that have no UID in this epoch and that we neither expired nor removed: those of
+    /// other epochs, and those whose UID became another's. To be matched with what the server has.
     ///
     /// # Errors
     /// When the database refuses.
@@ -194,30 +194,18 @@ impl Index {
         mailbox: MailboxId,
         epoch: UidValidity,
     ) -> Result<Vec<UnmatchedRow>, IndexError> {
-        let sql = "
-            SELECT id, server_octets, octets_crlf, internal_date, message_id, sha256, flags,
-              vanished_at IS NOT NULL AS gone
-            FROM message
-            WHERE mailbox = ? AND uid_validity <> ? AND expired_at IS NULL AND removed_at IS NULL
-            ORDER BY id";
-        let row = |row: &Row<'_>| {
-            Ok(UnmatchedRow {
-                key: MessageKey(row.get("id")?),
-                server_octets: column::count(row, "server_octets")?,
-                octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
-                internal_date: column::time(row, "internal_date")?,
-                message_id: row.get("message_id")?,
-                sha256: column::sha256(row, "sha256")?,
-                flags: flags(row)?,
-                vanished: row.get("gone")?,
-            })
-        };
-        self.list(
-            "list messages of other epochs",
-            sql,
-            (mailbox.0, epoch.as_u32()),
-            row,
-        )
+        let sql = format!("{UNMATCHED} AND uid_validity IS NOT ? ORDER BY id");
+        let key = (mailbox.0, epoch.as_u32());
+        self.list("list messages of other epochs", &sql, key, unmatched_row)
+    }
+
+    /// Those of [`Index::unmatched`] whose UID became another's ([`Index::displace`]).
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn displaced(&self, mailbox: MailboxId) -> Result<Vec<UnmatchedRow>, IndexError> {
+        let sql = format!("{UNMATCHED} AND uid_validity IS NULL ORDER BY id");
+        self.list("list displaced messages", &sql, [mailbox.0], unmatched_row)
     }
 
     /// Whether no message of the mailbox was ever recorded.
@@ -347,6 +335,25 @@ impl Index {
             hit,
         )
     }
+}
+
+const UNMATCHED: &str = "
+    SELECT id, server_octets, octets_crlf, internal_date, message_id, sha256, flags,
+      vanished_at IS NOT NULL AS gone
+    FROM message
+    WHERE mailbox = ? AND expired_at IS NULL AND removed_at IS NULL";
+
+fn unmatched_row(row: &Row<'_>) -> rusqlite::Result<UnmatchedRow> {
+    Ok(UnmatchedRow {
+        key: MessageKey(row.get("id")?),
+        server_octets: column::count(row, "server_octets")?,
+        octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
+        internal_date: column::time(row, "internal_date")?,
+        message_id: row.get("message_id")?,
+        sha256: column::sha256(row, "sha256")?,
+        flags: flags(row)?,
+        vanished: row.get("gone")?,
+    })
 }
 
 fn base_row(row: &Row<'_>) -> rusqlite::Result<BaseMessage> {

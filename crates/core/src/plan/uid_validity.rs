@@ -77,6 +77,22 @@ pub fn rematch(orphans: &[Orphan], candidates: &[Candidate]) -> Rematch {
     rematch
 }
 
+/// Which known messages are not the ones that the server shows under their UIDs: a server restored from
+/// a backup gives UIDs out again, whatever the RFC says.
+///
+/// `shown` may lack some of the known; of those nothing is said. A message that nothing tells apart
+/// is not the same: its octets will say.
+#[must_use]
+pub fn impostors(known: &[(Uid, Orphan)], shown: &[Candidate]) -> Vec<MessageKey> {
+    let shown: HashMap<Uid, &Likeness> = shown.iter().map(|c| (c.uid, &c.likeness)).collect();
+    let other = |(uid, orphan): &&(Uid, Orphan)| {
+        let same = |likeness: &&Likeness| orphan.likeness == **likeness && likeness.is_telling();
+        shown.get(uid).is_some_and(|likeness| !same(likeness))
+    };
+    let others = known.iter().filter(other);
+    others.map(|(_, orphan)| orphan.key).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +150,33 @@ mod tests {
         assert_eq!(case(&["-/10/1"], &["-/10/1"]), " fetch 1");
         assert_eq!(case(&["a/-/1"], &["a/-/1"]), " fetch 1");
         assert_eq!(case(&["a/10/1"], &["a/11/1"]), " fetch 1");
+    }
+
+    #[test]
+    fn r4_a_uid_given_out_again_is_another_message() {
+        let known = |uid, text| {
+            let likeness = likeness(text);
+            let key = MessageKey(i64::from(uid));
+            (Uid::new(uid).unwrap(), Orphan { key, likeness })
+        };
+        let shown = |uid, text| Candidate {
+            uid: Uid::new(uid).unwrap(),
+            likeness: likeness(text),
+        };
+        let known = [
+            known(1, "a/10/1"),
+            known(2, "b/10/1"),
+            known(3, "-/10/1"),
+            known(4, "d/10/1"),
+            known(9, "e/10/1"),
+        ];
+        let shown = [
+            shown(1, "a/10/1"),
+            shown(2, "c/10/1"),
+            shown(3, "-/10/1"),
+            shown(4, "d/10/2"),
+        ];
+        let keys: Vec<_> = impostors(&known, &shown).iter().map(|key| key.0).collect();
+        assert_eq!(keys, [2, 3, 4]);
     }
 }

@@ -22,7 +22,7 @@ const MESSAGES_IN_A_GROUP: u64 = 50_000;
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut report = PassReport::default();
     limits::welcome_back(account).await?;
-    let access = Access::of(&account.settings, remembered(account).await?).await?;
+    let access = Access::new(remembered(account).await?);
     let (mut session, events) = access
         .open(
             &account.settings,
@@ -146,7 +146,12 @@ async fn fetch(
     let (mut session, mut incomplete) =
         crew::fetch(account, access, session, orders, report).await?;
     copies::identify(account, planned).await?;
+    let linking = !later.is_empty();
     let missing = copies::link(account, later, report).await?;
+    if linking {
+        // Of the copies too, which were not recorded before.
+        copies::identify(account, planned).await?;
+    }
     let orders: Vec<Order> = missing.into_iter().collect();
     if !orders.is_empty() {
         let rest;

@@ -7,7 +7,7 @@ use crate::events;
 use crate::imap::fresh::Fresh;
 use crate::imap::look::{self, Look};
 use crate::imap::observe::Observed;
-use crate::imap::{limits, rematch};
+use crate::imap::{doubt, limits, rematch};
 use crate::local;
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
@@ -75,6 +75,9 @@ pub(crate) async fn plan_mailbox(
         rematch::rematch(account, session, &look, uid_validity, &mut orphans).await?;
         look.observed.row.server.uid_validity = Some(uid_validity);
     }
+    if doubt::went_back(&look) && matches!(look.view, ServerView::Changes { .. }) {
+        look = whole_look(account, session, look, report).await?;
+    }
     let mut witness = Witness::Listing;
     let mut base = base(account, &look, uid_validity).await?;
     if lacks_something(account, &base, &look, uid_validity).await? {
@@ -87,6 +90,9 @@ pub(crate) async fn plan_mailbox(
             );
             base = self::base(account, &look, uid_validity).await?;
         }
+    }
+    if doubt::settle(account, session, &look, &base).await? {
+        base = self::base(account, &look, uid_validity).await?;
     }
     let local = local::view(account, &look.observed.local, reflagged(&base, &look.view)).await?;
     let actions = plan_imap(&base, &local, &look.view, account.settings.deleted_flag);
@@ -119,6 +125,10 @@ pub(crate) async fn plan_mailbox(
         }
     }
     limits::hold_back(account, &mut planned, report).await?;
+    if !planned.fetch.is_empty() && !renumbered {
+        let id = planned.observed.local.id;
+        doubt::expect_displaced(account, id, &mut planned.orphans).await?;
+    }
     Ok(Some(planned))
 }
 

@@ -87,7 +87,7 @@ fn orphan(row: &UnmatchedRow) -> Orphan {
 }
 
 /// What the server says of messages without handing out their octets.
-async fn describe(
+pub(crate) async fn describe(
     session: &mut Session,
     observed: &Observed,
     uids: UidSet,

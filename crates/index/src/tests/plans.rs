@@ -44,6 +44,7 @@ fn call_everything(bench: &mut Bench) {
     index.base(mailbox, epoch(7)).unwrap();
     index.uids(mailbox, epoch(7)).unwrap();
     index.unmatched(mailbox, epoch(8)).unwrap();
+    index.displaced(mailbox).unwrap();
     index.pop3_rows(mailbox).unwrap();
     index.file_of(&keys).unwrap();
     index.unproven(mailbox, 5).unwrap();
@@ -88,6 +89,7 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.set_identities(&[(keys[0], identity)]).unwrap();
     index.copies(account, "x").unwrap();
     index.describe(keys).unwrap();
+    index.displace(&[], now(1)).unwrap();
     index.unreleased(mailbox).unwrap();
     index.held(mailbox).unwrap();
     index.mark_released(keys, now(1), "test").unwrap();

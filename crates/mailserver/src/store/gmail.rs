@@ -67,7 +67,22 @@ impl State {
         if !into_bin {
             self.file_in_all_mail(message);
         }
+        self.touch_others(name, id);
         Some(uid)
+    }
+
+    /// A message whose labels changed has changed, wherever it is shown: that is how clients that ask
+    /// for CHANGEDSINCE learn of labels.
+    fn touch_others(&mut self, name: &str, id: u64) {
+        for (other, mailbox) in &mut self.mailboxes {
+            let held = mailbox.messages.iter().find(|m| m.email_id == id);
+            if let Some(uid) = held
+                .map(|m| m.uid)
+                .filter(|_| *other != canonical_name(name))
+            {
+                mailbox.touch(uid);
+            }
+        }
     }
 
     /// Gives the other labels of a message its flags; `\Deleted` stays what it is in each.

@@ -126,6 +126,16 @@ impl Mailbox {
         Some(message.mod_seq)
     }
 
+    /// Something of a message changed that is no flag.
+    pub(crate) fn touch(&mut self, uid: u32) {
+        let next = self.highest_mod_seq + 1;
+        let held = self.messages.iter_mut().find(|m| m.uid == uid);
+        if let Some(message) = held {
+            message.mod_seq = next;
+            self.highest_mod_seq = next;
+        }
+    }
+
     /// Removes the messages that `gone` picks and returns their UIDs.
     pub(crate) fn remove(&mut self, mut gone: impl FnMut(&Message) -> bool) -> Vec<u32> {
         let mut uids = Vec::new();
