@@ -24,7 +24,9 @@ mod mailserver_kit;
 mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;
+#[cfg(test)]
 mod simulation_pop3;
+#[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;

@@ -2,8 +2,9 @@
 
 use crate::context::{Account, now};
 use crate::error::EngineError;
+use crate::imap::compare::Witness;
 use crate::imap::observe::Observed;
-use crate::imap::planned::{Planned, Witness};
+use crate::imap::planned::Planned;
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
 use postrider_core::uid::{Uid, UidSet};

@@ -87,7 +87,7 @@ pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) 
     }
     let incomplete = taken.iter().filter(|taken| !taken.is_complete());
     let incomplete = incomplete.map(|taken| taken.order.observed.local.id);
-    let failure = received.err().or(stored.err());
+    let failure = received.err().or_else(|| stored.err());
     Worked {
         report,
         incomplete: incomplete.collect(),

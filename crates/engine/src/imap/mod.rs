@@ -2,13 +2,15 @@
 //!
 //! [`pass`] walks it. [`observe`] says which mailboxes there are, [`lost`] what became of those that are
 //! not listed any more; [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
-//! [`planned`] decides, with [`rematch`] for a changed UIDVALIDITY, [`doubt`] for UIDs given out twice, and [`limits`] for what is too large
-//! or too old. [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow.
-//! [`crew`] opens connections that [`fetch`] what is left, [`copies`] links what is here already.
-//! [`release`] deals with local copies of vanished messages, [`expire`] with server copies.
+//! [`compare`] puts it beside what is known, [`planned`] decides, with [`rematch`] for a changed
+//! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
+//! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow. [`crew`] opens
+//! connections that [`fetch`] what is left, [`copies`] links what is here already. [`release`] deals
+//! with local copies of vanished messages, [`expire`] with server copies.
 
 pub(crate) mod absent;
 pub(crate) mod apply;
+pub(crate) mod compare;
 pub(crate) mod copies;
 pub(crate) mod crew;
 pub(crate) mod doubt;
