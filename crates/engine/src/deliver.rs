@@ -24,6 +24,7 @@ use postrider_index::{Attachment, Index, Intent, MailboxId, NewMessage};
 use postrider_maildir::{Entry, Placement, Received};
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Messages in a batch: enough that flushing directories and index costs little per message, few
@@ -31,6 +32,10 @@ use tokio::task::JoinHandle;
 const BATCH_MESSAGES: usize = 256;
 /// Octets in a batch, so that mail becomes visible while a large mailbox is still arriving.
 const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
+
+/// Small messages that are written by one job, and their octets: what a connection holds besides.
+const GROUP_MESSAGES: usize = 16;
+const GROUP_OCTETS: usize = 128 * 1024;
 
 /// A message received whole, on its way to `tmp`.
 #[derive(Debug)]
@@ -70,6 +75,9 @@ pub(crate) struct Delivery {
     account: Account,
     batch: Vec<Arrival>,
     batch_octets: u64,
+    /// Messages of the batch that wait for others to be written with, and their octets.
+    held: usize,
+    held_octets: usize,
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
     orphans: Option<Orphans>,
@@ -83,6 +91,8 @@ impl Delivery {
             account,
             batch: Vec::new(),
             batch_octets: 0,
+            held: 0,
+            held_octets: 0,
             expected: Orphans::new(),
             orphans: None,
             storing: None,
@@ -98,7 +108,14 @@ impl Delivery {
     /// Takes one message; stores the batch when it is full, and then waits for the one before it.
     pub(crate) async fn take(&mut self, arrival: Arrival) -> Result<(), EngineError> {
         self.batch_octets += arrival.octets;
+        if let Arriving::Held(held) = &arrival.arriving {
+            self.held += 1;
+            self.held_octets += held.octets;
+        }
         self.batch.push(arrival);
+        if self.held >= GROUP_MESSAGES || self.held_octets >= GROUP_OCTETS {
+            self.write_held().await?;
+        }
         if self.batch.len() >= BATCH_MESSAGES || self.batch_octets >= BATCH_OCTETS {
             self.store().await?;
         }
@@ -112,11 +129,34 @@ impl Delivery {
         Ok(self.stored)
     }
 
+    /// Sends the held messages on their way.
+    async fn write_held(&mut self) -> Result<(), EngineError> {
+        if self.held == 0 {
+            return Ok(());
+        }
+        let mut group = Vec::with_capacity(self.held);
+        // Those that are held came last.
+        for arrival in self.batch.iter_mut().rev() {
+            if group.len() == self.held {
+                break;
+            }
+            let (done, coming) = oneshot::channel();
+            match std::mem::replace(&mut arrival.arriving, Arriving::Coming(coming)) {
+                Arriving::Held(held) => group.push((held, done)),
+                coming @ Arriving::Coming(_) => arrival.arriving = coming,
+            }
+        }
+        group.reverse();
+        (self.held, self.held_octets) = (0, 0);
+        self.account.shared.pool.write_held(group).await
+    }
+
     async fn store(&mut self) -> Result<(), EngineError> {
         self.settle().await?;
         if self.batch.is_empty() {
             return Ok(());
         }
+        self.write_held().await?;
         let batch = std::mem::take(&mut self.batch);
         self.batch_octets = 0;
         let account = self.account.clone();
@@ -241,7 +281,10 @@ impl Whole {
     async fn of(arrival: Arrival, account: &Account) -> Result<Self, EngineError> {
         let name = &arrival.mailbox.name;
         let deleted_flag = account.settings.deleted_flag;
-        let received = arrival.arriving.await.map_err(|_| EngineError::JobLost)?;
+        let Arriving::Coming(coming) = arrival.arriving else {
+            return Err(EngineError::JobLost);
+        };
+        let received = coming.await.map_err(|_| EngineError::JobLost)?;
         let received = received.map_err(|error| error.in_mailbox(name))?;
         Ok(Self {
             placement: Placement::for_flags(&flags::delivered(&arrival.flags, deleted_flag)),

@@ -11,7 +11,7 @@ use postrider_core::time::UnixTime;
 use postrider_maildir::{Incoming, Mailbox, MaildirError, Namer, Original, Received};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 /// Octets that all accounts together may have on the way to the disk, in KiB. Enough to keep two
@@ -65,6 +65,28 @@ impl DeliveryPool {
         })
     }
 
+    /// Writes held messages by one job: waking a thread for each of thousands of small ones cost a
+    /// fifth of the time (perf). Waits while the disk is behind.
+    pub(crate) async fn write_held(
+        &self,
+        held: Vec<(Held, oneshot::Sender<Result<Received, EngineError>>)>,
+    ) -> Result<(), EngineError> {
+        let octets = held.iter().map(|(held, _)| held.octets).sum();
+        let room = self.room_for(octets).await?;
+        let namer = Arc::clone(&self.namer);
+        let job = move || {
+            for (held, done) in held {
+                let received = held.write(&namer).map_err(EngineError::disk);
+                // Whoever waited may have been stopped; the file goes with the value then.
+                drop(done.send(received));
+            }
+            drop(room);
+            Ok(())
+        };
+        drop(self.write(job));
+        Ok(())
+    }
+
     /// Gives a message that is here a further name in `tmp`; `None` when it does not hold `original`.
     pub(crate) async fn link(
         &self,
@@ -87,16 +109,51 @@ impl DeliveryPool {
 }
 
 type Writing = JoinHandle<Result<Incoming, EngineError>>;
-/// A message on its way to `tmp`; flushed by nobody yet.
-pub(crate) type Arriving = JoinHandle<Result<Received, EngineError>>;
+
+/// A message received whole, on its way to `tmp`; flushed by nobody yet.
+#[derive(Debug)]
+pub(crate) enum Arriving {
+    /// It is being written, or is.
+    Coming(oneshot::Receiver<Result<Received, EngineError>>),
+    /// Too small for a job of its own: it waits for others ([`DeliveryPool::write_held`]).
+    Held(Held),
+}
+
+/// A small message that is in memory still.
+#[derive(Debug)]
+pub(crate) struct Held {
+    mailbox: Arc<Mailbox>,
+    chunks: Vec<Bytes>,
+    pub(crate) octets: usize,
+    internal_date: Option<UnixTime>,
+}
+
+impl Held {
+    fn write(self, namer: &Namer) -> Result<Received, MaildirError> {
+        let mut incoming = Incoming::create(&self.mailbox, namer, now_micros())?;
+        for chunk in self.chunks {
+            incoming.write(&chunk)?;
+        }
+        incoming.finish(self.internal_date)
+    }
+}
+
+impl Arriving {
+    /// A message that lies in `tmp` already.
+    pub(crate) fn here(received: Received) -> Self {
+        let (done, coming) = oneshot::channel();
+        drop(done.send(Ok(received)));
+        Self::Coming(coming)
+    }
+}
 
 /// One message while its octets arrive. Dropped before its end, it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Intake {
     pool: DeliveryPool,
     mailbox: Arc<Mailbox>,
-    held: Vec<Bytes>,
-    held_octets: usize,
+    chunks: Vec<Bytes>,
+    octets: usize,
     writing: Option<Writing>,
 }
 
@@ -105,30 +162,44 @@ impl Intake {
         Self {
             pool,
             mailbox,
-            held: Vec::new(),
-            held_octets: 0,
+            chunks: Vec::new(),
+            octets: 0,
             writing: None,
         }
     }
 
     /// Takes octets as they came from the server. Waits while the disk is behind.
     pub(crate) async fn take(&mut self, chunk: Bytes) -> Result<(), EngineError> {
-        self.held_octets += chunk.len();
-        self.held.push(chunk);
-        if self.held_octets >= SPILL_OCTETS {
+        self.octets += chunk.len();
+        self.chunks.push(chunk);
+        if self.octets >= SPILL_OCTETS {
             let write = self.write_job().await?;
             self.writing = Some(self.pool.write(write));
         }
         Ok(())
     }
 
-    /// The message is whole. What is returned is its way to `tmp`, still to be awaited.
+    /// The message is whole.
     pub(crate) async fn end(
         mut self,
         internal_date: Option<UnixTime>,
     ) -> Result<Arriving, EngineError> {
+        if self.writing.is_none() {
+            return Ok(Arriving::Held(Held {
+                mailbox: self.mailbox,
+                chunks: self.chunks,
+                octets: self.octets,
+                internal_date,
+            }));
+        }
         let write = self.write_job().await?;
-        Ok(self.pool.write(move || write()?.finish(internal_date)))
+        let (done, coming) = oneshot::channel();
+        let writing = self.pool.write(move || write()?.finish(internal_date));
+        tokio::spawn(async move {
+            let received = writing.await.unwrap_or(Err(EngineError::JobLost));
+            drop(done.send(received));
+        });
+        Ok(Arriving::Coming(coming))
     }
 
     /// A job that writes what is held, behind what was written before.
@@ -142,9 +213,9 @@ impl Intake {
             }
             None => None,
         };
-        let chunks = std::mem::take(&mut self.held);
-        let room = self.pool.room_for(self.held_octets).await?;
-        self.held_octets = 0;
+        let chunks = std::mem::take(&mut self.chunks);
+        let room = self.pool.room_for(self.octets).await?;
+        self.octets = 0;
         let (mailbox, namer) = (Arc::clone(&self.mailbox), Arc::clone(&self.pool.namer));
         Ok(move || {
             let mut incoming = match before {

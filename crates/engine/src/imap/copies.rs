@@ -3,7 +3,7 @@
 
 use crate::context::Account;
 use crate::deliver::{Arrival, Delivery};
-use crate::delivery_pool::DeliveryPool;
+use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
 use crate::imap::observe::Observed;
@@ -139,7 +139,7 @@ fn arrival(one: Further, received: Received, copy: &LocalCopy) -> Arrival {
         internal_date: copy.internal_date,
         size_octets: copy.server_octets,
         octets: received.octets,
-        arriving: tokio::spawn(async move { Ok(received) }),
+        arriving: Arriving::here(received),
     }
 }
 

@@ -15,8 +15,17 @@ use postrider_imap::{Fetched, Flight, FlightEvent, Refusal, SelectMode, Selected
 use postrider_index::MailboxId;
 use std::collections::HashSet;
 
-/// Steps under way below which the next order is begun.
-const FEW_STEPS: usize = 32;
+/// Steps and octets under way below which further orders are begun, and up to which. A burst is one round
+/// trip however many mailboxes it opens; the lower bounds keep the pipe full meanwhile, the upper ones
+/// leave something for the other connections.
+const FEW: Load = Load {
+    steps: 64,
+    octets: 8 << 20,
+};
+const ENOUGH: Load = Load {
+    steps: 512,
+    octets: 32 << 20,
+};
 /// Refusals of one mailbox that are looked into: each costs two commands. A server that refuses more
 /// is not asked for each message.
 const REFUSALS: usize = 64;
@@ -38,6 +47,19 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn is_inbox(&self) -> bool {
         &*self.observed.local.name == "INBOX"
+    }
+}
+
+/// What a connection has to do.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    steps: usize,
+    octets: u64,
+}
+
+impl Load {
+    const fn is_below(self, bound: Self) -> bool {
+        self.steps < bound.steps && self.octets < bound.octets
     }
 }
 
@@ -72,6 +94,7 @@ pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) 
         taken: Vec::new(),
         legs: Vec::new(),
         pending: 0,
+        ordered_octets: 0,
         intake: None,
     };
     let received = receiving.receive_all(&mut session, &queue).await;
@@ -135,6 +158,8 @@ struct Receiving<'a> {
     legs: Vec<Leg>,
     /// Steps that have not ended.
     pending: usize,
+    /// Octets of all orders that were begun.
+    ordered_octets: u64,
     intake: Option<Intake>,
 }
 
@@ -146,10 +171,12 @@ impl Receiving<'_> {
     ) -> Result<(), EngineError> {
         let mut flight = session.flight(Vec::new()).map_err(EngineError::imap)?;
         loop {
-            while self.pending < FEW_STEPS
-                && let Some(order) = queue.take()
-            {
-                self.begin(&mut flight, order);
+            if self.load().is_below(FEW) {
+                while self.load().is_below(ENOUGH)
+                    && let Some(order) = queue.take()
+                {
+                    self.begin(&mut flight, order);
+                }
             }
             let event = tokio::select! {
                 event = flight.next() => event.map_err(EngineError::imap)?,
@@ -160,8 +187,17 @@ impl Receiving<'_> {
         }
     }
 
+    /// By the server's word on sizes; it only paces us.
+    const fn load(&self) -> Load {
+        Load {
+            steps: self.pending,
+            octets: self.ordered_octets.saturating_sub(self.report.octets),
+        }
+    }
+
     fn begin(&mut self, flight: &mut Flight<'_>, mut order: Order) {
         let taken = self.taken.len();
+        self.ordered_octets += order.octets;
         let open = Step::Select {
             mailbox: order.observed.wire_name.clone(),
             mode: SelectMode::ReadOnly,
