@@ -65,6 +65,19 @@ async fn nothing_changed_is_known_from_the_listing_alone() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_we_alone_changed_is_not_read_again() {
+    let known = "SELECT count(*) FROM mailbox WHERE stamp_new_ns IS NOT NULL";
+    let rig = synced(Options::default(), &["INBOX", "Work"], 5).await;
+    assert_eq!(rig.count(known), 2);
+    rig.account
+        .append("Work", message("Work", 77), &[], 1_700_000_999);
+    let before = rig.count("SELECT max(stamp_new_ns) FROM mailbox WHERE name = 'Work'");
+    rig.pass().await.unwrap();
+    let after = rig.count("SELECT max(stamp_new_ns) FROM mailbox WHERE name = 'Work'");
+    assert!(after > before, "the stamp follows our own deliveries");
+}
+
+#[tokio::test]
 async fn with_qresync_opening_a_mailbox_tells_what_changed_in_it() {
     let rig = synced(Options::default(), &["INBOX", "Work", "Sent"], 9).await;
     assert_changes_arrive(&rig).await;

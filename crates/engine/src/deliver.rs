@@ -12,20 +12,20 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
-use crate::events;
-use crate::header;
 use crate::report::Progress;
 use crate::step::{Step, Steps};
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef, Sha256};
-use postrider_core::plan::flags;
 use postrider_core::time::UnixTime;
-use postrider_index::{Attachment, Index, Intent, MailboxId, NewMessage};
-use postrider_maildir::{Entry, Placement, Received};
-use std::borrow::Borrow;
+use postrider_index::{Attachment, Index, MailboxId};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use watched::Watched;
+use whole::{Whole, log_stored};
+
+mod watched;
+mod whole;
 
 /// Messages in a batch: enough that flushing directories and index costs little per message, few
 /// enough that their open files stay far below the usual limit of 1,024 descriptors.
@@ -66,8 +66,16 @@ pub(crate) struct Stored {
 /// octets of one of them *is* that one (R4).
 pub(crate) type Orphans = HashMap<(MailboxId, Sha256), Vec<MessageKey>>;
 
-/// A batch on its way into Maildir and index; it gives back the orphans it did not find.
-type Storing = JoinHandle<Result<(Orphans, Vec<Stored>), EngineError>>;
+/// What one batch hands on to the next.
+#[derive(Debug, Default)]
+struct Carried {
+    /// Those that were not found yet.
+    orphans: Orphans,
+    watched: Watched,
+}
+
+/// A batch on its way into Maildir and index.
+type Storing = JoinHandle<Result<(Carried, Vec<Stored>), EngineError>>;
 
 /// Takes arrivals and stores them batch by batch.
 #[derive(Debug)]
@@ -80,7 +88,7 @@ pub(crate) struct Delivery {
     held_octets: usize,
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
-    orphans: Option<Orphans>,
+    carried: Carried,
     storing: Option<Storing>,
     stored: Vec<Stored>,
 }
@@ -94,7 +102,7 @@ impl Delivery {
             held: 0,
             held_octets: 0,
             expected: Orphans::new(),
-            orphans: None,
+            carried: Carried::default(),
             storing: None,
             stored: Vec::new(),
         }
@@ -126,6 +134,7 @@ impl Delivery {
     pub(crate) async fn finish(mut self) -> Result<Vec<Stored>, EngineError> {
         self.store().await?;
         self.settle().await?;
+        self.carried.watched.finish(&self.account).await?;
         Ok(self.stored)
     }
 
@@ -160,16 +169,16 @@ impl Delivery {
         let batch = std::mem::take(&mut self.batch);
         self.batch_octets = 0;
         let account = self.account.clone();
-        let mut orphans = self.orphans.take().unwrap_or_default();
-        orphans.extend(std::mem::take(&mut self.expected));
-        self.storing = Some(tokio::spawn(store_batch(account, batch, orphans)));
+        let mut carried = std::mem::take(&mut self.carried);
+        carried.orphans.extend(std::mem::take(&mut self.expected));
+        self.storing = Some(tokio::spawn(store_batch(account, batch, carried)));
         Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), EngineError> {
         if let Some(storing) = self.storing.take() {
-            let (orphans, mut stored) = storing.await.map_err(|_| EngineError::JobLost)??;
-            self.orphans = Some(orphans);
+            let mut stored;
+            (self.carried, stored) = storing.await.map_err(|_| EngineError::JobLost)??;
             self.stored.append(&mut stored);
         }
         Ok(())
@@ -179,13 +188,15 @@ impl Delivery {
 async fn store_batch(
     account: Account,
     batch: Vec<Arrival>,
-    mut orphans: Orphans,
-) -> Result<(Orphans, Vec<Stored>), EngineError> {
+    mut carried: Carried,
+) -> Result<(Carried, Vec<Stored>), EngineError> {
     let mut stored = Vec::with_capacity(batch.len());
     let mut fresh = Vec::with_capacity(batch.len());
     for arrival in batch {
         let whole = Whole::of(arrival, &account).await?;
-        let found = orphans.get_mut(&(whole.mailbox.id, whole.received.sha256));
+        let found = carried
+            .orphans
+            .get_mut(&(whole.mailbox.id, whole.received.sha256));
         match found.and_then(Vec::pop) {
             Some(key) => {
                 attach(&account, key, &whole).await?;
@@ -198,8 +209,11 @@ async fn store_batch(
             None => fresh.push(whole),
         }
     }
-    stored.append(&mut deliver(&account, fresh).await?);
-    Ok((orphans, stored))
+    let watched = std::mem::take(&mut carried.watched);
+    let (watched, mut delivered) = deliver(&account, fresh, watched).await?;
+    carried.watched = watched;
+    stored.append(&mut delivered);
+    Ok((carried, stored))
 }
 
 /// A known message arrived under another name: the file is here already, only the name is new.
@@ -214,9 +228,13 @@ async fn attach(account: &Account, key: MessageKey, whole: &Whole) -> Result<(),
 }
 
 /// Carries fresh messages through the steps named at the top of this file.
-async fn deliver(account: &Account, fresh: Vec<Whole>) -> Result<Vec<Stored>, EngineError> {
+async fn deliver(
+    account: &Account,
+    fresh: Vec<Whole>,
+    mut watched: Watched,
+) -> Result<(Watched, Vec<Stored>), EngineError> {
     if fresh.is_empty() {
-        return Ok(Vec::new());
+        return Ok((watched, Vec::new()));
     }
     let (index, steps) = (&account.shared.index, &account.shared.steps);
     let fresh = DeliveryPool::run(move || flush(fresh)).await??;
@@ -224,8 +242,10 @@ async fn deliver(account: &Account, fresh: Vec<Whole>) -> Result<Vec<Stored>, En
     let intents: Vec<_> = fresh.iter().map(Whole::intent).collect();
     let entries = index.call(move |index| index.begin(&intents)).await?;
     steps.reached(Step::Journaled)?;
+    watched.begin(account, &fresh).await?;
     let (placing, counted) = (steps.clone(), fresh.len());
-    let placed = DeliveryPool::run(move || place(fresh, &placing)).await??;
+    let place = move || place(fresh, watched, &placing);
+    let (watched, placed) = DeliveryPool::run(place).await??;
     steps.reached(Step::DirectoriesFlushed)?;
     let keys = index
         .call(move |index| index.record(&entries, now()))
@@ -244,7 +264,7 @@ async fn deliver(account: &Account, fresh: Vec<Whole>) -> Result<Vec<Stored>, En
         number: whole.number,
         fresh: true,
     });
-    Ok(stored.collect())
+    Ok((watched, stored.collect()))
 }
 
 fn flush(fresh: Vec<Whole>) -> Result<Vec<Whole>, EngineError> {
@@ -252,115 +272,19 @@ fn flush(fresh: Vec<Whole>) -> Result<Vec<Whole>, EngineError> {
     Ok(fresh)
 }
 
-fn place(mut fresh: Vec<Whole>, steps: &Steps) -> Result<Vec<Whole>, EngineError> {
+fn place(
+    mut fresh: Vec<Whole>,
+    mut watched: Watched,
+    steps: &Steps,
+) -> Result<(Watched, Vec<Whole>), EngineError> {
     for whole in &mut fresh {
+        watched.expect(whole);
         whole.place()?;
         steps.reached(Step::Placed)?;
     }
     steps.reached(Step::BatchPlaced)?;
     let mailboxes: Vec<_> = fresh.iter().map(|whole| &*whole.mailbox.maildir).collect();
     postrider_maildir::flush_directories(&mailboxes).map_err(EngineError::disk)?;
-    Ok(fresh)
-}
-
-/// A message that lies whole in `tmp`, with everything the index will want to know of it.
-struct Whole {
-    mailbox: LocalMailbox,
-    server: ServerRef,
-    number: Option<u32>,
-    flags: FlagSet,
-    placement: Placement,
-    internal_date: Option<UnixTime>,
-    size_octets: Option<u64>,
-    octets: u64,
-    received: Received,
-    steps: Steps,
-}
-
-impl Whole {
-    async fn of(arrival: Arrival, account: &Account) -> Result<Self, EngineError> {
-        let name = &arrival.mailbox.name;
-        let deleted_flag = account.settings.deleted_flag;
-        let Arriving::Coming(coming) = arrival.arriving else {
-            return Err(EngineError::JobLost);
-        };
-        let received = coming.await.map_err(|_| EngineError::JobLost)?;
-        let received = received.map_err(|error| error.in_mailbox(name))?;
-        Ok(Self {
-            placement: Placement::for_flags(&flags::delivered(&arrival.flags, deleted_flag)),
-            mailbox: arrival.mailbox,
-            server: arrival.server,
-            number: arrival.number,
-            flags: arrival.flags,
-            internal_date: arrival.internal_date,
-            size_octets: arrival.size_octets,
-            octets: arrival.octets,
-            received,
-            steps: account.shared.steps.clone(),
-        })
-    }
-
-    fn intent(&self) -> Intent {
-        let received = &self.received;
-        Intent {
-            mailbox: self.mailbox.id,
-            tmp: received.unique.clone(),
-            message: NewMessage {
-                server: self.server.clone(),
-                flags: self.flags.clone(),
-                header: header::fields(&received.header),
-                internal_date: self.internal_date,
-                octets: received.octets,
-                octets_crlf: received.octets_crlf,
-                server_octets: self.size_octets,
-                sha256: received.sha256,
-                header_sha256: Some(header::fingerprint(&received.header)),
-                base: received.base.clone(),
-                file: self.entry().to_string(),
-            },
-        }
-    }
-
-    fn entry(&self) -> Entry {
-        self.placement.entry(&self.received)
-    }
-
-    fn place(&mut self) -> Result<(), EngineError> {
-        let maildir = &self.mailbox.maildir;
-        let placed = postrider_maildir::place(&mut self.received, maildir, &self.placement);
-        placed
-            .map(drop)
-            .map_err(|error| EngineError::disk(error).in_mailbox(&self.mailbox.name))
-    }
-}
-
-impl Borrow<Received> for Whole {
-    fn borrow(&self) -> &Received {
-        &self.received
-    }
-}
-
-impl Drop for Whole {
-    /// A crash removes no files: the crash tests must find what a real one would leave.
-    fn drop(&mut self) {
-        if self.steps.stopped() {
-            self.received.abandon();
-        }
-    }
-}
-
-fn log_stored(account: &Account, whole: &Whole) {
-    let (uid, uidl) = match &whole.server {
-        ServerRef::Imap { uid, .. } => (Some(u64::from(uid.as_u32())), None),
-        ServerRef::Pop3 { uidl } => (None, uidl.as_ref().map(|uidl| uidl.as_str())),
-    };
-    events::MessageStored {
-        account: account.log_name(),
-        mailbox: &whole.mailbox.name,
-        uid,
-        uidl,
-        octets: whole.octets,
-        file: &whole.entry().to_string(),
-    }
-    .emit();
+    watched.listen();
+    Ok((watched, fresh))
 }

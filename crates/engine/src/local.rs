@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod refresh;
-pub(crate) use refresh::refresh;
+pub(crate) use refresh::{refresh, scan_stamp};
 
 /// Looking this many files up one by one costs less than reading the directory for all of them.
 const FEW: usize = 16;

@@ -168,19 +168,38 @@ impl Index {
         one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
     }
 
-    /// The mailbox was scanned. Set only a stamp that had settled.
+    /// The stamps of these mailboxes, in their order; `None` also for a mailbox that is not there.
     ///
     /// # Errors
-    /// When the mailbox is not there or the database refuses.
-    pub fn set_stamp(&mut self, mailbox: MailboxId, stamp: ScanStamp) -> Result<(), IndexError> {
-        let doing = "record the scan of a mailbox";
+    /// When the database refuses.
+    pub fn stamps(&self, mailboxes: &[MailboxId]) -> Result<Vec<Option<ScanStamp>>, IndexError> {
+        let doing = "look for the scans of mailboxes";
+        let sql = "SELECT stamp_new_ns, stamp_cur_ns FROM mailbox WHERE id = ?";
+        let one = |id: &MailboxId| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let found = statement.query_row([id.0], stamp).optional()?;
+            Ok(found.flatten())
+        };
+        let all = mailboxes.iter().map(one).collect::<rusqlite::Result<_>>();
+        all.map_err(IndexError::sql(doing))
+    }
+
+    /// All files of the mailboxes are known as of these stamps. Set only a stamp that had settled.
+    ///
+    /// # Errors
+    /// When a mailbox is not there or the database refuses.
+    pub fn set_stamps(&mut self, stamps: &[(MailboxId, ScanStamp)]) -> Result<(), IndexError> {
+        let doing = "record the scans of mailboxes";
         let sql = "UPDATE mailbox SET stamp_new_ns = ?, stamp_cur_ns = ? WHERE id = ?";
-        let row = params![stamp.new_ns, stamp.cur_ns, mailbox.0];
-        let changed = self
-            .connection
-            .execute(sql, row)
-            .map_err(IndexError::sql(doing))?;
-        one(changed, doing, mailbox.0)
+        let transaction = self.transaction(doing)?;
+        for (mailbox, stamp) in stamps {
+            let write = || {
+                let mut statement = transaction.prepare_cached(sql)?;
+                statement.execute(params![stamp.new_ns, stamp.cur_ns, mailbox.0])
+            };
+            one(write().map_err(IndexError::sql(doing))?, doing, mailbox.0)?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
     }
 }
 
@@ -247,7 +266,6 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
     let role: Option<String> = row.get("role")?;
     let mod_seq: Option<i64> = row.get("highest_mod_seq")?;
     let mod_seq = mod_seq.and_then(|number| u64::try_from(number).ok());
-    let stamp = (row.get("stamp_new_ns")?, row.get("stamp_cur_ns")?);
     Ok(MailboxRow {
         id: MailboxId(row.get("id")?),
         wire_name: row.get("wire_name")?,
@@ -263,10 +281,14 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
             messages: column::count(row, "messages")?,
         },
         synced_at: column::time(row, "synced_at")?,
-        stamp: match stamp {
-            (Some(new_ns), Some(cur_ns)) => Some(ScanStamp { new_ns, cur_ns }),
-            _ => None,
-        },
+        stamp: stamp(row)?,
+    })
+}
+
+fn stamp(row: &Row<'_>) -> rusqlite::Result<Option<ScanStamp>> {
+    Ok(match (row.get("stamp_new_ns")?, row.get("stamp_cur_ns")?) {
+        (Some(new_ns), Some(cur_ns)) => Some(ScanStamp { new_ns, cur_ns }),
+        _ => None,
     })
 }
 

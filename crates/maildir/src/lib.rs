@@ -6,8 +6,9 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`]), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
+//! ([`mod@scan`], and [`alone`] where that is spared), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
+pub mod alone;
 pub mod content;
 pub mod deliver;
 pub mod entry;
@@ -25,6 +26,7 @@ mod rename;
 pub mod scan;
 pub mod sweep;
 
+pub use alone::Alone;
 pub use content::ContentHash;
 pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
 pub use entry::{Entry, Subdir};

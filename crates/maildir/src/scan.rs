@@ -56,6 +56,17 @@ impl Stamp {
         let now_ns = now.0.as_seconds().saturating_mul(1_000_000_000);
         now_ns.saturating_sub(self.new_ns.max(self.cur_ns)) > TICK_NS
     }
+
+    /// Whether the file system tells times finer than a second, by the look of the later of the two.
+    #[must_use]
+    pub(crate) const fn is_fine(&self) -> bool {
+        let latest = if self.new_ns > self.cur_ns {
+            self.new_ns
+        } else {
+            self.cur_ns
+        };
+        latest % 1_000_000_000 != 0
+    }
 }
 
 /// Reads the times of `new` and `cur`; much cheaper than a scan.

@@ -71,7 +71,11 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
         follow(account, mailbox, found).await?;
     }
     match stamp {
-        Some(stamp) => index.call(move |index| index.set_stamp(id, stamp)).await,
+        Some(stamp) => {
+            index
+                .call(move |index| index.set_stamps(&[(id, stamp)]))
+                .await
+        }
         None => Ok(()),
     }
 }
@@ -136,7 +140,8 @@ async fn follow(
     index.call(move |index| index.set_files(&renamed)).await
 }
 
-const fn scan_stamp(stamp: Stamp) -> ScanStamp {
+/// A stamp as the index keeps it.
+pub(crate) const fn scan_stamp(stamp: Stamp) -> ScanStamp {
     ScanStamp {
         new_ns: stamp.new_ns,
         cur_ns: stamp.cur_ns,

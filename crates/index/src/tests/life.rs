@@ -82,7 +82,7 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
         .index
         .set_server_states(&[(id, server)], now(8))
         .unwrap();
-    bench.index.set_stamp(id, stamp).unwrap();
+    bench.index.set_stamps(&[(id, stamp)]).unwrap();
     let rows = bench.index.mailboxes(bench.account).unwrap();
     assert_eq!(rows.len(), 2);
     let (inbox, row) = (&rows[0], &rows[1]);

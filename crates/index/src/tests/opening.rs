@@ -117,13 +117,13 @@ fn somebody_who_holds_the_database_makes_us_wait_and_then_say_so() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = bench
         .index
-        .set_stamp(
+        .set_stamps(&[(
             bench.mailbox,
             crate::ScanStamp {
                 new_ns: 0,
                 cur_ns: 0,
             },
-        )
+        )])
         .unwrap_err();
     assert_eq!(error.fault(), Fault::Busy);
     assert!(error.hint().is_some());

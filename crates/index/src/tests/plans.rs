@@ -45,6 +45,8 @@ fn call_everything(bench: &mut Bench) {
     index.uids(mailbox, epoch(7)).unwrap();
     index.unmatched(mailbox, epoch(8)).unwrap();
     index.displaced(mailbox).unwrap();
+    index.stamps(&[mailbox]).unwrap();
+    index.set_stamps(&[]).unwrap();
     index.pop3_rows(mailbox).unwrap();
     index.file_of(&keys).unwrap();
     index.unproven(mailbox, 5).unwrap();
