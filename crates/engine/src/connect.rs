@@ -5,7 +5,7 @@ use crate::events;
 use crate::password;
 use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
-use postrider_imap::{FlightEvent, Memory, Session, Step};
+use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Connector, Login};
 
@@ -34,27 +34,56 @@ impl Access {
         connector: &Connector,
         first: Vec<Step>,
     ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
-        let address = &settings.server;
-        let stream = connector.connect(address, settings.timeout).await?;
-        let mut session = Session::greet(stream, address.tls)
-            .await
-            .map_err(EngineError::imap)?;
-        if address.tls == TlsMode::StartTls {
-            let upgraded = session.start_tls(connector, address).await;
-            session = upgraded.map_err(EngineError::imap)?;
-        }
-        let veiled = |error| EngineError::imap(Veil::of(&self.login).over_imap(error));
-        let logged_in = session.log_in_with(&self.login, &self.memory, first).await;
-        let mut events = Vec::new();
-        {
-            let mut flight = logged_in.map_err(veiled)?;
-            while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-                events.push(event);
+        let mut session = greeted(settings, connector).await?;
+        let flown = self.log_in(&mut session, &self.memory, first.clone());
+        let events = match flown.await {
+            // A server that hangs up on who asks before being let in is asked one by one.
+            Err(error) if session.left_early() && error.ends_talk() => {
+                session = greeted(settings, connector).await?;
+                let events = self.log_in(&mut session, &Memory::default(), first).await;
+                session.note_login_alone();
+                events
             }
-        }
+            flown => flown,
+        };
+        let events = events.map_err(|error| self.veiled(error))?;
         connected(settings);
         Ok((session, events))
     }
+
+    async fn log_in(
+        &self,
+        session: &mut Session,
+        memory: &Memory,
+        first: Vec<Step>,
+    ) -> Result<Vec<FlightEvent>, ImapError> {
+        let mut flight = session.log_in_with(&self.login, memory, first).await?;
+        let mut events = Vec::new();
+        while let Some(event) = flight.next().await? {
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    fn veiled(&self, error: ImapError) -> EngineError {
+        EngineError::imap(Veil::of(&self.login).over_imap(error))
+    }
+}
+
+/// An IMAP session that nobody has logged in to, encrypted where it is to be.
+async fn greeted(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<Session, EngineError> {
+    let address = &settings.server;
+    let stream = connector.connect(address, settings.timeout).await?;
+    let greeted = Session::greet(stream, address.tls).await;
+    let session = greeted.map_err(EngineError::imap)?;
+    if address.tls != TlsMode::StartTls {
+        return Ok(session);
+    }
+    let upgraded = session.start_tls(connector, address).await;
+    upgraded.map_err(EngineError::imap)
 }
 
 /// A POP3 session in the TRANSACTION state.

@@ -343,7 +343,8 @@ impl Flight<'_> {
             other => fits(other),
         };
         let mut commands = self.in_flight.iter();
-        if let Some(command) = commands.find(|command| fits(&command.gather)) {
+        let command = commands.find(|command| fits(&command.gather));
+        if let Some(command) = command.filter(|command| command.step != NO_STEP) {
             let step = command.step;
             self.events
                 .push_back(FlightEvent::Unreadable { step, kind });

@@ -19,7 +19,7 @@ pub enum EncodeError {
 }
 
 /// A run of octets; the next one may go only when the server has agreed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) octets: Zeroizing<Vec<u8>>,
     /// A synchronising literal follows: wait for `+` (RFC 9051 §4.3).
@@ -27,7 +27,7 @@ pub(crate) struct Part {
 }
 
 /// A command being written, without tag and line end.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommandText {
     parts: Vec<Part>,
     current: Zeroizing<Vec<u8>>,
@@ -100,6 +100,11 @@ impl CommandText {
     pub(crate) const fn secret(mut self) -> Self {
         self.secret = true;
         self
+    }
+
+    /// Whether the server must agree before all of it is out.
+    pub(crate) fn waits(&self) -> bool {
+        self.parts.iter().any(|part| part.then_wait)
     }
 
     /// The command as the trace shows it.

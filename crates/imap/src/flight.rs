@@ -7,6 +7,7 @@
 //! the server made of it: some stay in the old mailbox.
 
 use crate::capability::Capabilities;
+use crate::early::Early;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
 use crate::ext::{enable, id};
@@ -20,6 +21,7 @@ use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
 use std::collections::{BTreeMap, VecDeque};
+use tokio::time::timeout_at;
 
 /// The number of no step: what the flight does of its own has no events.
 pub(crate) const NO_STEP: usize = usize::MAX;
@@ -32,14 +34,27 @@ const OUTGOING_OCTETS: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Flight<'s> {
     pub(crate) session: &'s mut Session,
-    steps: VecDeque<(usize, Step)>,
+    pub(crate) steps: VecDeque<(usize, Step)>,
     /// Commands of the step in hand that the window has not let go yet.
-    ready: VecDeque<(usize, CommandText, Gather)>,
+    pub(crate) ready: VecDeque<(usize, CommandText, Gather)>,
     pub(crate) in_flight: VecDeque<InFlight>,
     pub(crate) open: BTreeMap<usize, OpenStep>,
     pub(crate) events: VecDeque<FlightEvent>,
     pub(crate) body: Option<BodyFlow>,
     pub(crate) selection: Selection,
+    /// What left together with the login, while it is not answered.
+    pub(crate) early: Option<Box<Early>>,
+    steps_taken: usize,
+}
+
+/// A flight that is set aside while its login is waited for.
+#[derive(Debug)]
+pub(crate) struct Luggage {
+    steps: VecDeque<(usize, Step)>,
+    pub(crate) in_flight: VecDeque<InFlight>,
+    open: BTreeMap<usize, OpenStep>,
+    events: VecDeque<FlightEvent>,
+    pub(crate) early: Option<Box<Early>>,
     steps_taken: usize,
 }
 
@@ -120,11 +135,37 @@ impl<'s> Flight<'s> {
             events: VecDeque::new(),
             body: None,
             selection,
+            early: None,
             steps_taken: 0,
         };
         for step in steps {
             flight.push(step);
         }
+        flight
+    }
+
+    /// Sets the flight aside.
+    pub(crate) fn unload(mut self) -> Luggage {
+        Luggage {
+            steps: std::mem::take(&mut self.steps),
+            in_flight: std::mem::take(&mut self.in_flight),
+            open: std::mem::take(&mut self.open),
+            events: std::mem::take(&mut self.events),
+            early: self.early.take(),
+            steps_taken: self.steps_taken,
+        }
+    }
+
+    /// Goes on with a flight whose login has succeeded.
+    pub(crate) fn resume(session: &'s mut Session, luggage: Luggage) -> Self {
+        let mut flight = Self::new(session, []);
+        flight.steps = luggage.steps;
+        flight.in_flight = luggage.in_flight;
+        flight.open = luggage.open;
+        flight.events = luggage.events;
+        flight.early = luggage.early;
+        flight.steps_taken = luggage.steps_taken;
+        flight.confirm_early();
         flight
     }
 
@@ -163,7 +204,17 @@ impl<'s> Flight<'s> {
             if self.in_flight.is_empty() {
                 return Ok(None);
             }
-            let incoming = self.session.next_incoming().await?;
+            let deadline = self.early.as_ref().and_then(|early| early.deadline);
+            let incoming = match deadline {
+                None => self.session.next_incoming().await?,
+                Some(deadline) => match timeout_at(deadline, self.session.next_incoming()).await {
+                    Ok(incoming) => incoming?,
+                    Err(_elapsed) => {
+                        self.send_again();
+                        continue;
+                    }
+                },
+            };
             if let Err(error) = self.take(incoming) {
                 self.session.broken = true;
                 return Err(error);
@@ -196,6 +247,9 @@ impl<'s> Flight<'s> {
             let Some((_, step)) = self.steps.front() else {
                 return;
             };
+            if self.waits_for_capabilities() {
+                return;
+            }
             if step.changes_mailbox() && self.selection == Selection::Pending {
                 return;
             }
@@ -205,7 +259,7 @@ impl<'s> Flight<'s> {
         }
     }
 
-    fn send(&mut self, step: usize, command: CommandText, gather: Gather) {
+    pub(crate) fn send(&mut self, step: usize, command: CommandText, gather: Gather) -> u64 {
         let number = self.session.send(command);
         self.in_flight.push_back(InFlight {
             number,
@@ -214,6 +268,7 @@ impl<'s> Flight<'s> {
             void: false,
             highest: 0,
         });
+        number
     }
 
     /// Says who we are and enables what we can use, before the first step after the login.
@@ -230,7 +285,7 @@ impl<'s> Flight<'s> {
     }
 
     /// Makes the commands of a step, or ends it right here.
-    fn prepare(&mut self, number: usize, step: &Step) {
+    pub(crate) fn prepare(&mut self, number: usize, step: &Step) {
         if step.needs_mailbox() && self.selection == Selection::None {
             return self.refuse(number, "not sent: no mailbox is open");
         }

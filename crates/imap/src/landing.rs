@@ -25,6 +25,9 @@ impl Flight<'_> {
         } else {
             Refusal::of(status.clone())
         };
+        if self.end_early(&command, refusal.is_some()) {
+            return Ok(());
+        }
         let step = command.step;
         match command.gather {
             Gather::Select(mut selecting) => {
@@ -104,6 +107,7 @@ impl Flight<'_> {
         let Some(open) = self.open.remove(&step) else {
             return;
         };
+        self.settle_early(step);
         if let Some(refusal) = open.refusal {
             self.events
                 .push_back(FlightEvent::Refused { step, refusal });

@@ -108,6 +108,11 @@ impl Step {
         )
     }
 
+    /// Whether it may be asked in vain, before anybody knows who we are.
+    pub(crate) const fn may_leave_early(&self) -> bool {
+        matches!(self, Self::Id | Self::List | Self::Noop)
+    }
+
     /// Whether it changes the open mailbox: never sent on the mere hope that the SELECT before it
     /// will succeed, because a server that stays in the old mailbox would change that one.
     pub(crate) const fn changes_mailbox(&self) -> bool {

@@ -98,7 +98,7 @@ pub(super) const BODIES: &[Row<Asked>] = &[
         "three"
         1 body of 3: 5 octets, flags ?, date ?, size ?
         1 done
-        news: exists 3, vanished 4, flags 1"#,
+        news: exists 0, vanished 4, flags 1"#,
     ),
     row(
         "bodies-bad-dates",
