@@ -184,8 +184,11 @@ impl Flight<'_> {
         let capabilities = self.session.capabilities();
         let (id, enable) = (id::command(capabilities), enable::command(capabilities));
         early.enable = enable.as_ref().map(CommandText::shown);
-        for command in [id, enable].into_iter().flatten() {
-            self.send_early(&mut early, NO_STEP, command, Gather::Nothing);
+        if let Some(id) = id {
+            self.send_early(&mut early, NO_STEP, id, Gather::Nothing);
+        }
+        if let Some(enable) = enable {
+            self.send_early(&mut early, NO_STEP, enable, Gather::Enable);
         }
         while let Some((_, step)) = self.steps.front()
             && step.may_leave_early()
@@ -249,7 +252,7 @@ impl Flight<'_> {
         let enable = enable::command(dialect.capabilities);
         let enable = enable.filter(|enable| Some(enable.shown()) != early.enable);
         if let Some(enable) = enable {
-            self.send(NO_STEP, enable, Gather::Nothing);
+            self.send(NO_STEP, enable, Gather::Enable);
         }
         for step in steps {
             self.ask_again(step);

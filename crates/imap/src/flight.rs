@@ -76,19 +76,35 @@ pub(crate) enum Gather {
     Bodies,
     Change,
     Facts,
+    Enable,
     Flags(RowItems),
-    List(Box<Listing>),
+    /// The listing itself: its rows are gathered in the [`OpenStep`].
+    List,
+    /// As `List`, below a prefix: it may be refused.
+    ListBelow,
+    Namespaces,
     Nothing,
     Search(Option<Findings>),
     Select(Box<Selecting>),
-    Status { mailbox: WireName, told: bool },
+    Status {
+        mailbox: WireName,
+        told: bool,
+    },
+    Subscriptions(Vec<WireName>),
 }
 
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
             Self::Bodies | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => true,
-            Self::List(_) | Self::Nothing | Self::Select(_) | Self::Status { .. } => false,
+            Self::Enable
+            | Self::List
+            | Self::ListBelow
+            | Self::Namespaces
+            | Self::Nothing
+            | Self::Select(_)
+            | Self::Status { .. }
+            | Self::Subscriptions(_) => false,
         }
     }
 }
@@ -99,6 +115,8 @@ pub(crate) struct OpenStep {
     pub(crate) commands_left: usize,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) found: Findings,
+    /// Of a `List`: what it has told.
+    pub(crate) listing: Option<Box<Listing>>,
     /// Searches without an answer.
     pub(crate) unanswered: usize,
     pub(crate) searched: bool,
@@ -247,7 +265,7 @@ impl<'s> Flight<'s> {
             let Some((_, step)) = self.steps.front() else {
                 return;
             };
-            if self.waits_for_capabilities() {
+            if self.waits_for_capabilities() || (step.depends_on_utf8() && self.is_enabling()) {
                 return;
             }
             if step.changes_mailbox() && self.selection == Selection::Pending {
@@ -278,10 +296,19 @@ impl<'s> Flight<'s> {
         }
         self.session.opened = true;
         let capabilities = self.session.capabilities();
-        let commands = [id::command(capabilities), enable::command(capabilities)];
-        for command in commands.into_iter().flatten() {
-            self.send(NO_STEP, command, Gather::Nothing);
+        let (id, enable) = (id::command(capabilities), enable::command(capabilities));
+        if let Some(id) = id {
+            self.send(NO_STEP, id, Gather::Nothing);
         }
+        if let Some(enable) = enable {
+            self.send(NO_STEP, enable, Gather::Enable);
+        }
+    }
+
+    /// Whether it is still open what the server will enable.
+    fn is_enabling(&self) -> bool {
+        let enables = |command: &InFlight| matches!(command.gather, Gather::Enable);
+        self.in_flight.iter().any(enables)
     }
 
     /// Makes the commands of a step, or ends it right here.
@@ -300,6 +327,8 @@ impl<'s> Flight<'s> {
                 }
                 let open = OpenStep {
                     commands_left: commands.len(),
+                    listing: (*step == Step::List)
+                        .then(|| Box::new(Listing::new(&self.session.dialect()))),
                     ..OpenStep::default()
                 };
                 self.open.insert(number, open);

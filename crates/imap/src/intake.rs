@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::error::ImapError;
+use crate::ext::utf8_accept;
 use crate::framer::{Piece, RawResponse};
 use crate::parse::{Response, StatusText, Untagged, Verdict, parse};
 use crate::session::{Session, SessionState};
@@ -92,7 +93,12 @@ impl Session {
                 }
                 Some(Incoming::Untagged(Untagged::Status(status)))
             }
-            Response::Untagged(untagged) => Some(Incoming::Untagged(untagged)),
+            Response::Untagged(mut untagged) => {
+                if self.enabled.utf8 {
+                    utf8_accept::normalise(&mut untagged);
+                }
+                Some(Incoming::Untagged(untagged))
+            }
         })
     }
 

@@ -223,8 +223,9 @@ impl Session {
     }
 
     /// How we may talk now.
-    pub(crate) const fn dialect(&self) -> Dialect<'_> {
+    pub(crate) fn dialect(&self) -> Dialect<'_> {
         Dialect {
+            namespaces: &self.notes.namespaces,
             capabilities: &self.capabilities,
             enabled: self.enabled,
             limits: self.limits,

@@ -33,6 +33,10 @@ enum Asked {
     /// Goodbye.
     LogOut,
     List,
+    /// What there is, and what of it the user subscribed to.
+    Subscribed,
+    /// What there is, and then a mailbox's status.
+    ListThenStatus(&'static str),
     Noop,
     Status,
     /// INBOX read-write, and nothing more.
@@ -127,6 +131,8 @@ impl Asked {
         match self {
             Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => Vec::new(),
             Self::First(..) | Self::List => vec![Step::List],
+            Self::Subscribed => vec![Step::List, Step::Subscriptions],
+            Self::ListThenStatus(name) => vec![Step::List, Step::Status(WireName::encode(name))],
             Self::Noop => vec![Step::Noop],
             Self::Status => vec![Step::Status(WireName::encode("Entwürfe"))],
             Self::Select => vec![open(SelectMode::ReadWrite)],
@@ -277,6 +283,10 @@ fn told(event: &FlightEvent) -> String {
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
         }
+        FlightEvent::Subscribed { step, mailboxes } => {
+            let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
+            format!("{step} subscribed: {}", names.join(", "))
+        }
         FlightEvent::Unreadable { step, kind } => format!("{step} unreadable {kind:?}"),
         FlightEvent::Vanished {
             step,
@@ -312,12 +322,18 @@ fn listed(mailbox: &Listed) -> String {
             ", not subscribed"
         });
     }
+    if let Some(old) = &mailbox.old_name {
+        line.push_str(&format!(", was {old}"));
+    }
     if let Some(status) = &mailbox.status {
         let messages = optional(status.messages);
         let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
         line.push_str(&format!(
             ", {messages} messages, epoch {validity}, next {next}"
         ));
+        if let Some(id) = &status.mailbox_id {
+            line.push_str(&format!(", id {id}"));
+        }
     }
     line
 }
@@ -354,6 +370,8 @@ const TABLES: &[&[Row<Asked>]] = &[
     login::FAREWELLS,
     first::MEMORIES,
     first::REFUSED,
+    first::NAMESPACES,
+    mailbox::NAMES,
     mailbox::LISTS,
     mailbox::SELECTS,
     mailbox::FLAGS,

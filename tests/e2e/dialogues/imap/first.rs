@@ -77,3 +77,34 @@ pub(super) const REFUSED: &[Row<Asked>] = &[
 async fn r7_a_refused_login_leaves_nothing_to_believe() {
     play(REFUSED).await;
 }
+
+pub(super) const NAMESPACES: &[Row<Asked>] = &[
+    row(
+        "first-flight-namespace",
+        First("", "IMAP4REV1 NAMESPACE"),
+        "0 mailbox INBOX
+        0 mailbox Other Users/bob
+        0 done
+        remembered: IMAP4REV1 | IMAP4REV1 NAMESPACE namespace=Other\\x20Users/",
+    ),
+    row(
+        "first-flight-namespace-known",
+        First("", "IMAP4REV1 NAMESPACE namespace=Other\\x20Users/"),
+        "0 mailbox INBOX
+        0 mailbox Other Users/bob
+        0 done
+        remembered: IMAP4REV1 | IMAP4REV1 NAMESPACE namespace=Other\\x20Users/",
+    ),
+    row(
+        "first-flight-namespace-gone",
+        First("", "IMAP4REV1 NAMESPACE namespace=Other\\x20Users/"),
+        "0 mailbox INBOX
+        0 done
+        remembered: IMAP4REV1 | IMAP4REV1 NAMESPACE",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_namespaces_costs_no_round_trip() {
+    play(NAMESPACES).await;
+}
