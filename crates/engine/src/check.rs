@@ -7,7 +7,7 @@ use crate::imap::observe;
 use postrider_core::account::Protocol;
 use postrider_core::mailbox::Role;
 use postrider_core::settings::AccountSettings;
-use postrider_imap::{Memory, Step};
+use postrider_imap::Memory;
 use postrider_transport::Connector;
 
 /// What a server told about itself and its mailboxes.
@@ -57,7 +57,8 @@ async fn check_imap(
     connector: &Connector,
 ) -> Result<CheckReport, EngineError> {
     let access = Access::new(Memory::default());
-    let (session, events) = access.open(settings, connector, vec![Step::List]).await?;
+    let questions = observe::first_questions(&settings.folders);
+    let (session, events) = access.open(settings, connector, questions).await?;
     let listed = observe::listed(events)?;
     let chooser = Chooser::of(settings, session.capabilities(), &listed);
     let mailboxes = listed.iter().map(|listed| {

@@ -5,7 +5,7 @@ use crate::events;
 use crate::password;
 use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
-use postrider_imap::{FlightEvent, Memory, Session, Step};
+use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Connector, Login};
 use std::sync::Arc;
@@ -33,29 +33,55 @@ impl Access {
         connector: &Connector,
         first: Vec<Step>,
     ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
-        let address = &settings.server;
-        let stream = connector.connect(address, settings.timeout).await?;
-        let mut session = Session::greet(stream, address.tls)
-            .await
-            .map_err(EngineError::imap)?;
-        if address.tls == TlsMode::StartTls {
-            let upgraded = session.start_tls(connector, address).await;
-            session = upgraded.map_err(EngineError::imap)?;
-        }
+        let mut session = greeted(settings, connector).await?;
         // Not before there is a server that wants it: a password command may ask a person.
         let login = self.login.get_or_try_init(|| login(settings)).await?;
-        let veiled = |error| EngineError::imap(Veil::of(login).over_imap(error));
-        let logged_in = session.log_in_with(login, &self.memory, first).await;
-        let mut events = Vec::new();
-        {
-            let mut flight = logged_in.map_err(veiled)?;
-            while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-                events.push(event);
+        let flown = log_in(&mut session, login, &self.memory, first.clone());
+        let events = match flown.await {
+            // A server that hangs up on who asks before being let in is asked one by one.
+            Err(error) if session.left_early() && error.ends_talk() => {
+                session = greeted(settings, connector).await?;
+                let events = log_in(&mut session, login, &Memory::default(), first).await;
+                session.note_login_alone();
+                events
             }
-        }
+            flown => flown,
+        };
+        let veiled = |error| EngineError::imap(Veil::of(login).over_imap(error));
+        let events = events.map_err(veiled)?;
         connected(settings);
         Ok((session, events))
     }
+}
+
+async fn log_in(
+    session: &mut Session,
+    login: &Login,
+    memory: &Memory,
+    first: Vec<Step>,
+) -> Result<Vec<FlightEvent>, ImapError> {
+    let mut flight = session.log_in_with(login, memory, first).await?;
+    let mut events = Vec::new();
+    while let Some(event) = flight.next().await? {
+        events.push(event);
+    }
+    Ok(events)
+}
+
+/// An IMAP session that nobody has logged in to, encrypted where it is to be.
+async fn greeted(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<Session, EngineError> {
+    let address = &settings.server;
+    let stream = connector.connect(address, settings.timeout).await?;
+    let greeted = Session::greet(stream, address.tls).await;
+    let session = greeted.map_err(EngineError::imap)?;
+    if address.tls != TlsMode::StartTls {
+        return Ok(session);
+    }
+    let upgraded = session.start_tls(connector, address).await;
+    upgraded.map_err(EngineError::imap)
 }
 
 /// A POP3 session in the TRANSACTION state.

@@ -7,6 +7,8 @@
 //! | FETCH with size or date | the oldest step that asked for these |
 //! | FETCH with flags | the oldest `Flags`, else it is news |
 //! | LIST | the oldest `List` |
+//! | LSUB | the oldest `Subscriptions` |
+//! | NAMESPACE | the oldest `List` that asks for it |
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
 //! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
@@ -16,9 +18,11 @@
 //! No answer about messages goes past a SELECT that is not answered yet.
 
 use crate::error::ImapError;
+use crate::ext::list_extended;
 use crate::ext::qresync::Vanished;
 use crate::fetch::{Body, FetchRow, Fetched};
 use crate::flight::{BodyFlow, Flight, Gather, InFlight, NO_STEP};
+use crate::limits::Limits;
 use crate::list::ListRow;
 use crate::parse::{Kind, Untagged};
 use crate::search::Esearch;
@@ -26,6 +30,7 @@ use crate::select::Selecting;
 use crate::status::StatusRow;
 use crate::step::FlightEvent;
 use crate::wire::tag_number;
+use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::uid::{Uid, UidSet};
 
@@ -56,8 +61,10 @@ impl Flight<'_> {
             },
             Untagged::Fetch(row) => self.take_fetch(*row),
             Untagged::List(row) => self.take_list(row)?,
+            Untagged::Lsub(row) => self.take_subscription(row)?,
             Untagged::MailboxStatus(row) => self.take_status(&row),
             Untagged::Malformed(kind) => self.take_malformed(kind),
+            Untagged::Namespace(prefixes) => self.take_namespaces(prefixes),
             Untagged::Search(answer) => {
                 let of = self.about_messages(searches);
                 add_found(of, &answer.uids);
@@ -78,8 +85,6 @@ impl Flight<'_> {
             | Untagged::Enabled(_)
             | Untagged::Expunge(_)
             | Untagged::Id(_)
-            | Untagged::Lsub(_)
-            | Untagged::Namespace(_)
             | Untagged::Unknown => self.session.take_unsolicited(&untagged),
         }
         Ok(())
@@ -271,14 +276,9 @@ impl Flight<'_> {
 
     fn take_list(&mut self, row: ListRow) -> Result<(), ImapError> {
         let limit = self.session.limits.listing_octets;
-        let listing = self
-            .in_flight
-            .iter_mut()
-            .find_map(|command| match &mut command.gather {
-                Gather::List(listing) => Some(listing),
-                _ => None,
-            });
-        if let Some(listing) = listing {
+        let of = self.in_flight.iter().find(|command| lists(&command.gather));
+        let open = of.and_then(|command| self.open.get_mut(&command.step));
+        if let Some(listing) = open.and_then(|open| open.listing.as_mut()) {
             let before = listing.count();
             listing.take_row(row);
             if listing.octets() > limit {
@@ -291,22 +291,53 @@ impl Flight<'_> {
         Ok(())
     }
 
+    fn take_subscription(&mut self, row: ListRow) -> Result<(), ImapError> {
+        let limit = self.session.limits.listing_octets;
+        let mut commands = self.in_flight.iter_mut();
+        let of = commands.find_map(|command| match &mut command.gather {
+            Gather::Subscriptions(names) => Some(names),
+            _ => None,
+        });
+        if let (Some(names), Some(name)) = (of, list_extended::subscription(row)) {
+            names.push(name);
+            let octets = names.iter().map(|name| name.octets().len());
+            // The sum is taken rarely: at every doubling.
+            if names.len().is_power_of_two()
+                && octets.sum::<usize>() + names.len() * Limits::ROW_OCTETS > limit
+            {
+                return Err(ImapError::ListingTooLong { limit });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_namespaces(&mut self, prefixes: Vec<WireName>) {
+        let asks = |command: &&InFlight| matches!(command.gather, Gather::Namespaces);
+        let of = self.in_flight.iter().find(asks);
+        let open = of.and_then(|command| self.open.get_mut(&command.step));
+        if let Some(listing) = open.and_then(|open| open.listing.as_mut()) {
+            listing.prefixes.get_or_insert(prefixes);
+        }
+    }
+
     fn take_status(&mut self, row: &StatusRow) {
         for command in &mut self.in_flight {
-            match &mut command.gather {
+            let taken = match &mut command.gather {
                 Gather::Status { mailbox, told } if *mailbox == row.wire_name && !*told => {
                     *told = true;
                     let (step, status) = (command.step, row.status.clone());
                     self.events.push_back(FlightEvent::Status { step, status });
-                    return self.session.wire.progressed();
+                    true
                 }
-                Gather::List(listing) => {
-                    let taken = listing.take_status(row);
-                    if taken {
-                        return self.session.wire.progressed();
-                    }
+                gather if lists(gather) => {
+                    let open = self.open.get_mut(&command.step);
+                    let listing = open.and_then(|open| open.listing.as_mut());
+                    listing.is_some_and(|listing| listing.take_status(row))
                 }
-                _ => {}
+                _ => false,
+            };
+            if taken {
+                return self.session.wire.progressed();
             }
         }
     }
@@ -330,9 +361,9 @@ impl Flight<'_> {
         }
         let fits = |gather: &Gather| match kind {
             Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags(_)),
-            Kind::List => matches!(gather, Gather::List(_)),
+            Kind::List => lists(gather) || matches!(gather, Gather::Subscriptions(_)),
             Kind::Search => searches(gather),
-            Kind::Status => matches!(gather, Gather::Status { .. } | Gather::List(_)),
+            Kind::Status => lists(gather) || matches!(gather, Gather::Status { .. }),
             Kind::Vanished => false,
         };
         // What a SELECT cannot tell of changes, its caller must find out by other means.
@@ -343,7 +374,8 @@ impl Flight<'_> {
             other => fits(other),
         };
         let mut commands = self.in_flight.iter();
-        if let Some(command) = commands.find(|command| fits(&command.gather)) {
+        let command = commands.find(|command| fits(&command.gather));
+        if let Some(command) = command.filter(|command| command.step != NO_STEP) {
             let step = command.step;
             self.events
                 .push_back(FlightEvent::Unreadable { step, kind });
@@ -360,6 +392,10 @@ fn add_found(of: Option<&mut InFlight>, uids: &UidSet) {
     {
         found.get_or_insert_default().take(uids);
     }
+}
+
+const fn lists(gather: &Gather) -> bool {
+    matches!(gather, Gather::List | Gather::ListBelow)
 }
 
 const fn searches(gather: &Gather) -> bool {

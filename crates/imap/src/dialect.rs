@@ -12,6 +12,8 @@ pub(crate) struct Dialect<'s> {
     pub(crate) capabilities: &'s Capabilities,
     pub(crate) enabled: Enabled,
     pub(crate) limits: Limits,
+    /// Prefixes that are listed besides.
+    pub(crate) namespaces: &'s [WireName],
     /// Whether this session has already said who we are.
     pub(crate) named: bool,
 }
@@ -23,6 +25,9 @@ impl Dialect<'_> {
         command: &mut CommandText,
         mailbox: &WireName,
     ) -> Result<(), EncodeError> {
+        if self.enabled.utf8 {
+            return command.utf8_string(&mailbox.utf8_octets(), self.capabilities);
+        }
         command.string(mailbox.octets(), self.capabilities)
     }
 }

@@ -19,7 +19,7 @@ pub enum EncodeError {
 }
 
 /// A run of octets; the next one may go only when the server has agreed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) octets: Zeroizing<Vec<u8>>,
     /// A synchronising literal follows: wait for `+` (RFC 9051 §4.3).
@@ -27,7 +27,7 @@ pub(crate) struct Part {
 }
 
 /// A command being written, without tag and line end.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommandText {
     parts: Vec<Part>,
     current: Zeroizing<Vec<u8>>,
@@ -59,21 +59,44 @@ impl CommandText {
         octets: &[u8],
         capabilities: &Capabilities,
     ) -> Result<(), EncodeError> {
-        if octets.contains(&0) {
-            return Err(EncodeError::Nul);
-        }
         // 8-bit octets are legal in quoted strings only after UTF8=ACCEPT or IMAP4rev2.
         let quotable = |octet: &u8| matches!(*octet, 0x20..=0x7e | b'\t');
         if octets.len() <= 1_024 && octets.iter().all(quotable) {
-            self.current.push(b'"');
-            for octet in octets {
-                if matches!(*octet, b'"' | b'\\') {
-                    self.current.push(b'\\');
-                }
-                self.current.push(*octet);
-            }
-            self.current.push(b'"');
+            self.quoted(octets);
             return Ok(());
+        }
+        self.literal(octets, capabilities)
+    }
+
+    /// As [`CommandText::string`], in a session that takes UTF-8 between quotes (RFC 6855 §3).
+    pub(crate) fn utf8_string(
+        &mut self,
+        octets: &[u8],
+        capabilities: &Capabilities,
+    ) -> Result<(), EncodeError> {
+        let text = std::str::from_utf8(octets);
+        let quotable = |text: &str| text.len() <= 1_024 && !text.contains(char::is_control);
+        if text.is_ok_and(quotable) {
+            self.quoted(octets);
+            return Ok(());
+        }
+        self.literal(octets, capabilities)
+    }
+
+    fn quoted(&mut self, octets: &[u8]) {
+        self.current.push(b'"');
+        for octet in octets {
+            if matches!(*octet, b'"' | b'\\') {
+                self.current.push(b'\\');
+            }
+            self.current.push(*octet);
+        }
+        self.current.push(b'"');
+    }
+
+    fn literal(&mut self, octets: &[u8], capabilities: &Capabilities) -> Result<(), EncodeError> {
+        if octets.contains(&0) {
+            return Err(EncodeError::Nul);
         }
         let length = octets.len();
         match literal_form(capabilities, length) {
@@ -100,6 +123,11 @@ impl CommandText {
     pub(crate) const fn secret(mut self) -> Self {
         self.secret = true;
         self
+    }
+
+    /// Whether the server must agree before all of it is out.
+    pub(crate) fn waits(&self) -> bool {
+        self.parts.iter().any(|part| part.then_wait)
     }
 
     /// The command as the trace shows it.

@@ -145,6 +145,20 @@ impl ImapError {
         }
     }
 
+    /// Whether the server ended the conversation, or its sense, without a reason that would hold for
+    /// another one.
+    #[must_use]
+    pub const fn ends_talk(&self) -> bool {
+        matches!(
+            self,
+            Self::Bye { code: None, .. }
+                | Self::Closed
+                | Self::Frame(_)
+                | Self::NotAResponse(_)
+                | Self::UnknownTag { .. }
+        )
+    }
+
     /// What a user may do about it, when there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

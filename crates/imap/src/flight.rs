@@ -7,6 +7,7 @@
 //! the server made of it: some stay in the old mailbox.
 
 use crate::capability::Capabilities;
+use crate::early::Early;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
 use crate::ext::{enable, id};
@@ -20,6 +21,7 @@ use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
 use std::collections::{BTreeMap, VecDeque};
+use tokio::time::timeout_at;
 
 /// The number of no step: what the flight does of its own has no events.
 pub(crate) const NO_STEP: usize = usize::MAX;
@@ -32,14 +34,27 @@ const OUTGOING_OCTETS: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Flight<'s> {
     pub(crate) session: &'s mut Session,
-    steps: VecDeque<(usize, Step)>,
+    pub(crate) steps: VecDeque<(usize, Step)>,
     /// Commands of the step in hand that the window has not let go yet.
-    ready: VecDeque<(usize, CommandText, Gather)>,
+    pub(crate) ready: VecDeque<(usize, CommandText, Gather)>,
     pub(crate) in_flight: VecDeque<InFlight>,
     pub(crate) open: BTreeMap<usize, OpenStep>,
     pub(crate) events: VecDeque<FlightEvent>,
     pub(crate) body: Option<BodyFlow>,
     pub(crate) selection: Selection,
+    /// What left together with the login, while it is not answered.
+    pub(crate) early: Option<Box<Early>>,
+    steps_taken: usize,
+}
+
+/// A flight that is set aside while its login is waited for.
+#[derive(Debug)]
+pub(crate) struct Luggage {
+    steps: VecDeque<(usize, Step)>,
+    pub(crate) in_flight: VecDeque<InFlight>,
+    open: BTreeMap<usize, OpenStep>,
+    events: VecDeque<FlightEvent>,
+    pub(crate) early: Option<Box<Early>>,
     steps_taken: usize,
 }
 
@@ -61,19 +76,35 @@ pub(crate) enum Gather {
     Bodies,
     Change,
     Facts,
+    Enable,
     Flags(RowItems),
-    List(Box<Listing>),
+    /// The listing itself: its rows are gathered in the [`OpenStep`].
+    List,
+    /// As `List`, below a prefix: it may be refused.
+    ListBelow,
+    Namespaces,
     Nothing,
     Search(Option<Findings>),
     Select(Box<Selecting>),
-    Status { mailbox: WireName, told: bool },
+    Status {
+        mailbox: WireName,
+        told: bool,
+    },
+    Subscriptions(Vec<WireName>),
 }
 
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
             Self::Bodies | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => true,
-            Self::List(_) | Self::Nothing | Self::Select(_) | Self::Status { .. } => false,
+            Self::Enable
+            | Self::List
+            | Self::ListBelow
+            | Self::Namespaces
+            | Self::Nothing
+            | Self::Select(_)
+            | Self::Status { .. }
+            | Self::Subscriptions(_) => false,
         }
     }
 }
@@ -84,6 +115,8 @@ pub(crate) struct OpenStep {
     pub(crate) commands_left: usize,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) found: Findings,
+    /// Of a `List`: what it has told.
+    pub(crate) listing: Option<Box<Listing>>,
     /// Searches without an answer.
     pub(crate) unanswered: usize,
     pub(crate) searched: bool,
@@ -120,11 +153,37 @@ impl<'s> Flight<'s> {
             events: VecDeque::new(),
             body: None,
             selection,
+            early: None,
             steps_taken: 0,
         };
         for step in steps {
             flight.push(step);
         }
+        flight
+    }
+
+    /// Sets the flight aside.
+    pub(crate) fn unload(mut self) -> Luggage {
+        Luggage {
+            steps: std::mem::take(&mut self.steps),
+            in_flight: std::mem::take(&mut self.in_flight),
+            open: std::mem::take(&mut self.open),
+            events: std::mem::take(&mut self.events),
+            early: self.early.take(),
+            steps_taken: self.steps_taken,
+        }
+    }
+
+    /// Goes on with a flight whose login has succeeded.
+    pub(crate) fn resume(session: &'s mut Session, luggage: Luggage) -> Self {
+        let mut flight = Self::new(session, []);
+        flight.steps = luggage.steps;
+        flight.in_flight = luggage.in_flight;
+        flight.open = luggage.open;
+        flight.events = luggage.events;
+        flight.early = luggage.early;
+        flight.steps_taken = luggage.steps_taken;
+        flight.confirm_early();
         flight
     }
 
@@ -163,7 +222,17 @@ impl<'s> Flight<'s> {
             if self.in_flight.is_empty() {
                 return Ok(None);
             }
-            let incoming = self.session.next_incoming().await?;
+            let deadline = self.early.as_ref().and_then(|early| early.deadline);
+            let incoming = match deadline {
+                None => self.session.next_incoming().await?,
+                Some(deadline) => match timeout_at(deadline, self.session.next_incoming()).await {
+                    Ok(incoming) => incoming?,
+                    Err(_elapsed) => {
+                        self.send_again();
+                        continue;
+                    }
+                },
+            };
             if let Err(error) = self.take(incoming) {
                 self.session.broken = true;
                 return Err(error);
@@ -196,6 +265,9 @@ impl<'s> Flight<'s> {
             let Some((_, step)) = self.steps.front() else {
                 return;
             };
+            if self.waits_for_capabilities() || (step.depends_on_utf8() && self.is_enabling()) {
+                return;
+            }
             if step.changes_mailbox() && self.selection == Selection::Pending {
                 return;
             }
@@ -205,7 +277,7 @@ impl<'s> Flight<'s> {
         }
     }
 
-    fn send(&mut self, step: usize, command: CommandText, gather: Gather) {
+    pub(crate) fn send(&mut self, step: usize, command: CommandText, gather: Gather) -> u64 {
         let number = self.session.send(command);
         self.in_flight.push_back(InFlight {
             number,
@@ -214,6 +286,7 @@ impl<'s> Flight<'s> {
             void: false,
             highest: 0,
         });
+        number
     }
 
     /// Says who we are and enables what we can use, before the first step after the login.
@@ -223,14 +296,23 @@ impl<'s> Flight<'s> {
         }
         self.session.opened = true;
         let capabilities = self.session.capabilities();
-        let commands = [id::command(capabilities), enable::command(capabilities)];
-        for command in commands.into_iter().flatten() {
-            self.send(NO_STEP, command, Gather::Nothing);
+        let (id, enable) = (id::command(capabilities), enable::command(capabilities));
+        if let Some(id) = id {
+            self.send(NO_STEP, id, Gather::Nothing);
+        }
+        if let Some(enable) = enable {
+            self.send(NO_STEP, enable, Gather::Enable);
         }
     }
 
+    /// Whether it is still open what the server will enable.
+    fn is_enabling(&self) -> bool {
+        let enables = |command: &InFlight| matches!(command.gather, Gather::Enable);
+        self.in_flight.iter().any(enables)
+    }
+
     /// Makes the commands of a step, or ends it right here.
-    fn prepare(&mut self, number: usize, step: &Step) {
+    pub(crate) fn prepare(&mut self, number: usize, step: &Step) {
         if step.needs_mailbox() && self.selection == Selection::None {
             return self.refuse(number, "not sent: no mailbox is open");
         }
@@ -245,6 +327,8 @@ impl<'s> Flight<'s> {
                 }
                 let open = OpenStep {
                     commands_left: commands.len(),
+                    listing: (*step == Step::List)
+                        .then(|| Box::new(Listing::new(&self.session.dialect()))),
                     ..OpenStep::default()
                 };
                 self.open.insert(number, open);

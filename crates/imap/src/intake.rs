@@ -1,11 +1,11 @@
 //! What a server says unasked, taken in for every command alike.
 
-use crate::capability::Capabilities;
 use crate::code::Code;
 use crate::error::ImapError;
+use crate::ext::utf8_accept;
 use crate::framer::{Piece, RawResponse};
 use crate::parse::{Response, StatusText, Untagged, Verdict, parse};
-use crate::session::Session;
+use crate::session::{Session, SessionState};
 use crate::shown::shown;
 use crate::wire::tag_number;
 use bytes::Bytes;
@@ -66,16 +66,21 @@ impl Session {
                 let Some(number) = tag_number(&tag) else {
                     return Err(ImapError::UnknownTag { tag });
                 };
+                if let Some(at) = self.stale.iter().position(|stale| *stale == number) {
+                    self.stale.swap_remove(at);
+                    self.late_answer();
+                    return Ok(None);
+                }
                 self.take_code(&status);
                 Some(Incoming::Tagged { number, status })
             }
             Response::Untagged(Untagged::Capability(words)) => {
-                self.capabilities = Capabilities::from_words(words);
+                self.take_capabilities(words);
                 None
             }
             Response::Untagged(Untagged::Enabled(words)) => {
-                // Nobody enables what was not asked for.
-                if self.opened {
+                // Nobody enables what was not asked for, or for a stranger.
+                if self.opened && self.state != SessionState::NotAuthenticated {
                     self.enabled.take(&words);
                 }
                 None
@@ -88,14 +93,19 @@ impl Session {
                 }
                 Some(Incoming::Untagged(Untagged::Status(status)))
             }
-            Response::Untagged(untagged) => Some(Incoming::Untagged(untagged)),
+            Response::Untagged(mut untagged) => {
+                if self.enabled.utf8 {
+                    utf8_accept::normalise(&mut untagged);
+                }
+                Some(Incoming::Untagged(untagged))
+            }
         })
     }
 
     fn take_code(&mut self, status: &StatusText) {
         match &status.code {
             Some(Code::Capability(words)) => {
-                self.capabilities = Capabilities::from_words(words.clone());
+                self.take_capabilities(words.clone());
             }
             Some(Code::Alert) if self.alerts.len() < MAX_ALERTS => {
                 self.alerts.push(status.text.clone());

@@ -2,7 +2,8 @@
 
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
-use crate::parse::StatusText;
+use crate::launch::below;
+use crate::parse::{Kind, StatusText};
 use crate::search::Findings;
 use crate::select::Selected;
 use crate::session::{SessionState, Unsolicited};
@@ -20,11 +21,14 @@ impl Flight<'_> {
         };
         self.session.wire.drop_command(number);
         self.session.wire.progressed();
-        let refusal = if command.void {
+        let mut refusal = if command.void {
             Some(Refusal::ours("not done: the mailbox could not be opened"))
         } else {
             Refusal::of(status.clone())
         };
+        if self.end_early(&command, refusal.is_some()) {
+            return Ok(());
+        }
         let step = command.step;
         match command.gather {
             Gather::Select(mut selecting) => {
@@ -34,19 +38,30 @@ impl Flight<'_> {
                 let selected = refusal.is_none().then_some(selecting.selected);
                 self.end_select(at, step, selected);
             }
-            Gather::List(listing) if refusal.is_none() => {
-                let rows = listing.into_rows().into_iter();
+            Gather::Subscriptions(mailboxes) if refusal.is_none() => {
                 self.events
-                    .extend(rows.map(|mailbox| FlightEvent::Listed { step, mailbox }));
+                    .push_back(FlightEvent::Subscribed { step, mailboxes });
+            }
+            // Without an answer nothing is known of other namespaces, which is no failure.
+            Gather::Namespaces if !command.void => refusal = None,
+            // Others may close what is theirs: what is missing from there may be there (R5).
+            Gather::ListBelow if !command.void && refusal.take().is_some() => {
+                let kind = Kind::List;
+                self.events
+                    .push_back(FlightEvent::Unreadable { step, kind });
             }
             Gather::Search(found) => self.end_search(step, found),
             Gather::Bodies
             | Gather::Change
             | Gather::Facts
+            | Gather::Enable
             | Gather::Flags(_)
-            | Gather::List(_)
+            | Gather::List
+            | Gather::ListBelow
+            | Gather::Namespaces
             | Gather::Nothing
-            | Gather::Status { .. } => {}
+            | Gather::Status { .. }
+            | Gather::Subscriptions(_) => {}
         }
         self.end_command(step, refusal);
         Ok(())
@@ -79,6 +94,33 @@ impl Flight<'_> {
         }
     }
 
+    /// Lists what is below the prefixes that NAMESPACE named and that nothing has reached; `false`:
+    /// there are none.
+    fn list_further(&mut self, step: usize) -> bool {
+        let Some(open) = self.open.get_mut(&step) else {
+            return false;
+        };
+        let Some(listing) = open.listing.as_mut().filter(|_| open.refusal.is_none()) else {
+            return false;
+        };
+        let unreached = listing.unreached();
+        listing.asked.extend(unreached.iter().cloned());
+        if let Some(prefixes) = &listing.prefixes {
+            // Next time they are asked for at once. A name that UTF8=ACCEPT changes is not: it is
+            // not known by then whether it is enabled.
+            let asked = listing.asked.iter();
+            let asked = asked.filter(|prefix| prefixes.contains(prefix) && prefix.is_alike());
+            self.session.notes.namespaces = asked.cloned().collect();
+        }
+        let commands = below(&self.session.dialect(), &unreached).unwrap_or_default();
+        open.commands_left = commands.len();
+        let commands = commands.into_iter();
+        let more = commands.len() > 0;
+        self.ready
+            .extend(commands.map(|(command, gather)| (step, command, gather)));
+        more
+    }
+
     fn end_search(&mut self, step: usize, found: Option<Findings>) {
         if let Some(open) = self.open.get_mut(&step) {
             open.searched = true;
@@ -101,13 +143,22 @@ impl Flight<'_> {
         if open.commands_left > 0 {
             return;
         }
-        let Some(open) = self.open.remove(&step) else {
+        if self.list_further(step) {
+            return;
+        }
+        let Some(mut open) = self.open.remove(&step) else {
             return;
         };
+        self.settle_early(step);
         if let Some(refusal) = open.refusal {
             self.events
                 .push_back(FlightEvent::Refused { step, refusal });
             return;
+        }
+        if let Some(listing) = open.listing.take() {
+            let rows = listing.into_rows().into_iter();
+            self.events
+                .extend(rows.map(|mailbox| FlightEvent::Listed { step, mailbox }));
         }
         if open.searched && open.unanswered == 0 {
             let uids = open.found.into_set();

@@ -3,15 +3,16 @@
 use crate::capability::Capability;
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
-use crate::ext::{id, uidplus};
+use crate::ext::{id, list_extended, namespace, uidplus};
 use crate::fetch::{bodies_command, facts_command, flags_command};
 use crate::flight::Gather;
-use crate::list::{self, Listing};
+use crate::list;
 use crate::search;
 use crate::select::{self, Selecting};
 use crate::status;
 use crate::step::Step;
 use crate::store;
+use crate::wire_name::WireName;
 use postrider_core::uid::UidSet;
 
 /// A command and what is gathered from its answers.
@@ -27,12 +28,39 @@ pub(crate) fn commands(
     {
         return Ok(Some(Vec::new()));
     }
+    if *step == Step::List {
+        return list_commands(dialect).map(Some);
+    }
     let Some(uids) = step.uids() else {
         return Ok(Some(alone(dialect, step)?.into_iter().collect()));
     };
     let pieces = search::split(uids, dialect.limits.set_octets);
     let commands = pieces.iter().map(|uids| {
         Ok(about_messages(dialect, step, uids)?.map(|command| (command, step.gather())))
+    });
+    commands.collect()
+}
+
+/// A listing: which namespaces there are, what the server shows unasked, and what is below the prefixes
+/// that it is known not to show.
+fn list_commands(dialect: &Dialect<'_>) -> Result<Vec<Gathering>, EncodeError> {
+    let mut gatherings = Vec::new();
+    let namespace = namespace::command(dialect.capabilities);
+    let known = namespace.as_ref().map_or(&[][..], |_| dialect.namespaces);
+    gatherings.extend(namespace.map(|command| (command, Gather::Namespaces)));
+    gatherings.push((list::command(dialect, None)?, Gather::List));
+    gatherings.extend(below(dialect, known)?);
+    Ok(gatherings)
+}
+
+/// What is below prefixes.
+pub(crate) fn below(
+    dialect: &Dialect<'_>,
+    prefixes: &[WireName],
+) -> Result<Vec<Gathering>, EncodeError> {
+    let commands = prefixes.iter().map(|prefix| {
+        let command = list::command(dialect, Some(prefix))?;
+        Ok((command, Gather::ListBelow))
     });
     commands.collect()
 }
@@ -64,7 +92,8 @@ fn about_messages(
         | Step::Noop
         | Step::SearchDeleted
         | Step::Select { .. }
-        | Step::Status(_) => return Ok(None),
+        | Step::Status(_)
+        | Step::Subscriptions => return Ok(None),
     }))
 }
 
@@ -77,10 +106,6 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
             Some(command) => command,
             None => return Ok(None),
         },
-        Step::List => {
-            let listing = Gather::List(Box::new(Listing::new(capabilities)));
-            return Ok(Some((list::command(capabilities), listing)));
-        }
         Step::Noop => CommandText::new("NOOP"),
         Step::SearchDeleted => search::deleted_command(capabilities),
         Step::Select {
@@ -94,10 +119,15 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
             return Ok(Some((command, Gather::Select(Box::new(selecting)))));
         }
         Step::Status(mailbox) => status::command(dialect, mailbox)?,
+        Step::Subscriptions => match list_extended::command(capabilities) {
+            Some(command) => command,
+            None => return Ok(None),
+        },
         Step::Bodies { .. }
         | Step::Expunge { .. }
         | Step::Facts { .. }
         | Step::Flags { .. }
+        | Step::List
         | Step::Search { .. }
         | Step::StoreFlags { .. } => return Ok(None),
     };
@@ -120,7 +150,8 @@ impl Step {
             | Self::Noop
             | Self::SearchDeleted
             | Self::Select { .. }
-            | Self::Status(_) => None,
+            | Self::Status(_)
+            | Self::Subscriptions => None,
         }
     }
 
@@ -136,6 +167,7 @@ impl Step {
                 mailbox: mailbox.clone(),
                 told: false,
             },
+            Self::Subscriptions => Gather::Subscriptions(Vec::new()),
             Self::Id | Self::List | Self::Noop | Self::Select { .. } => Gather::Nothing,
         }
     }

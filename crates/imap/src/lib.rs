@@ -11,7 +11,7 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `wire`,
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
 //! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
 
 pub mod capability;
@@ -24,6 +24,7 @@ pub mod flight;
 pub mod framer;
 pub mod limits;
 pub mod list;
+pub mod memory;
 pub mod parse;
 pub mod search;
 pub mod select;
@@ -40,8 +41,8 @@ pub use fetch::{FactsRow, Fetched, FlagsRow, GmailRow, RowItems};
 pub use flight::Flight;
 pub use limits::Limits;
 pub use list::Listed;
+pub use memory::Memory;
 pub use select::{SelectMode, Selected};
-pub use session::Memory;
 pub use session::{Session, SessionState, Unsolicited};
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
@@ -51,6 +52,7 @@ pub use wire_name::WireName;
 mod attribution;
 mod cursor;
 mod dialect;
+mod early;
 mod ext;
 mod greeting;
 mod intake;

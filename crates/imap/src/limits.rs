@@ -28,6 +28,9 @@ pub struct Limits {
     pub window: usize,
     /// Octets of a UID set in one command: RFC 7162 §4 asks clients to keep lines below 8,192.
     pub set_octets: usize,
+    /// How long what left together with the login may stay unanswered after the login's OK until it
+    /// counts as lost. Far above a round trip; a slow server is merely asked twice.
+    pub grace: Duration,
     /// How long a polite farewell may take.
     pub farewell: Duration,
 }
@@ -49,6 +52,7 @@ impl Default for Limits {
             progress_octets: 64 << 10,
             window: 128,
             set_octets: 7_000,
+            grace: Duration::from_secs(3),
             farewell: Duration::from_secs(5),
         }
     }

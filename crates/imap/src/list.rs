@@ -1,9 +1,9 @@
 //! LIST: which mailboxes there are (RFC 9051 §6.3.9, §7.3.1).
 
-use crate::capability::Capabilities;
 use crate::cursor::{Cursor, Malformed, Parsed, Value};
-use crate::encode::CommandText;
-use crate::ext::{list_status, special_use};
+use crate::dialect::Dialect;
+use crate::encode::{CommandText, EncodeError};
+use crate::ext::{list_extended, list_status, namespace, special_use};
 use crate::limits::Limits;
 use crate::status::{MailboxStatus, StatusRow};
 use crate::wire_name::WireName;
@@ -19,6 +19,8 @@ pub struct ListRow {
     pub delimiter: Option<char>,
     /// Attributes such as `\Noselect`, as sent.
     pub attributes: Vec<String>,
+    /// OLDNAME (RFC 9051 §7.3.1).
+    pub old_name: Option<WireName>,
 }
 
 /// A mailbox that the server listed.
@@ -38,25 +40,35 @@ pub struct Listed {
     pub subscribed: Option<bool>,
     /// What is in it. Requires LIST-STATUS (RFC 5819); `None` when the server left it out.
     pub status: Option<MailboxStatus>,
-    /// Stub
+    /// Its name before it was renamed. Only from servers that tell (RFC 9051 §6.3.9.7).
     pub old_name: Option<WireName>,
 }
 
 /// Attributes of one row that are read; the RFCs know about 20.
 const MAX_ATTRIBUTES: usize = 64;
 
-pub(crate) fn command(capabilities: &Capabilities) -> CommandText {
-    let mut command = CommandText::new("LIST \"\" \"*\"");
+/// Lists all that is below a prefix; without one, all that the server shows to a plain question.
+pub(crate) fn command(
+    dialect: &Dialect<'_>,
+    prefix: Option<&WireName>,
+) -> Result<CommandText, EncodeError> {
+    let capabilities = dialect.capabilities;
+    let mut command = CommandText::new("LIST \"\" ");
+    let below = prefix.map_or(&[][..], WireName::octets);
+    dialect.mailbox(
+        &mut command,
+        &WireName::from_octets(&[below, b"*"].concat()),
+    )?;
     let options = [
         special_use::return_option(capabilities),
-        special_use::subscribed_option(capabilities),
+        list_extended::subscribed_option(capabilities),
         list_status::return_option(capabilities),
     ];
     let options = options.into_iter().flatten().collect::<Vec<_>>();
     if !options.is_empty() {
         command.text(&format!(" RETURN ({})", options.join(" ")));
     }
-    command
+    Ok(command)
 }
 
 pub(crate) fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<ListRow> {
@@ -84,17 +96,39 @@ pub(crate) fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<ListRow> {
         Value::Streamed(_) => return Err(Malformed),
     };
     cursor.skip_spaces();
-    // Extended data (CHILDINFO, OLDNAME) may follow the name; nothing of it is used.
     let name = cursor.string()?;
     Ok(ListRow {
+        // Broken extended data costs itself alone.
+        old_name: parse_old_name(cursor).unwrap_or_default(),
         wire_name: WireName::from_octets(&name),
         delimiter,
         attributes,
     })
 }
 
+/// Looks for OLDNAME in the extended data that may follow the name: `("OLDNAME" ("Old") …)`.
+fn parse_old_name(cursor: &mut Cursor<'_>) -> Parsed<Option<WireName>> {
+    cursor.skip_spaces();
+    if !cursor.eat(b'(') {
+        return Ok(None);
+    }
+    loop {
+        cursor.skip_spaces();
+        if cursor.eat(b')') {
+            return Ok(None);
+        }
+        let label = cursor.string()?;
+        cursor.skip_spaces();
+        if label.eq_ignore_ascii_case(b"OLDNAME") && cursor.eat(b'(') {
+            cursor.skip_spaces();
+            return Ok(Some(WireName::from_octets(&cursor.string()?)));
+        }
+        cursor.skip_value()?;
+    }
+}
+
 impl ListRow {
-    fn has(&self, attribute: &str) -> bool {
+    pub(crate) fn has(&self, attribute: &str) -> bool {
         let is_it = |word: &String| word.eq_ignore_ascii_case(attribute);
         self.attributes.iter().any(is_it)
     }
@@ -110,7 +144,7 @@ impl ListRow {
             selectable,
             subscribed: subscribed_known.then(|| self.has("\\Subscribed")),
             status: None,
-            old_name: None,
+            old_name: self.old_name,
             name,
             wire_name: self.wire_name,
         }
@@ -121,6 +155,10 @@ impl ListRow {
 /// whole: half a listing would look like vanished mailboxes.
 #[derive(Debug)]
 pub(crate) struct Listing {
+    /// What NAMESPACE answered.
+    pub(crate) prefixes: Option<Vec<WireName>>,
+    /// Prefixes that have been asked for.
+    pub(crate) asked: Vec<WireName>,
     rows: Vec<Listed>,
     by_name: HashMap<WireName, usize>,
     subscribed_known: bool,
@@ -128,11 +166,14 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    pub(crate) fn new(capabilities: &Capabilities) -> Self {
+    pub(crate) fn new(dialect: &Dialect<'_>) -> Self {
+        let capabilities = dialect.capabilities;
         Self {
+            prefixes: None,
+            asked: dialect.namespaces.to_vec(),
             rows: Vec::new(),
             by_name: HashMap::new(),
-            subscribed_known: special_use::subscribed_option(capabilities).is_some(),
+            subscribed_known: list_extended::subscribed_option(capabilities).is_some(),
             octets: 0,
         }
     }
@@ -166,6 +207,19 @@ impl Listing {
         }
     }
 
+    /// The prefixes that the server named and that neither a row nor a question has reached.
+    pub(crate) fn unreached(&self) -> Vec<WireName> {
+        let reached = |prefix: &WireName| {
+            let shown = |row: &Listed| namespace::covers(&row.wire_name, prefix);
+            self.asked.contains(prefix) || self.rows.iter().any(shown)
+        };
+        let prefixes = self.prefixes.iter().flatten();
+        prefixes
+            .filter(|prefix| !reached(prefix))
+            .cloned()
+            .collect()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.rows.len()
     }
@@ -183,6 +237,8 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::Capabilities;
+    use crate::ext::enable::Enabled;
 
     fn row(text: &str) -> Parsed<ListRow> {
         parse_list(&mut Cursor::over(text.as_bytes()))
@@ -210,6 +266,14 @@ mod tests {
             (inbox.wire_name.octets(), inbox.delimiter),
             (&b"INBOX"[..], Some('\\'))
         );
+        let renamed =
+            listed("() \"/\" New (\"CHILDINFO\" (\"SUBSCRIBED\") \"oldname\" (\"Old Name\"))");
+        assert_eq!(renamed.old_name, Some(WireName::from_octets(b"Old Name")));
+        let broken = listed("() \"/\" New (\"OLDNAME\" (\"Old");
+        assert_eq!(
+            (broken.name.to_string().as_str(), broken.old_name),
+            ("New", None)
+        );
         let extended = listed("(\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
         assert!(!extended.selectable);
         assert!(!listed("(\\NOSELECT) \"/\" \"\"").selectable);
@@ -225,8 +289,13 @@ mod tests {
 
     #[test]
     fn one_mailbox_listed_twice_is_one_and_finds_its_status() {
-        let capabilities = Capabilities::default();
-        let mut listing = Listing::new(&capabilities);
+        let mut listing = Listing::new(&Dialect {
+            capabilities: &Capabilities::default(),
+            enabled: Enabled::default(),
+            limits: Limits::default(),
+            namespaces: &[],
+            named: false,
+        });
         listing.take_row(row("() \"/\" INBOX").unwrap());
         listing.take_row(row("(\\Sent) \"/\" Inbox").unwrap());
         let status = |name: &[u8]| StatusRow {

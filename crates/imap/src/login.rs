@@ -1,8 +1,7 @@
 //! Login: SASL where the server has a mechanism that we may use, LOGIN otherwise.
 
-use crate::capability::Capability;
-use crate::code::Code;
-use crate::encode::CommandText;
+use crate::capability::{Capabilities, Capability};
+use crate::encode::{CommandText, EncodeError};
 use crate::error::{ImapError, Refusal};
 use crate::intake::Incoming;
 use crate::parse::{StatusText, Verdict};
@@ -32,6 +31,7 @@ impl Session {
             return Err(ImapError::Cleartext);
         }
         self.learn_capabilities().await?;
+        self.before_login = self.capabilities().words().to_vec();
         let offered = self.capabilities().mechanisms();
         let exchange = Exchange::begin(login, &offered, true)?;
         self.hushed = true;
@@ -42,36 +42,23 @@ impl Session {
         self.hushed = false;
         self.broken |= result.is_err();
         let status = result?;
-        let told = matches!(status.code, Some(Code::Capability(_)));
         if let Some(refusal) = Refusal::of(status) {
             self.broken = true;
             return Err(ImapError::LoginRefused { refusal });
         }
         self.state = SessionState::Authenticated;
-        if !told {
-            // Some send it untagged in the same breath; what was said before the login is stale.
-            self.learn_capabilities().await?;
-        }
-        Ok(())
+        // Some tell it untagged in the same breath; what was said before the login is stale.
+        self.notes.asked = !self.told;
+        self.learn_capabilities().await
     }
 
     /// AUTHENTICATE (RFC 9051 §6.2.2), with the first response in the same line where SASL-IR
     /// (RFC 4959) allows it.
     async fn authenticate(&mut self, mut exchange: Exchange) -> Result<StatusText, ImapError> {
         let mut first = exchange.initial()?;
-        let mut command = CommandText::new("AUTHENTICATE ").secret();
-        command.text(exchange.mechanism());
-        if self.capabilities().has(Capability::SaslIr)
-            && let Some(first) = first.take()
-        {
-            command.text(" ");
-            // An empty response is `=`, because nothing at all would be no response.
-            command.text(if first.reveal().is_empty() {
-                "="
-            } else {
-                first.reveal()
-            });
-        }
+        let in_one_line = self.capabilities().has(Capability::SaslIr);
+        let told = first.take_if(|_| in_one_line);
+        let command = authenticate_command(&exchange, told.as_ref());
         self.forget_capabilities();
         let number = self.send(command);
         loop {
@@ -138,13 +125,51 @@ impl Session {
         if self.capabilities().has(Capability::LoginDisabled) {
             return Err(ImapError::LoginDisabled { offered });
         }
-        let mut command = CommandText::new("LOGIN ").secret();
-        command.string(login.user.as_bytes(), self.capabilities())?;
-        command.text(" ");
-        command.string(login.password.reveal().as_bytes(), self.capabilities())?;
+        let command = login_command(login, self.capabilities())?;
         self.forget_capabilities();
         self.command(command).await
     }
+}
+
+/// AUTHENTICATE, with our first response where it may stand in the same line.
+fn authenticate_command(exchange: &Exchange, first: Option<&Secret>) -> CommandText {
+    let mut command = CommandText::new("AUTHENTICATE ").secret();
+    command.text(exchange.mechanism());
+    if let Some(first) = first {
+        command.text(" ");
+        // An empty response is `=`, because nothing at all would be no response.
+        command.text(if first.reveal().is_empty() {
+            "="
+        } else {
+            first.reveal()
+        });
+    }
+    command
+}
+
+fn login_command(login: &Login, capabilities: &Capabilities) -> Result<CommandText, EncodeError> {
+    let mut command = CommandText::new("LOGIN ").secret();
+    command.string(login.user.as_bytes(), capabilities)?;
+    command.text(" ");
+    command.string(login.password.reveal().as_bytes(), capabilities)?;
+    Ok(command)
+}
+
+/// The login as one command on whose answer nothing else depends; `None` when it takes more, or when
+/// there is no way in at all. What the server can do may be what it could last time.
+pub(crate) fn in_one_command(login: &Login, capabilities: &Capabilities) -> Option<CommandText> {
+    // What goes wrong here goes wrong again, and is told, on the way by steps.
+    let exchange = Exchange::begin(login, &capabilities.mechanisms(), true).ok()?;
+    let command = match exchange {
+        Some(mut exchange) => {
+            let first = exchange.initial().ok()??;
+            let whole = exchange.is_done() && capabilities.has(Capability::SaslIr);
+            whole.then(|| authenticate_command(&exchange, Some(&first)))?
+        }
+        None if capabilities.has(Capability::LoginDisabled) => return None,
+        None => login_command(login, capabilities).ok()?,
+    };
+    (!command.waits()).then_some(command)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use crate::code::{Code, parse_code};
 use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
+use crate::ext::namespace;
 use crate::ext::qresync::{Vanished, parse_vanished};
 use crate::fetch::{FetchRow, parse_fetch};
 use crate::framer::RawResponse;
@@ -13,6 +14,7 @@ use crate::list::{ListRow, parse_list};
 use crate::search::{Esearch, Search, parse_esearch, parse_search};
 use crate::select::parse_flags;
 use crate::status::{StatusRow, parse_status};
+use crate::wire_name::WireName;
 use postrider_core::flag::FlagSet;
 
 /// Words of a list that are kept. Dovecot, the most able server there is, names about 50
@@ -86,8 +88,8 @@ pub enum Untagged {
     Lsub(ListRow),
     /// A response we know, that broke its own grammar.
     Malformed(Kind),
-    /// NAMESPACE (RFC 2342), as sent.
-    Namespace(Vec<u8>),
+    /// NAMESPACE (RFC 2342): the prefixes below which mailboxes may be.
+    Namespace(Vec<WireName>),
     /// SEARCH.
     Search(Search),
     /// OK, NO, BAD, BYE, PREAUTH.
@@ -179,7 +181,7 @@ fn untagged(cursor: &mut Cursor<'_>) -> Untagged {
         b"ID" => parse_id(cursor).map_or(Untagged::Unknown, Untagged::Id),
         b"LIST" | b"XLIST" => known(Kind::List, parse_list(cursor), Untagged::List),
         b"LSUB" => known(Kind::List, parse_list(cursor), Untagged::Lsub),
-        b"NAMESPACE" => Untagged::Namespace(cursor.text().into_bytes()),
+        b"NAMESPACE" => namespace::parse(cursor).map_or(Untagged::Unknown, Untagged::Namespace),
         b"SEARCH" => known(Kind::Search, parse_search(cursor), Untagged::Search),
         b"STATUS" => known(Kind::Status, parse_status(cursor), Untagged::MailboxStatus),
         b"VANISHED" => known(Kind::Vanished, parse_vanished(cursor), Untagged::Vanished),

@@ -12,6 +12,7 @@ use crate::flight::Flight;
 use crate::intake::Incoming;
 pub use crate::intake::Unsolicited;
 use crate::limits::Limits;
+use crate::memory::{Memory, Notes};
 use crate::parse::StatusText;
 use crate::select::{SelectMode, Selected};
 use crate::step::{FlightEvent, Step};
@@ -33,6 +34,10 @@ pub enum SessionState {
 
 /// A session over any stream.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that happened or did not"
+)]
 pub struct Session {
     pub(crate) wire: Wire,
     pub(crate) state: SessionState,
@@ -41,22 +46,24 @@ pub struct Session {
     pub(crate) broken: bool,
     tls: TlsMode,
     pub(crate) capabilities: Capabilities,
+    /// The capabilities are the server's own words of this session, not remembered ones.
+    pub(crate) told: bool,
+    /// The first flight left together with the login.
+    pub(crate) left_early: bool,
+    /// What the server could do before the login, for the next time.
+    pub(crate) before_login: Vec<String>,
+    pub(crate) notes: Notes,
     pub(crate) enabled: Enabled,
     /// ID and ENABLE have been sent.
     pub(crate) opened: bool,
     pub(crate) alerts: Vec<String>,
-    last_number: u64,
+    pub(crate) last_number: u64,
+    /// Commands whose answers do not count any more, if they come at all.
+    pub(crate) stale: Vec<u64>,
     /// What comes and goes now is part of a login: no trace shows it.
     pub(crate) hushed: bool,
 }
 
-/// Stub.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct Memory {
-    pub greeting: Vec<String>,
-    pub session: Vec<String>,
-}
 impl Session {
     /// A session on a fresh stream, before its greeting.
     pub(crate) fn new(stream: Stream, tls: TlsMode, limits: Limits) -> Self {
@@ -68,10 +75,15 @@ impl Session {
             broken: false,
             tls,
             capabilities: Capabilities::default(),
+            told: false,
+            left_early: false,
+            before_login: Vec::new(),
+            notes: Notes::default(),
             enabled: Enabled::default(),
             opened: false,
             alerts: Vec::new(),
             last_number: 0,
+            stale: Vec::new(),
             hushed: false,
         }
     }
@@ -112,6 +124,29 @@ impl Session {
         self.wire.round_trips()
     }
 
+    /// What to remember of this server. Complete when the first flight after the login has landed.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut session = self.capabilities.words().to_vec();
+        session.extend(self.notes.words());
+        Memory {
+            greeting: self.before_login.clone(),
+            session,
+        }
+    }
+
+    /// Whether the first flight left together with the login.
+    #[must_use]
+    pub const fn left_early(&self) -> bool {
+        self.left_early
+    }
+
+    /// Notes that this server ended a session whose first flight left together with the login: it
+    /// is not tried again.
+    pub const fn note_login_alone(&mut self) {
+        self.notes.login_alone = true;
+    }
+
     /// Sends steps so that those which need not wait for one another go out together.
     ///
     /// # Errors
@@ -144,24 +179,6 @@ impl Session {
         Ok(events)
     }
 
-    /// Stub.
-    pub async fn log_in_with(
-        &mut self,
-        login: &postrider_transport::Login,
-        _memory: &Memory,
-        first: Vec<Step>,
-    ) -> Result<Flight<'_>, ImapError> {
-        self.log_in(login).await?;
-        self.flight(first)
-    }
-    /// Stub.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            greeting: vec![],
-            session: self.capabilities.words().to_vec(),
-        }
-    }
-
     /// Opens a mailbox.
     ///
     /// # Errors
@@ -184,15 +201,14 @@ impl Session {
         selected.ok_or(ImapError::Abandoned)
     }
 
-    /// Says goodbye. Nothing depends on the answer, so it is not waited for long.
+    /// Says goodbye and hangs up. Nothing depends on the answer, so it costs no round trip: LOGOUT is
+    /// on its way, with TLS's close_notify and FIN behind it, when this returns.
     pub async fn log_out(mut self) {
         if self.broken {
             return;
         }
-        let patience = self.limits.farewell;
-        let farewell = self.command(CommandText::new("LOGOUT"));
-        // BYE, the tagged OK, a closed connection, silence: all of them are an end.
-        drop(tokio::time::timeout(patience, farewell).await);
+        self.send(CommandText::new("LOGOUT"));
+        self.wire.hang_up(self.limits.farewell).await;
     }
 
     /// How the connection is secured, or is to be.
@@ -207,8 +223,9 @@ impl Session {
     }
 
     /// How we may talk now.
-    pub(crate) const fn dialect(&self) -> Dialect<'_> {
+    pub(crate) fn dialect(&self) -> Dialect<'_> {
         Dialect {
+            namespaces: &self.notes.namespaces,
             capabilities: &self.capabilities,
             enabled: self.enabled,
             limits: self.limits,
@@ -225,11 +242,18 @@ impl Session {
 
     pub(crate) fn forget_capabilities(&mut self) {
         self.capabilities = Capabilities::default();
+        self.told = false;
+    }
+
+    /// Takes in what the server says that it can do.
+    pub(crate) fn take_capabilities(&mut self, words: Vec<String>) {
+        self.capabilities = Capabilities::from_words(words);
+        self.told = true;
     }
 
     /// Asks what the server can do, unless it said so by itself.
     pub(crate) async fn learn_capabilities(&mut self) -> Result<(), ImapError> {
-        if self.capabilities.is_empty() {
+        if !self.told {
             let status = self.command(CommandText::new("CAPABILITY")).await?;
             if let Some(refusal) = Refusal::of(status) {
                 let command = "CAPABILITY";

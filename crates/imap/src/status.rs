@@ -4,6 +4,7 @@ use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed, Value, parse_number};
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
+use crate::ext::object_id;
 use crate::wire_name::WireName;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::{Uid, UidValidity};
@@ -19,7 +20,7 @@ pub struct MailboxStatus {
     pub uid_validity: Option<UidValidity>,
     /// Requires CONDSTORE (RFC 7162).
     pub highest_mod_seq: Option<ModSeq>,
-    /// Stub
+    /// An identity that outlives renaming. Requires OBJECTID (RFC 8474).
     pub mailbox_id: Option<String>,
 }
 
@@ -33,12 +34,12 @@ pub struct StatusRow {
 }
 
 /// The items we ask for.
-pub(crate) fn items(capabilities: &Capabilities) -> &'static str {
-    if capabilities.has(Capability::Condstore) {
-        "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
-    } else {
-        "(MESSAGES UIDNEXT UIDVALIDITY)"
-    }
+pub(crate) fn items(capabilities: &Capabilities) -> String {
+    let has = |capability| capabilities.has(capability);
+    let mod_seq = has(Capability::Condstore).then_some(" HIGHESTMODSEQ");
+    let id = has(Capability::ObjectId).then_some(" MAILBOXID");
+    let (mod_seq, id) = (mod_seq.unwrap_or_default(), id.unwrap_or_default());
+    format!("(MESSAGES UIDNEXT UIDVALIDITY{mod_seq}{id})")
 }
 
 pub(crate) fn command(
@@ -48,7 +49,7 @@ pub(crate) fn command(
     let mut command = CommandText::new("STATUS ");
     dialect.mailbox(&mut command, mailbox)?;
     command.text(" ");
-    command.text(items(dialect.capabilities));
+    command.text(&items(dialect.capabilities));
     Ok(command)
 }
 
@@ -65,6 +66,10 @@ pub(crate) fn parse_status(cursor: &mut Cursor<'_>) -> Parsed<StatusRow> {
         }
         let item = cursor.word().to_ascii_uppercase();
         cursor.skip_spaces();
+        if item == b"MAILBOXID" {
+            status.mailbox_id = object_id::parse(cursor)?;
+            continue;
+        }
         let number = match cursor.peek() {
             Some(b'(') => {
                 cursor.skip_value()?;
@@ -103,6 +108,7 @@ mod tests {
         assert_eq!(row.status.uid_next, Uid::new(44_292));
         assert_eq!(row.status.uid_validity, UidValidity::new(7));
         assert_eq!(row.status.highest_mod_seq, None);
+        assert_eq!(row.status.mailbox_id.as_deref(), Some("F1"));
     }
 
     #[test]

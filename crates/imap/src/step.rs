@@ -60,6 +60,9 @@ pub enum Step {
     },
     /// Which messages bear `\Deleted`.
     SearchDeleted,
+    /// Which mailboxes the user subscribed to, where [`Step::List`] cannot tell
+    /// ([`Listed::subscribed`]); elsewhere it asks nothing.
+    Subscriptions,
     /// Opens a mailbox; the steps after it are about it.
     Select {
         /// Which.
@@ -97,6 +100,7 @@ impl Step {
             Self::Select { .. } => "SELECT",
             Self::Status(_) => "STATUS",
             Self::StoreFlags { .. } => "UID STORE",
+            Self::Subscriptions => "LSUB",
         }
     }
 
@@ -104,7 +108,28 @@ impl Step {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         !matches!(
             self,
-            Self::Id | Self::List | Self::Noop | Self::Select { .. } | Self::Status(_)
+            Self::Id
+                | Self::List
+                | Self::Noop
+                | Self::Select { .. }
+                | Self::Status(_)
+                | Self::Subscriptions
+        )
+    }
+
+    /// Whether it names a mailbox that UTF8=ACCEPT gives another form: that must be settled first.
+    pub(crate) fn depends_on_utf8(&self) -> bool {
+        match self {
+            Self::Select { mailbox, .. } | Self::Status(mailbox) => !mailbox.is_alike(),
+            _ => false,
+        }
+    }
+
+    /// Whether it may be asked in vain, before anybody knows who we are.
+    pub(crate) const fn may_leave_early(&self) -> bool {
+        matches!(
+            self,
+            Self::Id | Self::List | Self::Noop | Self::Subscriptions
         )
     }
 
@@ -201,6 +226,14 @@ pub enum FlightEvent {
         step: usize,
         /// The status.
         status: MailboxStatus,
+    },
+    /// The mailboxes that the user subscribed to; some of them may not exist any more. Comes only when
+    /// the answer was whole.
+    Subscribed {
+        /// The step.
+        step: usize,
+        /// The mailboxes.
+        mailboxes: Vec<WireName>,
     },
     /// A row of the answer could not be read: what is missing from the answer may be there (R5).
     Unreadable {

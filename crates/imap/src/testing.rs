@@ -179,6 +179,10 @@ pub(crate) fn line(event: FlightEvent) -> String {
                 .map(|uid_validity| uid_validity.as_u32());
             format!("{step} status {:?} {uid_validity:?}", status.messages)
         }
+        FlightEvent::Subscribed { step, mailboxes } => {
+            let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
+            format!("{step} subscribed {}", names.join(" "))
+        }
         FlightEvent::Unreadable { step, kind } => format!("{step} unreadable {kind:?}"),
         FlightEvent::Vanished {
             step,

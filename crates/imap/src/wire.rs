@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout};
 /// Octets asked of the stream at once: four TLS records.
 const READ_OCTETS: usize = 64 << 10;
 
+/// Parts of commands in one write; more than a flight begins with.
+const SLICES: usize = 64;
+
 /// A part of a command that waits for its turn.
 #[derive(Debug)]
 struct Outgoing {
@@ -62,6 +65,24 @@ impl Wire {
             asked: false,
             limits,
         }
+    }
+
+    /// Sends what is queued and closes our side. What the server still says is read and dropped in the
+    /// background until it closes too: to close with octets unread would reset the connection, and
+    /// the server might lose our last words.
+    pub(crate) async fn hang_up(mut self, patience: Duration) {
+        let farewell = async {
+            poll_fn(|context| self.poll_write(context)).await?;
+            self.stream.shutdown().await
+        };
+        if !matches!(timeout(patience, farewell).await, Ok(Ok(()))) {
+            return;
+        }
+        let mut stream = self.stream;
+        tokio::spawn(timeout(patience, async move {
+            let mut unread = [0; 4_096];
+            while matches!(stream.read(&mut unread).await, Ok(1..)) {}
+        }));
     }
 
     /// Gives the bare stream back, for TLS; refused while octets are left that came in the clear.
@@ -191,23 +212,20 @@ impl Wire {
         })
     }
 
-    /// Writes what may go now.
+    /// Writes what may go now: many commands in one segment and one TLS record.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.waiting.is_none()
-            && let Some(first) = self.outgoing.front_mut()
-        {
-            let rest = first.part.octets.get(first.sent..).unwrap_or_default();
-            let written = std::task::ready!(pin!(self.stream.write(rest)).poll(context))?;
+        while self.waiting.is_none() && !self.outgoing.is_empty() {
+            let written = {
+                let slices = slices(&self.outgoing);
+                let write = self.stream.write_vectored(&slices);
+                std::task::ready!(pin!(write).poll(context))?
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            first.sent += written;
             self.unflushed = true;
             self.asked = true;
-            if first.sent >= first.part.octets.len() {
-                self.waiting = first.part.then_wait.then_some(first.command);
-                self.outgoing.pop_front();
-            }
+            self.take_written(written);
         }
         if self.unflushed {
             std::task::ready!(pin!(self.stream.flush()).poll(context))?;
@@ -215,6 +233,33 @@ impl Wire {
         }
         Poll::Ready(Ok(()))
     }
+
+    fn take_written(&mut self, mut written: usize) {
+        while let Some(first) = self.outgoing.front_mut() {
+            let left = first.part.octets.len() - first.sent;
+            if written < left {
+                first.sent += written;
+                return;
+            }
+            written -= left;
+            self.waiting = first.part.then_wait.then_some(first.command);
+            self.outgoing.pop_front();
+            if written == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// What may go in one write: up to the first part behind which the server must speak.
+fn slices(outgoing: &VecDeque<Outgoing>) -> Vec<io::IoSlice<'_>> {
+    let waits = outgoing.iter().position(|outgoing| outgoing.part.then_wait);
+    let ready = outgoing.iter().take(waits.map_or(SLICES, |at| at + 1));
+    let rest = ready.take(SLICES).map(|outgoing| {
+        let Outgoing { part, sent, .. } = outgoing;
+        part.octets.get(*sent..).unwrap_or_default()
+    });
+    rest.map(io::IoSlice::new).collect()
 }
 
 /// TLS reports a connection cut without farewell as an unexpected end: to us it is the same thing.

@@ -1,18 +1,20 @@
 //! Names of mailboxes: the octets a server uses, and what they say to people.
 //!
-//! A [`WireName`] is a mailbox's identity: it goes back to the server octet for octet. What people
-//! read is decoded from it, from modified UTF-7 (RFC 3501 §5.1.3) or UTF-8. Only a decoding that
+//! A [`WireName`] is a mailbox's identity: it goes back to the server octet for octet, or as UTF-8 in a
+//! session that speaks UTF-8 (RFC 6855), where it came so. What people read is decoded from it, from modified UTF-7 (RFC 3501 §5.1.3) or UTF-8. Only a decoding that
 //! encodes back to the same octets is believed: encoded ASCII, overlong forms and lone surrogates are
 //! no text, and a name that does not decode stays as it is.
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
 use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
-/// A mailbox's name exactly as the server said it.
+/// A mailbox's name as the server says it where names are no UTF-8. A session in which they are gives the
+/// same name the same identity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WireName(Box<[u8]>);
 
@@ -24,6 +26,33 @@ impl WireName {
             return Self(Box::from(&b"INBOX"[..]));
         }
         Self(octets.into())
+    }
+
+    /// Takes the octets of a session in which names are UTF-8. What could not come back from modified
+    /// UTF-7 (octets that are no UTF-8, control characters) stays as it is.
+    #[must_use]
+    pub fn from_utf8(octets: &[u8]) -> Self {
+        match std::str::from_utf8(octets) {
+            Ok(text) if !text.contains(|c: char| c.is_ascii_control()) => Self::encode(text),
+            _ => Self::from_octets(octets),
+        }
+    }
+
+    /// The octets for a session in which names are UTF-8: what [`WireName::from_utf8`] took.
+    #[must_use]
+    pub fn utf8_octets(&self) -> Cow<'_, [u8]> {
+        let ascii = std::str::from_utf8(&self.0)
+            .ok()
+            .filter(|text| text.is_ascii());
+        match ascii.and_then(decode_mutf7) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(&self.0),
+        }
+    }
+
+    /// Whether it is the same octets in every session.
+    pub(crate) fn is_alike(&self) -> bool {
+        *self.utf8_octets() == *self.0
     }
 
     /// The octets.
@@ -217,7 +246,32 @@ mod tests {
         assert_eq!(decoded(b"a\xff"), "a\u{fffd}");
     }
 
+    #[test]
+    fn a_name_has_one_identity_in_every_session() {
+        for (mutf7, utf8) in [
+            ("INBOX", "inbox"),
+            ("Work", "Work"),
+            ("A &- B", "A & B"),
+            ("Entw&APw-rfe", "Entwürfe"),
+            ("&2D3eAA-", "😀"),
+        ] {
+            let name = WireName::from_utf8(utf8.as_bytes());
+            assert_eq!(name, WireName::from_octets(mutf7.as_bytes()), "{utf8}");
+            assert_eq!(name.is_alike(), utf8.eq_ignore_ascii_case(mutf7), "{utf8}");
+        }
+        // What only one of the two forms can say is said as it came.
+        for octets in [&b"a&b"[..], b"&AGEAYg-", b"caf\xe9", "Entwürfe".as_bytes()] {
+            assert_eq!(*WireName::from_octets(octets).utf8_octets(), *octets);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_came_as_utf8_goes_back_so(octets in utf8_wire()) {
+            let name = WireName::from_utf8(&octets);
+            prop_assert_eq!(&*name.utf8_octets(), &octets[..]);
+        }
+
         #[test]
         fn every_text_comes_back(text in "\\PC*") {
             prop_assert_eq!(decode_mutf7(&encode_mutf7(&text)), Some(text));
@@ -236,6 +290,24 @@ mod tests {
             let alike = decode_mutf7(&a).is_some() && decode_mutf7(&a) == decode_mutf7(&b);
             prop_assert!(!alike || a == b);
         }
+    }
+
+    /// What a server may send where names are UTF-8: text, and octets that are none.
+    fn utf8_wire() -> impl Strategy<Value = Vec<u8>> {
+        let pieces: [&[u8]; 10] = [
+            b"a",
+            b"&",
+            b"-",
+            b"&-",
+            b"\n",
+            b"\xff",
+            "ü".as_bytes(),
+            b"&APw-",
+            b"\x7f",
+            "😀".as_bytes(),
+        ];
+        let piece = proptest::sample::select(pieces.to_vec());
+        proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
     }
 
     /// Names of pieces that are good, bad, and good twins of bad ones.

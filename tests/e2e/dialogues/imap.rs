@@ -1,5 +1,6 @@
 //! What is asked of an IMAP session, and what comes of it as text.
 
+mod first;
 mod login;
 mod mailbox;
 mod messages;
@@ -9,8 +10,8 @@ use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
 use postrider_core::uid::UidSet;
 use postrider_imap::{
-    FlagChange, FlightEvent, ImapError, Listed, RowItems, SelectMode, Selected, Session,
-    SessionState, Step, WireName,
+    FlagChange, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
+    Session, SessionState, Step, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -26,9 +27,16 @@ enum Asked {
     StartTls,
     /// A login.
     LogIn(TlsMode, AuthChoice),
+    /// A login, and a listing with it where this memory allows it: what the server could do before
+    /// the login, and after it with our notes. The next time's memory is told.
+    First(&'static str, &'static str),
     /// Goodbye.
     LogOut,
     List,
+    /// What there is, and what of it the user subscribed to.
+    Subscribed,
+    /// What there is, and then a mailbox's status.
+    ListThenStatus(&'static str),
     Noop,
     Status,
     /// INBOX read-write, and nothing more.
@@ -79,6 +87,14 @@ impl Asked {
                 session.log_in(&super::login(choice)).await?;
                 lines.push(stands(&session));
             }
+            Self::First(greeting, session) => {
+                let memory = memory(greeting, session);
+                let mut session = Session::greet(stream, TlsMode::Implicit).await?;
+                let flown = first(&mut session, &memory, lines).await;
+                lines.extend(news(&mut session));
+                flown?;
+                lines.push(remembered(&session));
+            }
             Self::LogOut => {
                 let session = Session::greet(stream, TlsMode::Implicit).await?;
                 session.log_out().await;
@@ -114,7 +130,9 @@ impl Asked {
         };
         match self {
             Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => Vec::new(),
-            Self::List => vec![Step::List],
+            Self::First(..) | Self::List => vec![Step::List],
+            Self::Subscribed => vec![Step::List, Step::Subscriptions],
+            Self::ListThenStatus(name) => vec![Step::List, Step::Status(WireName::encode(name))],
             Self::Noop => vec![Step::Noop],
             Self::Status => vec![Step::Status(WireName::encode("Entwürfe"))],
             Self::Select => vec![open(SelectMode::ReadWrite)],
@@ -149,14 +167,44 @@ fn stands(session: &Session) -> String {
     format!("{state}: {words}").trim_end().to_owned()
 }
 
-/// Flies the steps; chunks of one body are one line, however they came.
+fn memory(greeting: &str, session: &str) -> Memory {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    Memory {
+        greeting: words(greeting),
+        session: words(session),
+    }
+}
+
+fn remembered(session: &Session) -> String {
+    let Memory { greeting, session } = session.memory();
+    let (greeting, session) = (greeting.join(" "), session.join(" "));
+    format!("remembered: {greeting} | {session}")
+}
+
+/// Logs in with a memory, and lists.
+async fn first(
+    session: &mut Session,
+    memory: &Memory,
+    lines: &mut Vec<String>,
+) -> Result<(), ImapError> {
+    let login = super::login(AuthChoice::Auto);
+    let steps = Asked::List.steps();
+    let flight = session.log_in_with(&login, memory, steps).await?;
+    land(flight, lines).await
+}
+
+/// Flies the steps.
 async fn fly(
     session: &mut Session,
     steps: Vec<Step>,
     lines: &mut Vec<String>,
 ) -> Result<(), ImapError> {
+    land(session.flight(steps)?, lines).await
+}
+
+/// Tells of all that comes; chunks of one body are one line, however they came.
+async fn land(mut flight: Flight<'_>, lines: &mut Vec<String>) -> Result<(), ImapError> {
     let mut body = Vec::new();
-    let mut flight = session.flight(steps)?;
     loop {
         let event = flight.next().await;
         if let Ok(Some(FlightEvent::BodyChunk(chunk))) = event {
@@ -235,6 +283,10 @@ fn told(event: &FlightEvent) -> String {
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
         }
+        FlightEvent::Subscribed { step, mailboxes } => {
+            let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
+            format!("{step} subscribed: {}", names.join(", "))
+        }
         FlightEvent::Unreadable { step, kind } => format!("{step} unreadable {kind:?}"),
         FlightEvent::Vanished {
             step,
@@ -270,12 +322,18 @@ fn listed(mailbox: &Listed) -> String {
             ", not subscribed"
         });
     }
+    if let Some(old) = &mailbox.old_name {
+        line.push_str(&format!(", was {old}"));
+    }
     if let Some(status) = &mailbox.status {
         let messages = optional(status.messages);
         let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
         line.push_str(&format!(
             ", {messages} messages, epoch {validity}, next {next}"
         ));
+        if let Some(id) = &status.mailbox_id {
+            line.push_str(&format!(", id {id}"));
+        }
     }
     line
 }
@@ -310,6 +368,10 @@ const TABLES: &[&[Row<Asked>]] = &[
     login::STARTTLS,
     login::LOGINS,
     login::FAREWELLS,
+    first::MEMORIES,
+    first::REFUSED,
+    first::NAMESPACES,
+    mailbox::NAMES,
     mailbox::LISTS,
     mailbox::SELECTS,
     mailbox::FLAGS,

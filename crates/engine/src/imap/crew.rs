@@ -95,8 +95,7 @@ async fn help(account: &Account, access: &Access, queue: Queue) -> Option<Worked
     let (session, _) = opened.ok()?;
     let mut worked = work(account, session, queue).await;
     if let Some(session) = worked.session.take() {
-        // Its farewell is one more.
-        worked.report.round_trips = session.round_trips() + 1;
+        worked.report.round_trips = session.round_trips();
         session.log_out().await;
     }
     Some(worked)

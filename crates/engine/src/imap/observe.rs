@@ -3,6 +3,7 @@
 use crate::choose::Chooser;
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
+use postrider_core::settings::FolderChoice;
 use postrider_imap::{FlightEvent, Listed, MailboxStatus, Refusal, Session, Step, WireName};
 use postrider_index::{MailboxRow, NewMailbox};
 use std::collections::HashSet;
@@ -17,17 +18,33 @@ pub(crate) struct Observed {
     pub(crate) status: Option<MailboxStatus>,
 }
 
-/// What LIST told. It came with the login.
+/// What is asked with the login.
+pub(crate) fn first_questions(folders: &FolderChoice) -> Vec<Step> {
+    let subscriptions = folders.subscribed.then_some(Step::Subscriptions);
+    [Step::List].into_iter().chain(subscriptions).collect()
+}
+
+/// What the server told to the first questions. Where nobody knows what is subscribed, all counts.
 pub(crate) fn listed(events: Vec<FlightEvent>) -> Result<Vec<Listed>, EngineError> {
     let mut listed = Vec::new();
     let mut seen = HashSet::new();
+    let mut subscribed: Option<HashSet<WireName>> = None;
     for event in events {
         match event {
             FlightEvent::Listed { mailbox, .. } if seen.insert(mailbox.wire_name.clone()) => {
                 listed.push(mailbox);
             }
-            FlightEvent::Refused { refusal, .. } => return Err(refused("LIST", &refusal)),
+            FlightEvent::Subscribed { mailboxes, .. } => {
+                subscribed = Some(mailboxes.into_iter().collect());
+            }
+            FlightEvent::Refused { step: 0, refusal } => return Err(refused("LIST", &refusal)),
             _ => {}
+        }
+    }
+    if let Some(subscribed) = subscribed {
+        for mailbox in &mut listed {
+            let told = subscribed.contains(&mailbox.wire_name);
+            mailbox.subscribed = mailbox.subscribed.or(Some(told));
         }
     }
     Ok(listed)

@@ -9,7 +9,7 @@ use crate::imap::planned::{Planned, plan_mailbox, record_states};
 use crate::imap::{absent, apply, copies, crew, expire, limits, look, lost, moves, release};
 use crate::local;
 use crate::report::{PassReport, Progress};
-use postrider_imap::{Memory, Session, Step};
+use postrider_imap::{Memory, Session};
 use postrider_index::{Index, KnownCapabilities};
 
 /// Mailboxes that are looked at in one flight.
@@ -27,7 +27,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         .open(
             &account.settings,
             &account.shared.connector,
-            vec![Step::List],
+            observe::first_questions(&account.settings.folders),
         )
         .await?;
     remember(account, session.memory()).await?;

@@ -4,12 +4,15 @@
 
 use crate::capability::{Capabilities, Capability};
 use crate::encode::CommandText;
+use crate::ext::utf8_accept;
 
 /// What the server has enabled in this session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Enabled {
     /// SELECT may tell what changed and what vanished; VANISHED comes instead of EXPUNGE (RFC 7162).
     pub(crate) qresync: bool,
+    /// Names are UTF-8 on the wire (RFC 6855).
+    pub(crate) utf8: bool,
 }
 
 impl Enabled {
@@ -17,6 +20,7 @@ impl Enabled {
     pub(crate) fn take(&mut self, words: &[String]) {
         let has = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
         self.qresync |= has("QRESYNC");
+        self.utf8 |= has("UTF8=ACCEPT");
     }
 }
 
@@ -28,7 +32,8 @@ pub(crate) fn command(capabilities: &Capabilities) -> Option<CommandText> {
         (false, true) => Some("CONDSTORE"),
         (false, false) => None,
     };
-    let words: Vec<_> = [mod_seq].into_iter().flatten().collect();
+    let names = utf8_accept::enable_word(capabilities);
+    let words: Vec<_> = [mod_seq, names].into_iter().flatten().collect();
     let able = has(Capability::Enable) && !words.is_empty();
     able.then(|| CommandText::new(&format!("ENABLE {}", words.join(" "))))
 }
@@ -45,6 +50,11 @@ mod tests {
             ("QRESYNC", None),
             ("ENABLE CONDSTORE", Some("ENABLE CONDSTORE")),
             ("ENABLE QRESYNC CONDSTORE", Some("ENABLE QRESYNC")),
+            (
+                "ENABLE QRESYNC UTF8=ONLY",
+                Some("ENABLE QRESYNC UTF8=ACCEPT"),
+            ),
+            ("ENABLE UTF8=ACCEPT", Some("ENABLE UTF8=ACCEPT")),
         ] {
             let words = words.split(' ').map(str::to_owned).collect();
             let command = command(&Capabilities::from_words(words));
@@ -58,8 +68,8 @@ mod tests {
         let mut enabled = Enabled::default();
         enabled.take(&["CONDSTORE".to_owned()]);
         assert!(!enabled.qresync);
-        enabled.take(&["qresync".to_owned()]);
+        enabled.take(&["qresync".to_owned(), "UTF8=ACCEPT".to_owned()]);
         enabled.take(&[]);
-        assert!(enabled.qresync);
+        assert!(enabled.qresync && enabled.utf8);
     }
 }

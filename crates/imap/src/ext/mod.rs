@@ -6,22 +6,28 @@
 //! | ENABLE | 5161 | `enable.rs` | nothing that changes the server's answers |
 //! | X-GM-EXT-1 | none | `gmail.rs` | one message in two mailboxes is two |
 //! | ID | 2971 | `id.rs` | we stay unnamed |
+//! | LIST-EXTENDED | 5258 | `list_extended.rs` | LSUB for subscriptions, where they are wanted |
 //! | LIST-STATUS | 5819 | `list_status.rs` | STATUS for each mailbox, pipelined |
 //! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
+//! | NAMESPACE | 2342 | `namespace.rs` | what LIST shows is all there is |
 //! | OBJECTID | 8474 | `object_id.rs` | renames and moves are guessed from content |
 //! | QRESYNC | 7162 | `qresync.rs` | flags and UIDs are listed |
-//! | SPECIAL-USE, LIST-EXTENDED | 6154, 5258 | `special_use.rs` | roles only where LIST tells them unasked |
+//! | SPECIAL-USE | 6154 | `special_use.rs` | roles only where LIST tells them unasked |
 //! | STARTTLS | 9051 | `starttls.rs` | an error: never cleartext instead |
 //! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
+//! | UTF8=ACCEPT | 6855 | `utf8_accept.rs` | names in modified UTF-7 |
 
 pub(crate) mod condstore;
 pub(crate) mod enable;
 pub(crate) mod gmail;
 pub(crate) mod id;
+pub(crate) mod list_extended;
 pub(crate) mod list_status;
 pub(crate) mod literal;
+pub(crate) mod namespace;
 pub(crate) mod object_id;
 pub(crate) mod qresync;
 pub(crate) mod special_use;
 pub(crate) mod starttls;
 pub(crate) mod uidplus;
+pub(crate) mod utf8_accept;

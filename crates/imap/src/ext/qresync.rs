@@ -85,8 +85,12 @@ mod tests {
     fn a_long_set_of_known_uids_is_left_out() {
         let capabilities = Capabilities::default();
         let dialect = Dialect {
+            namespaces: &[],
             capabilities: &capabilities,
-            enabled: Enabled { qresync: true },
+            enabled: Enabled {
+                qresync: true,
+                utf8: false,
+            },
             limits: Limits::default(),
             named: true,
         };

@@ -1,5 +1,4 @@
-//! SPECIAL-USE (RFC 6154) by way of LIST-EXTENDED (RFC 5258): what mailboxes are for, and which of
-//! them the user subscribed to.
+//! SPECIAL-USE (RFC 6154) by way of LIST-EXTENDED (RFC 5258): what mailboxes are for.
 //!
 //! Without them a plain LIST goes out; many servers tell the roles in it all the same (§2).
 
@@ -11,13 +10,6 @@ pub(crate) fn return_option(capabilities: &Capabilities) -> Option<String> {
     let able =
         capabilities.has(Capability::SpecialUse) && capabilities.has(Capability::ListExtended);
     able.then(|| "SPECIAL-USE".to_owned())
-}
-
-/// What LIST is asked to return, for subscriptions.
-pub(crate) fn subscribed_option(capabilities: &Capabilities) -> Option<String> {
-    capabilities
-        .has(Capability::ListExtended)
-        .then(|| "SUBSCRIBED".to_owned())
 }
 
 /// The role among a row's attributes: the first one, and Gmail's names of the XLIST days.

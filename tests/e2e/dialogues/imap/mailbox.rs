@@ -1,7 +1,8 @@
 //! Mailboxes: listing them, opening them, their flags, and removing from them.
 
 use crate::dialogues::imap::Asked::{
-    self, ChangedSince, Expunge, ExpungeDeleted, Flags, List, Search, Select,
+    self, ChangedSince, Expunge, ExpungeDeleted, Flags, List, ListThenStatus, Search, Select,
+    Subscribed,
 };
 use crate::dialogues::{Row, play, row};
 
@@ -483,4 +484,91 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
 #[tokio::test(start_paused = true)]
 async fn r1_nothing_is_removed_but_what_is_named_in_the_mailbox_that_is_open() {
     play(EXPUNGES).await;
+}
+
+pub(super) const NAMES: &[Row<Asked>] = &[
+    row(
+        "list-old-name",
+        List,
+        "0 mailbox New, was Old
+        0 mailbox Second, was Entw&APw-rfe
+        0 mailbox Broken
+        0 done",
+    ),
+    row(
+        "list-mailbox-id",
+        List,
+        "0 mailbox INBOX, not subscribed, 1 messages, epoch 1, next 2, id F2212ea87
+        0 mailbox odd, not subscribed, 0 messages, epoch 1, next 1
+        0 done",
+    ),
+    row(
+        "list-namespaces",
+        List,
+        "0 unreadable List
+        0 mailbox INBOX, levels by .
+        0 mailbox INBOX/Sent (on the wire INBOX.Sent), levels by .
+        0 mailbox #shared/team/news (on the wire #shared.team.news), levels by .
+        0 done",
+    ),
+    row(
+        "list-namespaces-covered",
+        List,
+        "0 mailbox INBOX
+        0 mailbox Shared Folders/team
+        0 done",
+    ),
+    row(
+        "list-namespaces-refused",
+        List,
+        "0 mailbox INBOX
+        0 done",
+    ),
+    row(
+        "list-lsub",
+        Subscribed,
+        "0 mailbox INBOX
+        0 mailbox Work
+        0 mailbox Lists
+        0 done
+        1 subscribed: Work, gone
+        1 done",
+    ),
+    row(
+        "list-lsub-refused",
+        Subscribed,
+        "0 mailbox INBOX
+        0 done
+        1 refused: not here",
+    ),
+    row(
+        "list-lsub-needless",
+        Subscribed,
+        "1 done
+        0 mailbox INBOX, subscribed
+        0 done",
+    ),
+    row(
+        "utf8-accept",
+        ListThenStatus("Entwürfe"),
+        r"0 mailbox Entwürfe (on the wire Entw&APw-rfe)
+        0 mailbox A&B (on the wire A&-B)
+        0 mailbox caf� (on the wire caf\xE9)
+        0 done
+        1 status: 2 messages, epoch 1, next 3
+        1 done",
+    ),
+    row(
+        "utf8-accept-refused",
+        ListThenStatus("Entwürfe"),
+        "0 mailbox Entwürfe (on the wire Entw&APw-rfe)
+        0 done
+        1 status: 2 messages, epoch 1, next 3
+        1 done",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn names_subscriptions_and_namespaces() {
+    play(NAMES).await;
 }
