@@ -181,8 +181,8 @@ pub fn message(mailbox: &str, n: usize) -> String {
 
 fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings {
     let (addr, retention) = match protocol {
-        Protocol::Imap => (server.imap_addr, Policy::Keep),
-        Protocol::Pop3 => (server.pop3_addr, Policy::Delete),
+        Protocol::Imap => (server.imap_addr, Policy::KEEP),
+        Protocol::Pop3 => (server.pop3_addr, Policy::DELETE),
     };
     AccountSettings {
         name: AccountName::parse("home").expect("a name"),

@@ -29,7 +29,7 @@ pub(crate) async fn expire(
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
-    if policy == Policy::Keep {
+    if policy == Policy::KEEP {
         return Ok(());
     }
     let (id, index) = (observed.local.id, &account.shared.index);

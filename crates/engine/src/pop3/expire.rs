@@ -27,8 +27,8 @@ pub(crate) async fn expire_and_quit(
 ) -> Result<u64, EngineError> {
     let policy = account.settings.retention;
     let going = match policy {
-        Policy::Keep => HashMap::new(),
-        Policy::Delete => let_go(account, mailbox, &mut session, &held).await?,
+        Policy::KEEP => HashMap::new(),
+        Policy::DELETE => let_go(account, mailbox, &mut session, &held).await?,
     };
     if going.is_empty() {
         let round_trips = session.round_trips();

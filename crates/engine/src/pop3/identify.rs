@@ -141,7 +141,7 @@ async fn headers(
     session: &mut Transaction,
     open: &[(Vec<MessageKey>, &ListedMessage)],
 ) -> Result<HashMap<u32, Sha256>, EngineError> {
-    let deletes = account.settings.retention == Policy::Delete;
+    let deletes = account.settings.retention == Policy::DELETE;
     let comparable = open
         .iter()
         .filter(|(_, listed)| listed.uidl.is_some() || !deletes);
