@@ -37,7 +37,8 @@ impl Index {
         let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
         let attach = "
             UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, server_octets = coalesce(?, server_octets),
-              vanished_at = NULL, expire_requested_at = NULL, expired_at = NULL
+              vanished_at = NULL, expire_requested_at = NULL, expire_because = NULL,
+              expired_at = NULL
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
         for Attachment { key, .. } in attachments {
@@ -159,45 +160,45 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// Notes that the server will be asked to let these copies go; before it is asked (R2). The
-    /// first request's time stays.
+    /// Notes that the server will be asked to let these copies go, each for the reason given (the
+    /// rule's name); before it is asked (R2). The first request's time stays.
     ///
     /// # Errors
     /// [`IndexError::NotProven`], and nothing noted, when one of them is not proven (R1); else when a
     /// message is not there or the database refuses.
-    pub fn request_expiry(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
+    pub fn request_expiry<B: AsRef<str>>(
+        &mut self,
+        going: &[(MessageKey, B)],
+        now: Now,
+    ) -> Result<(), IndexError> {
         let doing = "request an expiry";
         let sql = "
-            UPDATE message SET expire_requested_at = coalesce(expire_requested_at, ?)
+            UPDATE message
+            SET expire_requested_at = coalesce(expire_requested_at, ?), expire_because = ?
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
-        for key in keys {
+        for (key, because) in going {
             require_proof(&transaction, doing, *key)?;
-            update(
-                &transaction,
-                doing,
-                sql,
-                *key,
-                &[&now.0.as_seconds(), &key.0],
-            )?;
+            let row: [&dyn ToSql; 3] = [&now.0.as_seconds(), &because.as_ref(), &key.0];
+            update(&transaction, doing, sql, *key, &row)?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The server has let these copies go, for the reason given (the rule's name). Those gone by us
-    /// already stay as they are. Says how many were new.
+    /// The server has let these copies go, each for the reason given (the rule's name). Those gone by
+    /// us already stay as they are. Says how many were new.
     ///
     /// # Errors
     /// [`IndexError::NotProven`] when one of them is not proven; else when a message is not there or
     /// the database refuses.
-    pub fn mark_expired(
+    pub fn mark_expired<B: AsRef<str>>(
         &mut self,
-        keys: &[MessageKey],
+        gone: &[(MessageKey, B)],
         now: Now,
-        because: &str,
     ) -> Result<usize, IndexError> {
         let sql = "UPDATE message SET expired_at = ? WHERE id = ? AND expired_at IS NULL";
-        self.end(keys, sql, now, (Action::Expired, because))
+        let gone = gone.iter().map(|(key, because)| (*key, because.as_ref()));
+        self.end_each(gone, sql, now, Action::Expired)
     }
 
     /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.
@@ -208,18 +209,29 @@ impl Index {
         now: Now,
         (action, because): (Action, &str),
     ) -> Result<usize, IndexError> {
+        let ending = keys.iter().map(|key| (*key, because));
+        self.end_each(ending, sql, now, action)
+    }
+
+    fn end_each<'b>(
+        &mut self,
+        ending: impl Iterator<Item = (MessageKey, &'b str)>,
+        sql: &'static str,
+        now: Now,
+        action: Action,
+    ) -> Result<usize, IndexError> {
         let doing = "record the end of server copies";
         let failed = || IndexError::sql(doing);
         let transaction = self.transaction(doing)?;
         let mut ended = 0;
-        for key in keys {
+        for (key, because) in ending {
             if action == Action::Expired {
-                require_proof(&transaction, doing, *key)?;
+                require_proof(&transaction, doing, key)?;
             }
             let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
             let row = params![now.0.as_seconds(), key.0];
             if statement.execute(row).map_err(failed())? == 1 {
-                ledger::append(&transaction, *key, action, now, because).map_err(failed())?;
+                ledger::append(&transaction, key, action, now, because).map_err(failed())?;
                 ended += 1;
             }
         }

@@ -168,15 +168,9 @@ impl Room {
 
 /// Lets the oldest go until there is room. What the other rules let go makes room first; one that is
 /// held makes none, and the next older one goes in its place.
-fn make_room(
-    judged: &mut [Judgement],
-    messages: &[Facts],
-    room: &mut Room,
-    because: ExpireReason,
-) {
+fn make_room(judged: &mut [Judgement], messages: &[Facts], room: &mut Room, because: ExpireReason) {
     let going = |(judged, _): &(&mut Judgement, &Facts)| judged.goes.is_some();
-    let (going, mut staying): (Vec<_>, Vec<_>) =
-        judged.iter_mut().zip(messages).partition(going);
+    let (going, mut staying): (Vec<_>, Vec<_>) = judged.iter_mut().zip(messages).partition(going);
     for (judged, facts) in going {
         if judged.held.is_empty() {
             room.free(facts);

@@ -28,8 +28,10 @@ const MAX_MESSAGES: u64 = u32::MAX as u64;
 
 /// Why POP3 keeps some rules not. Falling back to its default would delete everything, so these are
 /// errors under `defaults` too.
-const NO_QUOTA: &str = "POP3 does not say how full a box is; give a POP3 account a `retention` of its own";
-const NO_TRASH: &str = "POP3 has no trash to move it to; give a POP3 account a `retention` of its own";
+const NO_QUOTA: &str =
+    "POP3 does not say how full a box is; give a POP3 account a `retention` of its own";
+const NO_TRASH: &str =
+    "POP3 has no trash to move it to; give a POP3 account a `retention` of its own";
 
 /// Reads `retention`: a word is the rule for server copies; a mapping that names no rule keeps the
 /// protocol's. IMAP leaves the server copies, POP3 deletes what is proven.
@@ -152,7 +154,9 @@ fn protect(reading: &mut Reading<'_>, node: &Node) -> Option<Protect> {
         },
     );
     let words = [("flagged", flagged), ("unread", unread)];
-    let named = nodes.iter().map(|node| reading.word("protect", node, &words));
+    let named = nodes
+        .iter()
+        .map(|node| reading.word("protect", node, &words));
     let named: Vec<_> = named.collect();
     let all = |all: Protect, one: Option<Protect>| {
         one.map(|one| Protect {

@@ -154,7 +154,10 @@ fn every_policy_on_one_box() {
     let messages = mailbox();
     for policy in policies() {
         writeln!(page, "{policy}.").unwrap();
-        for (facts, verdict) in messages.iter().zip(decide(&policy, &messages, full(), NOON)) {
+        for (facts, verdict) in messages
+            .iter()
+            .zip(decide(&policy, &messages, full(), NOON))
+        {
             let name = format!("{}/{}", facts.mailbox, facts.place);
             match verdict {
                 Verdict::Expire { because, .. } => {
@@ -265,12 +268,7 @@ fn any_facts() -> impl Strategy<Value = Vec<Facts>> {
         (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
         (0_u64..5_000, 0_u8..3),
     );
-    type Row = (
-        (i64, i64),
-        Option<i64>,
-        (bool, bool, bool, bool),
-        (u64, u8),
-    );
+    type Row = ((i64, i64), Option<i64>, (bool, bool, bool, bool), (u64, u8));
     let make = |(key, row): (i64, Row)| {
         let ((mailbox, date), proven, marks, (octets, local)) = row;
         let (identified, flagged, read, dated) = marks;
