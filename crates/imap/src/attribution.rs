@@ -8,6 +8,7 @@
 //! | FETCH with flags | the oldest `Flags`, else it is news |
 //! | LIST | the oldest `List` |
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
+//! | QUOTA | the oldest `Quota` |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
 //! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
 //! | VANISHED | the oldest step about the open mailbox, and is news besides |
@@ -58,6 +59,12 @@ impl Flight<'_> {
             Untagged::List(row) => self.take_list(row)?,
             Untagged::MailboxStatus(row) => self.take_status(&row),
             Untagged::Malformed(kind) => self.take_malformed(kind),
+            Untagged::Quota(quota) => {
+                let asks = |command: &&InFlight| matches!(command.gather, Gather::Quota);
+                if let Some(step) = self.in_flight.iter().find(asks).map(|c| c.step) {
+                    self.events.push_back(FlightEvent::Quota { step, quota });
+                }
+            }
             Untagged::Search(answer) => {
                 let of = self.about_messages(searches);
                 add_found(of, &answer.uids);
@@ -331,6 +338,7 @@ impl Flight<'_> {
         let fits = |gather: &Gather| match kind {
             Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags(_)),
             Kind::List => matches!(gather, Gather::List(_)),
+            Kind::Quota => matches!(gather, Gather::Quota),
             Kind::Search => searches(gather),
             Kind::Status => matches!(gather, Gather::Status { .. } | Gather::List(_)),
             Kind::Vanished => false,

@@ -64,6 +64,7 @@ pub(crate) enum Gather {
     Flags(RowItems),
     List(Box<Listing>),
     Nothing,
+    Quota,
     Search(Option<Findings>),
     Select(Box<Selecting>),
     Status { mailbox: WireName, told: bool },
@@ -73,7 +74,9 @@ impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
             Self::Bodies | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => true,
-            Self::List(_) | Self::Nothing | Self::Select(_) | Self::Status { .. } => false,
+            Self::List(_) | Self::Nothing | Self::Quota | Self::Select(_) | Self::Status { .. } => {
+                false
+            }
         }
     }
 }
@@ -252,7 +255,10 @@ impl<'s> Flight<'s> {
                 self.ready
                     .extend(commands.map(|(command, gather)| (number, command, gather)));
             }
-            Ok(None) => self.refuse(number, "not sent: the server lacks UIDPLUS"),
+            Ok(None) => {
+                let lacking = step.requires();
+                self.refuse(number, &format!("not sent: the server lacks {lacking}"));
+            }
             Err(error) => self.refuse(number, &error.to_string()),
         }
     }

@@ -46,6 +46,7 @@ impl Flight<'_> {
             | Gather::Flags(_)
             | Gather::List(_)
             | Gather::Nothing
+            | Gather::Quota
             | Gather::Status { .. } => {}
         }
         self.end_command(step, refusal);

@@ -8,8 +8,10 @@
 //! | ID | 2971 | `id.rs` | we stay unnamed |
 //! | LIST-STATUS | 5819 | `list_status.rs` | STATUS for each mailbox, pipelined |
 //! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
+//! | MOVE | 6851 | `mov.rs` | COPY, STORE and EXPUNGE |
 //! | OBJECTID | 8474 | `object_id.rs` | renames and moves are guessed from content |
 //! | QRESYNC | 7162 | `qresync.rs` | flags and UIDs are listed |
+//! | QUOTA | 9208 | `quota.rs` | nobody knows how full the box is |
 //! | SPECIAL-USE, LIST-EXTENDED | 6154, 5258 | `special_use.rs` | roles only where LIST tells them unasked |
 //! | STARTTLS | 9051 | `starttls.rs` | an error: never cleartext instead |
 //! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
@@ -20,8 +22,10 @@ pub(crate) mod gmail;
 pub(crate) mod id;
 pub(crate) mod list_status;
 pub(crate) mod literal;
+pub(crate) mod mov;
 pub(crate) mod object_id;
 pub(crate) mod qresync;
+pub(crate) mod quota;
 pub(crate) mod special_use;
 pub(crate) mod starttls;
 pub(crate) mod uidplus;
