@@ -108,12 +108,32 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The server copies are gone, not by us; two witnesses say so (R5). Those gone already stay as
-    /// they are. Says how many were new.
+    /// The server is not going to let these copies go after all: it refused.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn withdraw_expiry(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+        let doing = "withdraw an expiry";
+        let sql = "
+            UPDATE message SET expire_requested_at = NULL, expire_because = NULL WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            update(&transaction, doing, sql, *key, &[&key.0])?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The server copies are gone; two witnesses say so (R5). Those that we had asked the server to
+    /// let go went by us, only its answer was lost: what becomes of *vanished* messages must not
+    /// become of them. Those gone already stay as they are. Says how many vanished, not by us.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn mark_vanished(&mut self, keys: &[MessageKey], now: Now) -> Result<usize, IndexError> {
+        let requested = self.requested(keys)?;
+        if !requested.is_empty() {
+            self.mark_expired(&requested, now)?;
+        }
         let sql = "
             UPDATE message SET vanished_at = ?
             WHERE id = ? AND vanished_at IS NULL AND expired_at IS NULL";
@@ -199,6 +219,23 @@ impl Index {
         let sql = "UPDATE message SET expired_at = ? WHERE id = ? AND expired_at IS NULL";
         let gone = gone.iter().map(|(key, because)| (*key, because.as_ref()));
         self.end_each(gone, sql, now, Action::Expired)
+    }
+
+    /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says.
+    fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
+        let sql = "
+            SELECT coalesce(expire_because, 'retention') || ' (the server''s answer was lost)'
+            FROM message
+            WHERE id = ? AND expire_requested_at IS NOT NULL AND expired_at IS NULL
+              AND vanished_at IS NULL";
+        let one = |key: &MessageKey| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let because = statement.query_row([key.0], |row| row.get(0)).optional()?;
+            Ok(because.map(|because| (*key, because)))
+        };
+        let requested: rusqlite::Result<Vec<_>> = keys.iter().map(one).collect();
+        let requested = requested.map_err(IndexError::sql("look for lost answers"))?;
+        Ok(requested.into_iter().flatten().collect())
     }
 
     /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.

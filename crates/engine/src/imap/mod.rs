@@ -5,7 +5,8 @@
 //! [`planned`] decides, with [`rematch`] for a changed UIDVALIDITY and [`limits`] for what is too large
 //! or too old. [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow.
 //! [`crew`] opens connections that [`fetch`] what is left, [`copies`] links what is here already.
-//! [`release`] deals with local copies of vanished messages, [`expire`] with server copies.
+//! [`release`] deals with local copies of vanished messages, [`expire`] with server copies: [`quota`] says
+//! how full the box is, [`removal`] how they go.
 
 pub(crate) mod absent;
 pub(crate) mod apply;
@@ -21,5 +22,7 @@ pub(crate) mod moves;
 pub(crate) mod observe;
 pub(crate) mod pass;
 pub(crate) mod planned;
+pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;
+pub(crate) mod removal;
