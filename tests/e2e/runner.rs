@@ -25,6 +25,10 @@ mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;
 mod simulation_pop3;
+#[cfg(test)]
+mod simulation_retention_imap;
+#[cfg(test)]
+mod simulation_retention_pop3;
 mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;

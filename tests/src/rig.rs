@@ -141,6 +141,14 @@ impl Rig {
             .count()
     }
 
+    /// Lets time pass for all that was stored and proven so far: the index remembers it `seconds` earlier.
+    pub fn grow_older(&self, seconds: i64) {
+        let path = self.state_dir().join("index.db");
+        let index = rusqlite::Connection::open(path).expect("an index");
+        let sql = "UPDATE message SET stored_at = stored_at - ?1, proven_at = proven_at - ?1";
+        index.execute(sql, [seconds]).expect("older messages");
+    }
+
     /// The single number that a query over the index's public views gives.
     #[must_use]
     pub fn count(&self, sql: &str) -> i64 {

@@ -33,6 +33,10 @@ const NO_QUOTA: &str =
 const NO_TRASH: &str =
     "POP3 has no trash to move it to; give a POP3 account a `retention` of its own";
 
+/// It would go on until everything lies in the trash.
+const NO_ROOM: &str =
+    "what lies in the trash fills the box as well, so it makes no room for `quota`";
+
 /// Reads `retention`: a word is the rule for server copies; a mapping that names no rule keeps the
 /// protocol's. IMAP leaves the server copies, POP3 deletes what is proven.
 pub(super) fn retention(
@@ -105,6 +109,13 @@ fn policy(
         if refuse(reading, entries, refused) {
             return None;
         }
+    }
+    if quota.is_some() && method == Method::Trash {
+        if let Some(node) = find(entries, "method") {
+            let found = ("trash", NO_ROOM.to_owned());
+            reading.wrong_form("method", node.at, found);
+        }
+        return None;
     }
     let rules = Policy {
         delete: false,

@@ -165,6 +165,10 @@ const COMPLAINTS: &[(&str, &str)] = &[
         "6:25: `method` cannot be `bin`; it is one of `expunge`, `trash`",
     ),
     (
+        "retention: {quota: 80%, method: trash}",
+        "6:38: `method` cannot be `trash`: what lies in the trash fills the box as well, so it makes no room for `quota`",
+    ),
+    (
         "protocol: pop3\nretention: {quota: 80%}",
         "7:17: `quota` is for IMAP accounts: POP3 does not say how full a box is; give a POP3 account a `retention` of its own",
     ),
