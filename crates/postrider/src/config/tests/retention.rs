@@ -166,7 +166,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
     ),
     (
         "retention: {quota: 80%, method: trash}",
-        "6:38: `method` cannot be `trash`: what lies in the trash fills the box as well, so it makes no room for `quota`",
+        "6:37: `method` cannot be `trash`: what lies in the trash fills the box as well, so it makes no room for `quota`",
     ),
     (
         "protocol: pop3\nretention: {quota: 80%}",
