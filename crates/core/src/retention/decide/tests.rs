@@ -19,19 +19,19 @@ fn mark(share: u8) -> Option<Percent> {
     Percent::new(share)
 }
 
+const fn protect(flagged: bool, unread: bool) -> Protect {
+    Protect { flagged, unread }
+}
+
 /// Every rule alone, together with others, and with what protects.
 fn policies() -> Vec<Policy> {
+    let (mut policies, rest) = (by_time(), by_count_and_reader());
+    policies.extend(rest);
+    policies
+}
+
+fn by_time() -> Vec<Policy> {
     let keep = Policy::KEEP;
-    let protect = |flagged, unread| Protect { flagged, unread };
-    let all = Policy {
-        delete_after: days(90),
-        keep_latest: NonZeroU32::new(7),
-        quota: mark(90),
-        until_deleted_locally: true,
-        protect: protect(true, true),
-        method: Method::Trash,
-        ..keep
-    };
     vec![
         keep,
         Policy::DELETE,
@@ -52,6 +52,21 @@ fn policies() -> Vec<Policy> {
             delete_after: Some(Duration::ZERO),
             ..keep
         },
+    ]
+}
+
+fn by_count_and_reader() -> Vec<Policy> {
+    let keep = Policy::KEEP;
+    let all = Policy {
+        delete_after: days(90),
+        keep_latest: NonZeroU32::new(7),
+        quota: mark(90),
+        until_deleted_locally: true,
+        protect: protect(true, true),
+        method: Method::Trash,
+        ..keep
+    };
+    vec![
         Policy {
             keep_latest: NonZeroU32::new(3),
             ..keep

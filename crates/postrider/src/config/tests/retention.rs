@@ -10,10 +10,16 @@ fn policy(lines: &str) -> Policy {
     accepted(&account(lines)).accounts.remove(0).retention
 }
 
+fn days(days: u64) -> Option<Duration> {
+    Some(Duration::from_secs(days * 86_400))
+}
+
+const fn protect(flagged: bool, unread: bool) -> Protect {
+    Protect { flagged, unread }
+}
+
 #[test]
 fn every_rule_means_something() {
-    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
-    let protect = |flagged, unread| Protect { flagged, unread };
     let keep = Policy::KEEP;
     for (value, meant) in [
         ("keep", keep),
@@ -46,6 +52,15 @@ fn every_rule_means_something() {
                 ..keep
             },
         ),
+    ] {
+        assert_eq!(policy(&format!("retention: {value}")), meant, "{value}");
+    }
+}
+
+#[test]
+fn rules_are_combined() {
+    let keep = Policy::KEEP;
+    for (value, meant) in [
         (
             "{delete_after: 90d, quota: 90%, protect: [flagged, unread], method: expunge, vanished: keep}",
             Policy {
