@@ -27,6 +27,10 @@ mod simulation_knowing;
 #[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]
+mod simulation_retention_imap;
+#[cfg(test)]
+mod simulation_retention_pop3;
+#[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;

@@ -260,7 +260,7 @@ async fn what_vanished_at_the_server_stays_here_and_is_written_down() {
 #[tokio::test]
 async fn r1_retention_delete_expires_only_what_was_proven() {
     let mut rig = filled(4).await;
-    rig.settings.retention = Policy::Delete;
+    rig.settings.retention = Policy::DELETE;
     let expected = rig.expected(&MAILBOXES);
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (12, 12));
@@ -282,7 +282,7 @@ async fn r1_a_local_copy_that_changed_on_disk_holds_its_server_copy() {
     rig.pass().await.unwrap();
     let victim = files(&rig.maildir().join("Sent/new")).pop().unwrap();
     std::fs::write(&victim, "rotten").unwrap();
-    rig.settings.retention = Policy::Delete;
+    rig.settings.retention = Policy::DELETE;
     let report = rig.pass().await.unwrap();
     assert_eq!(report.expired, 5);
     assert_eq!(rig.account.messages("Sent").len(), 1);
@@ -292,7 +292,7 @@ async fn r1_a_local_copy_that_changed_on_disk_holds_its_server_copy() {
 async fn without_uidplus_nothing_is_expunged_beside_a_strangers_deleted_message() {
     let mut rig = Rig::with(Protocol::Imap, Options::default().without(&["UIDPLUS"])).await;
     rig.fill("INBOX", 3);
-    rig.settings.retention = Policy::Delete;
+    rig.settings.retention = Policy::DELETE;
     rig.settings.folders.exclude = Vec::new();
     rig.pass().await.unwrap();
     assert!(
@@ -303,14 +303,14 @@ async fn without_uidplus_nothing_is_expunged_beside_a_strangers_deleted_message(
     let rotten = rig
         .account
         .append("INBOX", message("INBOX", 50), &["\\Deleted"], 1_700_000_000);
-    rig.settings.retention = Policy::Keep;
+    rig.settings.retention = Policy::KEEP;
     rig.pass().await.unwrap();
     for path in files(&rig.maildir().join("INBOX")) {
         if std::fs::read_to_string(&path).unwrap().contains("INBOX 50") {
             std::fs::write(&path, "rotten").unwrap();
         }
     }
-    rig.settings.retention = Policy::Delete;
+    rig.settings.retention = Policy::DELETE;
     rig.pass().await.unwrap();
     let left = rig.account.messages("INBOX");
     assert!(

@@ -42,7 +42,7 @@ async fn everything_is_stored_proven_and_deleted() {
 #[tokio::test]
 async fn keep_leaves_everything_and_fetches_nothing_twice() {
     let mut rig = filled(5).await;
-    rig.settings.retention = Policy::Keep;
+    rig.settings.retention = Policy::KEEP;
     rig.pass().await.unwrap();
     rig.server.store().forget_commands();
     assert_eq!(rig.pass().await.unwrap().new, 0);
@@ -159,11 +159,11 @@ async fn r1_a_size_that_lies_holds_the_deletion_until_a_second_fetch_agrees() {
 #[tokio::test]
 async fn r1_nothing_is_deleted_while_its_local_copy_is_not_proven() {
     let mut rig = filled(2).await;
-    rig.settings.retention = Policy::Keep;
+    rig.settings.retention = Policy::KEEP;
     rig.pass().await.unwrap();
     let victim = files(rig.maildir()).pop().unwrap();
     std::fs::write(&victim, "rotten").unwrap();
-    rig.settings.retention = Policy::Delete;
+    rig.settings.retention = Policy::DELETE;
     let report = rig.pass().await.unwrap();
     assert_eq!(report.expired, 1);
     assert_eq!(rig.account.messages("INBOX").len(), 1);
@@ -172,7 +172,7 @@ async fn r1_nothing_is_deleted_while_its_local_copy_is_not_proven() {
 #[tokio::test]
 async fn r4_changed_uidls_neither_duplicate_nor_fetch_again() {
     let mut rig = filled(6).await;
-    rig.settings.retention = Policy::Keep;
+    rig.settings.retention = Policy::KEEP;
     rig.pass().await.unwrap();
     rig.account.pop3_uidls_change();
     rig.server.store().forget_commands();
@@ -190,13 +190,13 @@ async fn uidls_that_are_missing_or_alike_neither_duplicate_nor_delete_blindly() 
         Misbehaviour::ChangesUidls,
     ] {
         let mut rig = filled(4).await;
-        rig.settings.retention = Policy::Keep;
+        rig.settings.retention = Policy::KEEP;
         rig.server.faults().start(habit);
         for _ in 0..3 {
             rig.pass().await.unwrap();
             assert_eq!(rig.stored(), expected(4), "{habit:?}");
         }
-        rig.settings.retention = Policy::Delete;
+        rig.settings.retention = Policy::DELETE;
         rig.pass().await.unwrap();
         assert_eq!(rig.stored(), expected(4), "{habit:?}");
         assert!(rig.account.messages("INBOX").is_empty(), "{habit:?}");
@@ -229,7 +229,7 @@ async fn a_server_that_forgets_dele_does_not_make_duplicates() {
 #[tokio::test]
 async fn r5_an_empty_listing_that_stat_contradicts_makes_nothing_vanish() {
     let mut rig = filled(5).await;
-    rig.settings.retention = Policy::Keep;
+    rig.settings.retention = Policy::KEEP;
     rig.pass().await.unwrap();
     let lie = Action::Answer("+OK 0 messages\r\n.".to_owned());
     rig.server.faults().plan(Fault::on("LIST", lie.clone()));

@@ -141,6 +141,14 @@ impl Rig {
             .count()
     }
 
+    /// Lets time pass for all that was stored and proven so far: the index remembers it `seconds` earlier.
+    pub fn grow_older(&self, seconds: i64) {
+        let path = self.state_dir().join("index.db");
+        let index = rusqlite::Connection::open(path).expect("an index");
+        let sql = "UPDATE message SET stored_at = stored_at - ?1, proven_at = proven_at - ?1";
+        index.execute(sql, [seconds]).expect("older messages");
+    }
+
     /// The single number that a query over the index's public views gives.
     #[must_use]
     pub fn count(&self, sql: &str) -> i64 {
@@ -181,8 +189,8 @@ pub fn message(mailbox: &str, n: usize) -> String {
 
 fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings {
     let (addr, retention) = match protocol {
-        Protocol::Imap => (server.imap_addr, Policy::Keep),
-        Protocol::Pop3 => (server.pop3_addr, Policy::Delete),
+        Protocol::Imap => (server.imap_addr, Policy::KEEP),
+        Protocol::Pop3 => (server.pop3_addr, Policy::DELETE),
     };
     AccountSettings {
         name: AccountName::parse("home").expect("a name"),

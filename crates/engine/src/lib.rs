@@ -7,7 +7,9 @@
 //! `imap::pass` and `pop3::pass` are the journeys; `deliver` stores messages, `prove` reads them
 //! back, `recover` heals what a crash left; [`events`] is what the log says.
 
+mod absence;
 mod account;
+mod brake;
 mod check;
 mod choose;
 mod connect;
@@ -26,6 +28,7 @@ mod pop3;
 mod prove;
 mod recover;
 mod report;
+mod retain;
 mod shutdown;
 mod state;
 mod status;

@@ -1,6 +1,6 @@
 //! The local side of a mailbox: its row, its directory, and where its files lie now.
 
-use crate::context::{Account, LocalMailbox};
+use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use postrider_core::flag::FlagSet;
@@ -43,22 +43,28 @@ pub(crate) async fn register(
         .call(move |index| rows(index, id, &tree, (wanted, known)))
         .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
-    let made: Vec<(MailboxRow, Mailbox, bool)> =
-        DeliveryPool::run::<Result<_, _>>(create).await??;
-    for (row, _, holds_ours) in &made {
+    let made: Vec<Made> = DeliveryPool::run::<Result<_, _>>(create).await??;
+    for Made { row, state, .. } in &made {
         let id = row.id;
-        let is_empty = move |index: &mut Index| index.is_empty(id);
-        if *holds_ours && account.shared.index.call(is_empty).await? {
-            return Err(EngineError::IndexLost {
-                mailbox: row.name.clone(),
-                path: row.path.clone(),
-            });
+        match state {
+            Before::InStep => {}
+            Before::Gone => {
+                let note = move |index: &mut Index| index.note_remade(id, now());
+                account.shared.index.call(note).await?;
+            }
+            Before::HoldsOurs => {
+                let is_empty = move |index: &mut Index| index.is_empty(id);
+                if account.shared.index.call(is_empty).await? {
+                    return Err(EngineError::IndexLost {
+                        mailbox: row.name.clone(),
+                        path: row.path.clone(),
+                    });
+                }
+            }
         }
     }
-    Ok(made
-        .into_iter()
-        .map(|(row, mailbox, _)| (row, mailbox))
-        .collect())
+    let made = made.into_iter().map(|made| (made.row, made.mailbox));
+    Ok(made.collect())
 }
 
 /// A place for a mailbox where no other lies.
@@ -142,23 +148,53 @@ fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
         && row.name == wanted.name.to_string()
 }
 
-/// Makes the directory, and says of a mailbox that was never in step whether messages of our making
-/// lie in it all the same.
-fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox, bool), EngineError> {
+/// A mailbox whose directory is there now.
+struct Made {
+    row: MailboxRow,
+    mailbox: Mailbox,
+    state: Before,
+}
+
+/// What its directory was like.
+enum Before {
+    /// It was gone, though the mailbox had been in step: whatever lay in it is lost, and no reader
+    /// deleted it (R5).
+    Gone,
+    /// The mailbox was never in step, and messages of our making lie in it all the same.
+    HoldsOurs,
+    /// As it should be.
+    InStep,
+}
+
+/// Makes the directory.
+fn create(root: &Path, row: MailboxRow) -> Result<Made, EngineError> {
     let mailbox = Mailbox::new(root, &row.path);
     let in_mailbox = |error| EngineError::disk(error).in_mailbox(&row.name);
+    let was_there = mailbox.exists().map_err(in_mailbox)?;
     mailbox.create().map_err(in_mailbox)?;
-    let mut holds_ours = false;
-    if row.synced_at.is_none() {
-        for entry in postrider_maildir::scan(&mailbox).map_err(in_mailbox)? {
-            let entry = entry.map_err(in_mailbox)?;
-            if token_of(entry.file_name.as_str()).is_some() {
-                holds_ours = true;
-                break;
-            }
+    let mut state = Before::InStep;
+    if row.synced_at.is_some() {
+        if !was_there {
+            state = Before::Gone;
+        }
+        return Ok(Made {
+            row,
+            mailbox,
+            state,
+        });
+    }
+    for entry in postrider_maildir::scan(&mailbox).map_err(in_mailbox)? {
+        let entry = entry.map_err(in_mailbox)?;
+        if token_of(entry.file_name.as_str()).is_some() {
+            state = Before::HoldsOurs;
+            break;
         }
     }
-    Ok((row, mailbox, holds_ours))
+    Ok(Made {
+        row,
+        mailbox,
+        state,
+    })
 }
 
 /// The flags in the names of the files of `keys`. Messages without a file are left out.

@@ -1,6 +1,7 @@
 //! Proof before deletion (R1): the stored file is read back and its hash compared, later than the
 //! write and before anything is deleted.
 
+use crate::absence::{self, Found};
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
@@ -10,7 +11,7 @@ use postrider_core::message::MessageKey;
 use postrider_index::{MailboxRow, MessageFile};
 use postrider_maildir::Entry;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Files read back by one job, so that other accounts get their turn at the disk.
 const FILES_IN_A_JOB: usize = 256;
@@ -39,23 +40,59 @@ pub(crate) async fn prove(
     Ok(proven)
 }
 
+/// How local copies stand that were proven some time ago.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// Their file is there with the recorded hash.
+    pub(crate) whole: HashSet<MessageKey>,
+    /// Their file is nowhere in the account.
+    pub(crate) absent: Vec<MessageKey>,
+}
+
+/// Reads the files of `keys` back once more, just before their server copies go: a proof tells of the
+/// day on which it was made. What is in neither list has changed.
+pub(crate) async fn prove_again(
+    account: &Account,
+    keys: &[MessageKey],
+) -> Result<Standing, EngineError> {
+    let mut standing = Standing::default();
+    for keys in keys.chunks(FILES_IN_A_JOB) {
+        let asked = keys.to_vec();
+        let index = &account.shared.index;
+        let rows = index.call(move |index| index.file_of(&asked)).await?;
+        let Found { keys, places } = absence::sort(account, rows.clone()).await?;
+        let absent = rows.iter().filter(|row| !keys.contains(&row.key));
+        standing.absent.extend(absent.map(|row| row.key));
+        let whole = move || {
+            let whole = rows.iter().filter(|row| {
+                let place = places.get(&row.key);
+                place.is_some_and(|path| is_whole(row, path))
+            });
+            whole.map(|row| row.key).collect::<Vec<_>>()
+        };
+        standing.whole.extend(DeliveryPool::run(whole).await?);
+    }
+    Ok(standing)
+}
+
 /// A file that cannot be found, read, or that differs proves nothing; its server copy stays. That is
 /// no error of the pass: the verdict says why the message is kept.
 fn read_back(rows: &[MessageFile], tree: &Path, mailboxes: &[MailboxRow]) -> Vec<MessageKey> {
-    let is_whole = |row: &MessageFile| {
+    let proven = |row: &MessageFile| {
         let path = row.mailbox_path.join(&row.file);
-        let same = |path: &PathBuf| {
-            let read = postrider_maildir::read_back(path);
-            read.is_ok_and(|proof| proof.sha256 == row.sha256 && proof.octets == row.octets)
-        };
         let elsewhere = || {
             let known = Entry::parse(&row.file)?;
             locate_anywhere(tree, mailboxes, &known)
         };
-        same(&path) || elsewhere().is_some_and(|path| same(&path))
+        is_whole(row, &path) || elsewhere().is_some_and(|path| is_whole(row, &path))
     };
     rows.iter()
-        .filter(|row| is_whole(row))
+        .filter(|row| proven(row))
         .map(|row| row.key)
         .collect()
+}
+
+fn is_whole(row: &MessageFile, path: &Path) -> bool {
+    let read = postrider_maildir::read_back(path);
+    read.is_ok_and(|proof| proof.sha256 == row.sha256 && proof.octets == row.octets)
 }

@@ -10,6 +10,7 @@
 //! | LSUB | the oldest `Subscriptions` |
 //! | NAMESPACE | the oldest `List` that asks for it |
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
+//! | QUOTA | the oldest `Quota` |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
 //! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
 //! | VANISHED | the oldest step about the open mailbox, and is news besides |
@@ -65,6 +66,12 @@ impl Flight<'_> {
             Untagged::MailboxStatus(row) => self.take_status(&row),
             Untagged::Malformed(kind) => self.take_malformed(kind),
             Untagged::Namespace(prefixes) => self.take_namespaces(prefixes),
+            Untagged::Quota(quota) => {
+                let asks = |command: &&InFlight| matches!(command.gather, Gather::Quota);
+                if let Some(step) = self.in_flight.iter().find(asks).map(|c| c.step) {
+                    self.events.push_back(FlightEvent::Quota { step, quota });
+                }
+            }
             Untagged::Search(answer) => {
                 let of = self.about_messages(searches);
                 add_found(of, &answer.uids);
@@ -362,6 +369,7 @@ impl Flight<'_> {
         let fits = |gather: &Gather| match kind {
             Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags(_)),
             Kind::List => lists(gather) || matches!(gather, Gather::Subscriptions(_)),
+            Kind::Quota => matches!(gather, Gather::Quota),
             Kind::Search => searches(gather),
             Kind::Status => lists(gather) || matches!(gather, Gather::Status { .. }),
             Kind::Vanished => false,

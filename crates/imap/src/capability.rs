@@ -27,12 +27,16 @@ pub enum Capability {
     LiteralPlus,
     /// `LOGINDISABLED`.
     LoginDisabled,
+    /// `MOVE`.
+    Move,
     /// `NAMESPACE`.
     Namespace,
     /// `OBJECTID`.
     ObjectId,
     /// `QRESYNC`.
     Qresync,
+    /// `QUOTA`.
+    Quota,
     /// `SASL-IR`.
     SaslIr,
     /// `SPECIAL-USE`.
@@ -49,7 +53,7 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability with its word on the wire and the RFC that defines it; 0: none does.
-    pub const TABLE: [(Self, &'static str, u16); 21] = [
+    pub const TABLE: [(Self, &'static str, u16); 23] = [
         (Self::CompressDeflate, "COMPRESS=DEFLATE", 4978),
         (Self::Condstore, "CONDSTORE", 7162),
         (Self::Enable, "ENABLE", 5161),
@@ -62,9 +66,11 @@ impl Capability {
         (Self::LiteralMinus, "LITERAL-", 7888),
         (Self::LiteralPlus, "LITERAL+", 7888),
         (Self::LoginDisabled, "LOGINDISABLED", 3501),
+        (Self::Move, "MOVE", 6851),
         (Self::Namespace, "NAMESPACE", 2342),
         (Self::ObjectId, "OBJECTID", 8474),
         (Self::Qresync, "QRESYNC", 7162),
+        (Self::Quota, "QUOTA", 9208),
         (Self::SaslIr, "SASL-IR", 4959),
         (Self::SpecialUse, "SPECIAL-USE", 6154),
         (Self::StartTls, "STARTTLS", 3501),
@@ -74,12 +80,13 @@ impl Capability {
     ];
 
     /// What IMAP4rev2 contains (RFC 9051 appendix E).
-    const REV2: [Self; 9] = [
+    const REV2: [Self; 10] = [
         Self::Enable,
         Self::Esearch,
         Self::ListExtended,
         Self::ListStatus,
         Self::LiteralMinus,
+        Self::Move,
         Self::Namespace,
         Self::SaslIr,
         Self::SpecialUse,

@@ -84,6 +84,7 @@ pub(crate) enum Gather {
     ListBelow,
     Namespaces,
     Nothing,
+    Quota,
     Search(Option<Findings>),
     Select(Box<Selecting>),
     Status {
@@ -102,6 +103,7 @@ impl Gather {
             | Self::ListBelow
             | Self::Namespaces
             | Self::Nothing
+            | Self::Quota
             | Self::Select(_)
             | Self::Status { .. }
             | Self::Subscriptions(_) => false,
@@ -336,7 +338,10 @@ impl<'s> Flight<'s> {
                 self.ready
                     .extend(commands.map(|(command, gather)| (number, command, gather)));
             }
-            Ok(None) => self.refuse(number, "not sent: the server lacks UIDPLUS"),
+            Ok(None) => {
+                let lacking = step.requires();
+                self.refuse(number, &format!("not sent: the server lacks {lacking}"));
+            }
             Err(error) => self.refuse(number, &error.to_string()),
         }
     }

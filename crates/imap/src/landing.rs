@@ -60,6 +60,7 @@ impl Flight<'_> {
             | Gather::ListBelow
             | Gather::Namespaces
             | Gather::Nothing
+            | Gather::Quota
             | Gather::Status { .. }
             | Gather::Subscriptions(_) => {}
         }

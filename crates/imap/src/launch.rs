@@ -3,7 +3,7 @@
 use crate::capability::Capability;
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
-use crate::ext::{id, list_extended, namespace, uidplus};
+use crate::ext::{id, list_extended, mov, namespace, quota, uidplus};
 use crate::fetch::{bodies_command, facts_command, flags_command};
 use crate::flight::Gather;
 use crate::list;
@@ -32,6 +32,10 @@ pub(crate) fn commands(
         return list_commands(dialect).map(Some);
     }
     let Some(uids) = step.uids() else {
+        if let Step::Quota(mailbox) = step {
+            let command = quota::command(dialect, mailbox)?;
+            return Ok(command.map(|command| vec![(command, step.gather())]));
+        }
         return Ok(Some(alone(dialect, step)?.into_iter().collect()));
     };
     let pieces = search::split(uids, dialect.limits.set_octets);
@@ -74,6 +78,7 @@ fn about_messages(
     let capabilities = dialect.capabilities;
     Ok(Some(match step {
         Step::Bodies { .. } => bodies_command(uids),
+        Step::Copy { to, .. } => mov::copy_command(dialect, uids, to)?,
         Step::Expunge { .. } => return Ok(uidplus::command(capabilities, uids)),
         Step::Facts { .. } => facts_command(uids),
         Step::Flags {
@@ -84,12 +89,14 @@ fn about_messages(
             let since = changed_since.filter(|_| capabilities.has(Capability::Condstore));
             flags_command(uids, &items.on_wire(capabilities), since)
         }
+        Step::Move { to, .. } => return mov::command(dialect, uids, to),
         Step::Search { .. } => search::uids_command(capabilities, uids),
         Step::StoreFlags { change, .. } => store::command(uids, change)?,
         Step::ExpungeDeleted
         | Step::Id
         | Step::List
         | Step::Noop
+        | Step::Quota(_)
         | Step::SearchDeleted
         | Step::Select { .. }
         | Step::Status(_)
@@ -124,10 +131,13 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
             None => return Ok(None),
         },
         Step::Bodies { .. }
+        | Step::Copy { .. }
         | Step::Expunge { .. }
         | Step::Facts { .. }
         | Step::Flags { .. }
         | Step::List
+        | Step::Move { .. }
+        | Step::Quota(_)
         | Step::Search { .. }
         | Step::StoreFlags { .. } => return Ok(None),
     };
@@ -139,15 +149,18 @@ impl Step {
     const fn uids(&self) -> Option<&UidSet> {
         match self {
             Self::Bodies { uids }
+            | Self::Copy { uids, .. }
             | Self::Expunge { uids }
             | Self::Facts { uids }
             | Self::Flags { uids, .. }
+            | Self::Move { uids, .. }
             | Self::Search { uids }
             | Self::StoreFlags { uids, .. } => Some(uids),
             Self::ExpungeDeleted
             | Self::Id
             | Self::List
             | Self::Noop
+            | Self::Quota(_)
             | Self::SearchDeleted
             | Self::Select { .. }
             | Self::Status(_)
@@ -159,9 +172,14 @@ impl Step {
     fn gather(&self) -> Gather {
         match self {
             Self::Bodies { .. } => Gather::Bodies,
-            Self::Expunge { .. } | Self::ExpungeDeleted | Self::StoreFlags { .. } => Gather::Change,
+            Self::Copy { .. }
+            | Self::Expunge { .. }
+            | Self::ExpungeDeleted
+            | Self::Move { .. }
+            | Self::StoreFlags { .. } => Gather::Change,
             Self::Facts { .. } => Gather::Facts,
             Self::Flags { items, .. } => Gather::Flags(*items),
+            Self::Quota(_) => Gather::Quota,
             Self::Search { .. } | Self::SearchDeleted => Gather::Search(None),
             Self::Status(mailbox) => Gather::Status {
                 mailbox: mailbox.clone(),

@@ -37,6 +37,7 @@ pub mod wire_name;
 pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};
+pub use ext::quota::Quota;
 pub use fetch::{FactsRow, Fetched, FlagsRow, GmailRow, RowItems};
 pub use flight::Flight;
 pub use limits::Limits;

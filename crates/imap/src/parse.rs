@@ -8,6 +8,7 @@ use crate::code::{Code, parse_code};
 use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
 use crate::ext::namespace;
 use crate::ext::qresync::{Vanished, parse_vanished};
+use crate::ext::quota::{Quota, parse_quota};
 use crate::fetch::{FetchRow, parse_fetch};
 use crate::framer::RawResponse;
 use crate::list::{ListRow, parse_list};
@@ -90,6 +91,8 @@ pub enum Untagged {
     Malformed(Kind),
     /// NAMESPACE (RFC 2342): the prefixes below which mailboxes may be.
     Namespace(Vec<WireName>),
+    /// QUOTA (RFC 9208).
+    Quota(Quota),
     /// SEARCH.
     Search(Search),
     /// OK, NO, BAD, BYE, PREAUTH.
@@ -109,6 +112,8 @@ pub enum Kind {
     Fetch,
     /// LIST.
     List,
+    /// QUOTA.
+    Quota,
     /// SEARCH or ESEARCH.
     Search,
     /// STATUS.
@@ -182,6 +187,7 @@ fn untagged(cursor: &mut Cursor<'_>) -> Untagged {
         b"LIST" | b"XLIST" => known(Kind::List, parse_list(cursor), Untagged::List),
         b"LSUB" => known(Kind::List, parse_list(cursor), Untagged::Lsub),
         b"NAMESPACE" => namespace::parse(cursor).map_or(Untagged::Unknown, Untagged::Namespace),
+        b"QUOTA" => known(Kind::Quota, parse_quota(cursor), Untagged::Quota),
         b"SEARCH" => known(Kind::Search, parse_search(cursor), Untagged::Search),
         b"STATUS" => known(Kind::Status, parse_status(cursor), Untagged::MailboxStatus),
         b"VANISHED" => known(Kind::Vanished, parse_vanished(cursor), Untagged::Vanished),

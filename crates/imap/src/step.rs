@@ -2,6 +2,7 @@
 
 use crate::error::Refusal;
 use crate::ext::qresync::Resync;
+use crate::ext::quota::Quota;
 use crate::fetch::{FactsRow, Fetched, FlagsRow, RowItems};
 use crate::list::Listed;
 use crate::parse::Kind;
@@ -21,6 +22,14 @@ pub enum Step {
     Bodies {
         /// Which.
         uids: UidSet,
+    },
+    /// Puts copies into another mailbox. Held back as [`Step::Expunge`] is: the copies would be of the
+    /// old mailbox.
+    Copy {
+        /// Which.
+        uids: UidSet,
+        /// Whither.
+        to: WireName,
     },
     /// Removes messages that bear `\Deleted`, of these alone. Requires UIDPLUS (RFC 4315); refused
     /// without being sent where the server lacks it. Held back until the mailbox is known to be
@@ -51,8 +60,20 @@ pub enum Step {
     Id,
     /// Every mailbox, with roles, subscriptions and status as far as the server can.
     List,
+    /// Moves messages into another mailbox. Requires MOVE (RFC 6851); refused without being sent where
+    /// the server lacks it. Held back as [`Step::Expunge`] is. Of a long set some may have been moved
+    /// when it is refused.
+    Move {
+        /// Which.
+        uids: UidSet,
+        /// Whither.
+        to: WireName,
+    },
     /// Nothing; the server tells what is new.
     Noop,
+    /// How full the box is that a mailbox belongs to. Requires QUOTA (RFC 9208); refused without being
+    /// sent where the server lacks it.
+    Quota(WireName),
     /// Which of these messages exist.
     Search {
         /// Which.
@@ -91,16 +112,28 @@ impl Step {
     pub const fn verb(&self) -> &'static str {
         match self {
             Self::Bodies { .. } | Self::Facts { .. } | Self::Flags { .. } => "UID FETCH",
+            Self::Copy { .. } => "UID COPY",
             Self::Expunge { .. } => "UID EXPUNGE",
             Self::ExpungeDeleted => "EXPUNGE",
             Self::Id => "ID",
             Self::List => "LIST",
+            Self::Move { .. } => "UID MOVE",
             Self::Noop => "NOOP",
+            Self::Quota(_) => "GETQUOTAROOT",
             Self::Search { .. } | Self::SearchDeleted => "UID SEARCH",
             Self::Select { .. } => "SELECT",
             Self::Status(_) => "STATUS",
             Self::StoreFlags { .. } => "UID STORE",
             Self::Subscriptions => "LSUB",
+        }
+    }
+
+    /// The capability without which it is not sent.
+    pub(crate) const fn requires(&self) -> &'static str {
+        match self {
+            Self::Move { .. } => "MOVE",
+            Self::Quota(_) => "QUOTA",
+            _ => "UIDPLUS",
         }
     }
 
@@ -111,6 +144,7 @@ impl Step {
             Self::Id
                 | Self::List
                 | Self::Noop
+                | Self::Quota(_)
                 | Self::Select { .. }
                 | Self::Status(_)
                 | Self::Subscriptions
@@ -120,7 +154,11 @@ impl Step {
     /// Whether it names a mailbox that UTF8=ACCEPT gives another form: that must be settled first.
     pub(crate) fn depends_on_utf8(&self) -> bool {
         match self {
-            Self::Select { mailbox, .. } | Self::Status(mailbox) => !mailbox.is_alike(),
+            Self::Copy { to: mailbox, .. }
+            | Self::Move { to: mailbox, .. }
+            | Self::Quota(mailbox)
+            | Self::Select { mailbox, .. }
+            | Self::Status(mailbox) => !mailbox.is_alike(),
             _ => false,
         }
     }
@@ -138,7 +176,11 @@ impl Step {
     pub(crate) const fn changes_mailbox(&self) -> bool {
         matches!(
             self,
-            Self::Expunge { .. } | Self::ExpungeDeleted | Self::StoreFlags { .. }
+            Self::Copy { .. }
+                | Self::Expunge { .. }
+                | Self::ExpungeDeleted
+                | Self::Move { .. }
+                | Self::StoreFlags { .. }
         )
     }
 }
@@ -205,6 +247,13 @@ pub enum FlightEvent {
         step: usize,
         /// The mailbox.
         mailbox: Listed,
+    },
+    /// How full a box is; one for each quota root of the mailbox.
+    Quota {
+        /// The step.
+        step: usize,
+        /// What the root says.
+        quota: Quota,
     },
     /// The step was refused; the flight goes on. What it told before stays told.
     Refused {

@@ -169,6 +169,10 @@ pub(crate) fn line(event: FlightEvent) -> String {
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
         FlightEvent::Found { step, uids } => format!("{step} found {uids}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} listed {}", listed(mailbox)),
+        FlightEvent::Quota { step, quota } => {
+            let (root, octets, messages) = (quota.root, quota.octets, quota.messages);
+            format!("{step} quota {root:?} {octets:?} {messages:?}")
+        }
         FlightEvent::Refused { step, refusal } => format!("{step} refused {refusal}"),
         FlightEvent::Selected { step, selected } => {
             format!("{step} selected {}", opened(&selected))

@@ -11,6 +11,7 @@
 //! [`skips`], [`vanished`],
 //! [`brakes`], [`writers`], [`status`], [`check`].
 
+pub mod absences;
 pub mod accounts;
 pub mod brakes;
 pub mod check;
@@ -30,6 +31,7 @@ pub mod open;
 pub mod pop3;
 pub mod relocations;
 pub mod renames;
+pub mod retained;
 mod seal;
 pub mod skips;
 pub mod status;
@@ -56,5 +58,6 @@ pub use open::Index;
 pub use pop3::Pop3Row;
 pub use relocations::{OpenRelocation, Relocation};
 pub use renames::OpenMove;
+pub use retained::RetainedRow;
 pub use skips::Skip;
 pub use status::AccountStatusRow;

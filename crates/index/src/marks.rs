@@ -37,7 +37,8 @@ impl Index {
         let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
         let attach = "
             UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, server_octets = coalesce(?, server_octets),
-              vanished_at = NULL, expire_requested_at = NULL, expired_at = NULL
+              vanished_at = NULL, expire_requested_at = NULL, expire_because = NULL,
+              expired_at = NULL
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
         for Attachment { key, .. } in attachments {
@@ -125,12 +126,32 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The server copies are gone, not by us; two witnesses say so (R5). Those gone already stay as
-    /// they are. Says how many were new.
+    /// The server is not going to let these copies go after all: it refused.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn withdraw_expiry(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+        let doing = "withdraw an expiry";
+        let sql = "
+            UPDATE message SET expire_requested_at = NULL, expire_because = NULL WHERE id = ?";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            update(&transaction, doing, sql, *key, &[&key.0])?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The server copies are gone; two witnesses say so (R5). Those that we had asked the server to
+    /// let go went by us, only its answer was lost: what becomes of *vanished* messages must not
+    /// become of them. Those gone already stay as they are. Says how many vanished, not by us.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn mark_vanished(&mut self, keys: &[MessageKey], now: Now) -> Result<usize, IndexError> {
+        let requested = self.requested(keys)?;
+        if !requested.is_empty() {
+            self.mark_expired(&requested, now)?;
+        }
         let sql = "
             UPDATE message SET vanished_at = ?
             WHERE id = ? AND vanished_at IS NULL AND expired_at IS NULL";
@@ -177,45 +198,62 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// Notes that the server will be asked to let these copies go; before it is asked (R2). The
-    /// first request's time stays.
+    /// Notes that the server will be asked to let these copies go, each for the reason given (the
+    /// rule's name); before it is asked (R2). The first request's time stays.
     ///
     /// # Errors
     /// [`IndexError::NotProven`], and nothing noted, when one of them is not proven (R1); else when a
     /// message is not there or the database refuses.
-    pub fn request_expiry(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
+    pub fn request_expiry<B: AsRef<str>>(
+        &mut self,
+        going: &[(MessageKey, B)],
+        now: Now,
+    ) -> Result<(), IndexError> {
         let doing = "request an expiry";
         let sql = "
-            UPDATE message SET expire_requested_at = coalesce(expire_requested_at, ?)
+            UPDATE message
+            SET expire_requested_at = coalesce(expire_requested_at, ?), expire_because = ?
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
-        for key in keys {
+        for (key, because) in going {
             require_proof(&transaction, doing, *key)?;
-            update(
-                &transaction,
-                doing,
-                sql,
-                *key,
-                &[&now.0.as_seconds(), &key.0],
-            )?;
+            let row: [&dyn ToSql; 3] = [&now.0.as_seconds(), &because.as_ref(), &key.0];
+            update(&transaction, doing, sql, *key, &row)?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The server has let these copies go, for the reason given (the rule's name). Those gone by us
-    /// already stay as they are. Says how many were new.
+    /// The server has let these copies go, each for the reason given (the rule's name). Those gone by
+    /// us already stay as they are. Says how many were new.
     ///
     /// # Errors
     /// [`IndexError::NotProven`] when one of them is not proven; else when a message is not there or
     /// the database refuses.
-    pub fn mark_expired(
+    pub fn mark_expired<B: AsRef<str>>(
         &mut self,
-        keys: &[MessageKey],
+        gone: &[(MessageKey, B)],
         now: Now,
-        because: &str,
     ) -> Result<usize, IndexError> {
         let sql = "UPDATE message SET expired_at = ? WHERE id = ? AND expired_at IS NULL";
-        self.end(keys, sql, now, (Action::Expired, because))
+        let gone = gone.iter().map(|(key, because)| (*key, because.as_ref()));
+        self.end_each(gone, sql, now, Action::Expired)
+    }
+
+    /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says.
+    fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
+        let sql = "
+            SELECT coalesce(expire_because, 'retention') || ' (the server''s answer was lost)'
+            FROM message
+            WHERE id = ? AND expire_requested_at IS NOT NULL AND expired_at IS NULL
+              AND vanished_at IS NULL";
+        let one = |key: &MessageKey| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let because = statement.query_row([key.0], |row| row.get(0)).optional()?;
+            Ok(because.map(|because| (*key, because)))
+        };
+        let requested: rusqlite::Result<Vec<_>> = keys.iter().map(one).collect();
+        let requested = requested.map_err(IndexError::sql("look for lost answers"))?;
+        Ok(requested.into_iter().flatten().collect())
     }
 
     /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.
@@ -226,18 +264,29 @@ impl Index {
         now: Now,
         (action, because): (Action, &str),
     ) -> Result<usize, IndexError> {
+        let ending = keys.iter().map(|key| (*key, because));
+        self.end_each(ending, sql, now, action)
+    }
+
+    fn end_each<'b>(
+        &mut self,
+        ending: impl Iterator<Item = (MessageKey, &'b str)>,
+        sql: &'static str,
+        now: Now,
+        action: Action,
+    ) -> Result<usize, IndexError> {
         let doing = "record the end of server copies";
         let failed = || IndexError::sql(doing);
         let transaction = self.transaction(doing)?;
         let mut ended = 0;
-        for key in keys {
+        for (key, because) in ending {
             if action == Action::Expired {
-                require_proof(&transaction, doing, *key)?;
+                require_proof(&transaction, doing, key)?;
             }
             let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
             let row = params![now.0.as_seconds(), key.0];
             if statement.execute(row).map_err(failed())? == 1 {
-                ledger::append(&transaction, *key, action, now, because).map_err(failed())?;
+                ledger::append(&transaction, key, action, now, because).map_err(failed())?;
                 ended += 1;
             }
         }

@@ -32,6 +32,8 @@ pub struct Pop3Row {
     pub proven_at: Option<UnixTime>,
     /// When a DELE was about to be sent; it counts only after QUIT's `+OK` (R2).
     pub expire_requested_at: Option<UnixTime>,
+    /// The rule by which it was to go.
+    pub expire_because: Option<String>,
     /// When the server copy went, by us.
     pub expired_at: Option<UnixTime>,
     /// When the server copy was found gone, not by us.
@@ -69,6 +71,7 @@ fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
         file: row.get("file")?,
         proven_at: column::time(row, "proven_at")?,
         expire_requested_at: column::time(row, "expire_requested_at")?,
+        expire_because: row.get("expire_because")?,
         expired_at: column::time(row, "expired_at")?,
         vanished_at: column::time(row, "vanished_at")?,
     })

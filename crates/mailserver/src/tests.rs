@@ -6,6 +6,7 @@ mod imap;
 mod names;
 mod pop3;
 mod qresync;
+mod quota;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;

@@ -276,6 +276,10 @@ fn told(event: &FlightEvent) -> String {
         }
         FlightEvent::Found { step, uids } => format!("{step} found ({uids})"),
         FlightEvent::Listed { step, mailbox } => format!("{step} {}", listed(mailbox)),
+        FlightEvent::Quota { step, quota } => {
+            let (root, octets, messages) = (&quota.root, quota.octets, quota.messages);
+            format!("{step} quota {root:?}: octets {octets:?}, messages {messages:?}")
+        }
         FlightEvent::Refused { step, refusal } => format!("{step} refused: {refusal}"),
         FlightEvent::Selected { step, selected } => format!("{step} {}", opened(selected)),
         FlightEvent::Status { step, status } => {

@@ -1,20 +1,9 @@
 //! One verdict for each message that the server holds.
 
 use crate::message::MessageKey;
-use crate::retention::Policy;
-use std::fmt;
-
-/// What is known of one message whose server copy exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The message.
-    pub message: MessageKey,
-    /// Whether its local copy is proven (R1): received whole, flushed, recorded, read back.
-    pub proven: bool,
-    /// Whether the server's message is known to be this one: by UID and UIDVALIDITY, by UIDL and
-    /// size, or because its octets were compared in this session.
-    pub identified: bool,
-}
+use crate::retention::{ExpireReason, Facts, KeepReason, KeepReasons, LocalCopy, Policy, Usage};
+use crate::time::Now;
+use std::collections::HashMap;
 
 /// What becomes of one server copy, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,123 +19,174 @@ pub enum Verdict {
     Keep {
         /// The message.
         message: MessageKey,
-        /// What holds it.
-        because: KeepReason,
+        /// All that holds it; never empty.
+        because: KeepReasons,
     },
 }
 
-/// The rule by which a server copy goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ExpireReason {
-    /// `retention: delete`, and the local copy is proven.
-    Delete,
-}
-
-/// What holds a server copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeepReason {
-    /// The policy would let it go, but what the server shows may be another message.
-    NotIdentified,
-    /// The policy would let it go, but its local copy is not proven.
-    NotProven,
-    /// The policy keeps every server copy.
-    Policy,
-}
-
-impl fmt::Display for ExpireReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Delete => "retention: delete",
-        })
-    }
-}
-
-impl fmt::Display for KeepReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotIdentified => "the server's message is not certainly the one stored here",
-            Self::NotProven => "its local copy is not proven",
-            Self::Policy => "retention: keep",
-        })
-    }
-}
-
 /// Decides which server copies may go. Every verdict says why; there is one for each message given,
-/// in the same order.
+/// in the same order, and the order makes no difference.
+///
+/// `messages` are all that the box holds where `usage` is told; else those of one mailbox or more.
 #[must_use]
-pub fn decide(policy: Policy, messages: &[Facts]) -> Vec<Verdict> {
-    messages.iter().map(|facts| judge(policy, *facts)).collect()
+pub fn decide(policy: &Policy, messages: &[Facts], usage: Usage, now: Now) -> Vec<Verdict> {
+    let latest = latest(policy, messages);
+    let judge = |(at, facts): (usize, &Facts)| {
+        let is_latest = latest.get(at).copied().unwrap_or(true);
+        Judgement::of(policy, facts, is_latest, now)
+    };
+    let mut judged: Vec<_> = messages.iter().enumerate().map(judge).collect();
+    if let Some(mark) = policy.quota {
+        let mut room = Room {
+            octets: usage.octets.map_or(0, |level| level.above(mark)),
+            messages: usage.messages.map_or(0, |level| level.above(mark)),
+        };
+        make_room(&mut judged, messages, &mut room, ExpireReason::Quota(mark));
+        let waits = if usage.is_told() {
+            KeepReason::BelowMark
+        } else {
+            KeepReason::NoQuota
+        };
+        for judged in &mut judged {
+            judged.waits = judged.waits.and(waits, true);
+        }
+    }
+    let verdicts = messages.iter().zip(judged);
+    verdicts
+        .map(|(facts, judged)| judged.verdict(facts.message))
+        .collect()
 }
 
-fn judge(policy: Policy, facts: Facts) -> Verdict {
-    let Facts {
-        message,
-        proven,
-        identified,
-    } = facts;
-    let keep = |because| Verdict::Keep { message, because };
-    match policy {
-        Policy::Keep => keep(KeepReason::Policy),
-        Policy::Delete if !proven => keep(KeepReason::NotProven),
-        Policy::Delete if !identified => keep(KeepReason::NotIdentified),
-        Policy::Delete => Verdict::Expire {
-            message,
-            because: ExpireReason::Delete,
-        },
+/// What the rules and the guards say of one message.
+struct Judgement {
+    /// The first rule that lets it go.
+    goes: Option<ExpireReason>,
+    /// What the other rules wait for.
+    waits: KeepReasons,
+    /// What holds it whatever the rules say.
+    held: KeepReasons,
+}
+
+impl Judgement {
+    /// All but the quota: that looks at all messages.
+    fn of(policy: &Policy, facts: &Facts, is_latest: bool, now: Now) -> Self {
+        let mut waits = KeepReasons::NONE.and(KeepReason::Policy, !policy.has_rule());
+        let mut goes = policy.delete.then_some(ExpireReason::Delete);
+        let mut rule = |says: bool, reason: ExpireReason, wait: KeepReason| {
+            if says {
+                goes = goes.or(Some(reason));
+            } else {
+                waits = waits.and(wait, true);
+            }
+        };
+        if policy.until_deleted_locally {
+            let deleted = facts.local == LocalCopy::Deleted;
+            let wait = KeepReason::NotDeletedLocally;
+            rule(deleted, ExpireReason::DeletedLocally, wait);
+        }
+        if let Some(age) = policy.delete_after {
+            let old = facts.age(now) >= age;
+            rule(old, ExpireReason::DeleteAfter(age), KeepReason::TooYoung);
+        }
+        if let Some(count) = policy.keep_latest {
+            let wait = KeepReason::AmongLatest;
+            rule(!is_latest, ExpireReason::KeepLatest(count), wait);
+        }
+        Self {
+            goes,
+            waits,
+            held: held(policy, facts),
+        }
+    }
+
+    const fn verdict(self, message: MessageKey) -> Verdict {
+        match self.goes {
+            Some(because) if self.held.is_empty() => Verdict::Expire { message, because },
+            // What other rules wait for does not hold it.
+            Some(_) => Verdict::Keep {
+                message,
+                because: self.held,
+            },
+            None => Verdict::Keep {
+                message,
+                because: self.waits.with(self.held),
+            },
+        }
+    }
+}
+
+/// What holds a message whatever the rules say.
+fn held(policy: &Policy, facts: &Facts) -> KeepReasons {
+    let protect = policy.protect;
+    KeepReasons::NONE
+        .and(KeepReason::Flagged, protect.flagged && facts.flagged)
+        .and(KeepReason::Unread, protect.unread && !facts.read)
+        .and(KeepReason::NotIdentified, !facts.identified)
+        .and(KeepReason::NotProven, facts.proven_at.is_none())
+        .and(
+            KeepReason::LocalCopyMissing,
+            facts.local == LocalCopy::Missing,
+        )
+}
+
+/// Which messages are among the latest of their mailbox, by INTERNALDATE and then by UID. Those that
+/// must stay anyway count among them: no rule may take more because another holds some.
+fn latest(policy: &Policy, messages: &[Facts]) -> Vec<bool> {
+    let Some(count) = policy.keep_latest else {
+        return Vec::new();
+    };
+    let mut newest_first: Vec<(usize, &Facts)> = messages.iter().enumerate().collect();
+    newest_first.sort_unstable_by_key(|(_, facts)| std::cmp::Reverse(facts.seniority()));
+    let mut counted: HashMap<i64, u32> = HashMap::new();
+    let mut latest = vec![false; messages.len()];
+    for (at, facts) in newest_first {
+        let counted = counted.entry(facts.mailbox).or_default();
+        *counted = counted.saturating_add(1);
+        if let Some(latest) = latest.get_mut(at) {
+            *latest = *counted <= count.get();
+        }
+    }
+    latest
+}
+
+/// What a box is above its mark.
+struct Room {
+    octets: u64,
+    messages: u64,
+}
+
+impl Room {
+    const fn is_needed(&self) -> bool {
+        self.octets > 0 || self.messages > 0
+    }
+
+    const fn free(&mut self, facts: &Facts) {
+        self.octets = self.octets.saturating_sub(facts.octets);
+        self.messages = self.messages.saturating_sub(1);
+    }
+}
+
+/// Lets the oldest go until there is room. What the other rules let go makes room first; one that is
+/// held makes none, and the next older one goes in its place.
+fn make_room(judged: &mut [Judgement], messages: &[Facts], room: &mut Room, because: ExpireReason) {
+    let going = |(judged, _): &(&mut Judgement, &Facts)| judged.goes.is_some();
+    let (going, mut staying): (Vec<_>, Vec<_>) = judged.iter_mut().zip(messages).partition(going);
+    for (judged, facts) in going {
+        if judged.held.is_empty() {
+            room.free(facts);
+        }
+    }
+    staying.sort_unstable_by_key(|(_, facts)| facts.seniority());
+    for (judged, facts) in staying {
+        if !room.is_needed() {
+            return;
+        }
+        judged.goes = Some(because);
+        if judged.held.is_empty() {
+            room.free(facts);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(policy: Policy, proven: bool, identified: bool) -> Verdict {
-        let facts = Facts {
-            message: MessageKey(1),
-            proven,
-            identified,
-        };
-        decide(policy, &[facts])[0]
-    }
-
-    #[test]
-    fn r1_nothing_unproven_and_nothing_unidentified_goes() {
-        for policy in [Policy::Keep, Policy::Delete] {
-            for (proven, identified) in [(false, false), (false, true), (true, false)] {
-                let verdict = verdict(policy, proven, identified);
-                assert!(
-                    matches!(verdict, Verdict::Keep { .. }),
-                    "{policy:?} {verdict:?}"
-                );
-            }
-        }
-        assert!(matches!(
-            verdict(Policy::Delete, true, true),
-            Verdict::Expire { .. }
-        ));
-    }
-
-    #[test]
-    fn keep_keeps_everything() {
-        assert!(matches!(
-            verdict(Policy::Keep, true, true),
-            Verdict::Keep { .. }
-        ));
-    }
-
-    #[test]
-    fn every_message_gets_one_verdict() {
-        let facts: Vec<_> = (0..40)
-            .map(|n| Facts {
-                message: MessageKey(n),
-                proven: n % 2 == 0,
-                identified: n % 3 == 0,
-            })
-            .collect();
-        let verdicts = decide(Policy::Delete, &facts);
-        let named = verdicts.iter().map(|v| match v {
-            Verdict::Keep { message, .. } | Verdict::Expire { message, .. } => message.0,
-        });
-        assert_eq!(named.collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
-    }
-}
+mod tests;

@@ -1,11 +1,18 @@
 //! Which server copies may go, and why.
 //!
-//! [`Policy`] is what the user chose, [`decide()`] turns it and the facts about messages into one
-//! [`Verdict`] each. Nothing here deletes: the engine carries out what these values say, after it
-//! has proven the local copy (R1). [`Vanished`] is the one choice about the local copy.
+//! [`Policy`] is what the user chose, [`Facts`] are what is known of the messages, and [`decide()`]
+//! turns both into one [`Verdict`] each. Nothing here deletes: the engine carries out what these
+//! values say, after it has proven the local copy (R1). [`Clock`] says by which time ages are judged
+//! when the machine's clock leaps. [`Vanished`] is the one choice about the local copy.
 
+pub mod clock;
 pub mod decide;
+pub mod facts;
 pub mod policy;
+pub mod reason;
 
-pub use decide::{ExpireReason, Facts, KeepReason, Verdict, decide};
-pub use policy::{Policy, Vanished};
+pub use clock::Clock;
+pub use decide::{Verdict, decide};
+pub use facts::{Arrival, Facts, Level, LocalCopy, Usage};
+pub use policy::{Method, Policy, Protect, Vanished};
+pub use reason::{ExpireReason, KeepReason, KeepReasons};

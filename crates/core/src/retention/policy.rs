@@ -1,14 +1,48 @@
 //! A retention policy as a value.
 
+use crate::brake::Percent;
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
-/// What becomes of a server copy once its local copy is proven (CONTRACT section 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Policy {
-    /// The server keeps everything. IMAP's default.
-    Keep,
-    /// A server copy is expired as soon as its local copy is proven. POP3's default.
-    Delete,
+/// What becomes of server copies once their local copy is proven (CONTRACT section 6): one goes when
+/// any of the rules says so and nothing protects it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// It goes as soon as its local copy is proven.
+    pub delete: bool,
+    /// It goes when it is this old.
+    pub delete_after: Option<Duration>,
+    /// It goes when so many messages of its mailbox are newer.
+    pub keep_latest: Option<NonZeroU32>,
+    /// The oldest go while the server says that more than this share of the box is used. Requires
+    /// QUOTA (RFC 9208).
+    pub quota: Option<Percent>,
+    /// It goes when a reader has deleted the local copy.
+    pub until_deleted_locally: bool,
+    /// What stays whatever the rules say.
+    pub protect: Protect,
+    /// How it goes.
+    pub method: Method,
+}
+
+/// Messages that stay whatever the rules say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Protect {
+    /// Those that are flagged, at the server or here.
+    pub flagged: bool,
+    /// Those that are read neither at the server nor here.
+    pub unread: bool,
+}
+
+/// How a server copy goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// For good.
+    #[default]
+    Expunge,
+    /// Into the mailbox with the role `\Trash`, which the server empties when it likes.
+    Trash,
 }
 
 /// What becomes of a local copy whose server copy vanished: somebody else deleted it there, and two
@@ -24,13 +58,90 @@ pub enum Vanished {
     Delete,
 }
 
+impl Policy {
+    /// The server keeps everything. IMAP's default.
+    pub const KEEP: Self = Self {
+        delete: false,
+        delete_after: None,
+        keep_latest: None,
+        quota: None,
+        until_deleted_locally: false,
+        protect: Protect {
+            flagged: false,
+            unread: false,
+        },
+        method: Method::Expunge,
+    };
+
+    /// Everything goes as soon as its local copy is proven. POP3's default.
+    pub const DELETE: Self = Self {
+        delete: true,
+        ..Self::KEEP
+    };
+
+    /// Whether any rule could ever let a server copy go.
+    #[must_use]
+    pub const fn has_rule(&self) -> bool {
+        self.delete
+            || self.delete_after.is_some()
+            || self.keep_latest.is_some()
+            || self.quota.is_some()
+            || self.until_deleted_locally
+    }
+
+    /// Whether the brake does not stand before it: only of plain `delete`, whose daily business it is
+    /// to empty the server (R6).
+    #[must_use]
+    pub const fn is_unbraked(&self) -> bool {
+        self.delete
+    }
+
+    fn rules(&self) -> Vec<String> {
+        let after = self.delete_after.map(|age| {
+            let age = Span(age);
+            format!("it is {age} old")
+        });
+        let latest = self
+            .keep_latest
+            .map(|latest| format!("it is not among the latest {latest} of its mailbox"));
+        let quota = self
+            .quota
+            .map(|mark| format!("it is the oldest and the box is more than {mark} full"));
+        let locally = self
+            .until_deleted_locally
+            .then(|| "a reader has deleted that copy".to_owned());
+        let rules = [after, latest, quota, locally].into_iter();
+        rules.flatten().collect()
+    }
+}
+
 /// The policy as an English sentence.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Keep => "the server keeps every message",
-            Self::Delete => "a message is deleted on the server once its local copy is proven",
-        })
+        if !self.has_rule() {
+            return f.write_str("the server keeps every message");
+        }
+        let done = match self.method {
+            Method::Expunge => "deleted",
+            Method::Trash => "moved to the trash",
+        };
+        write!(
+            f,
+            "a message is {done} on the server once its local copy is proven"
+        )?;
+        let rules = self.rules();
+        if !self.delete && !rules.is_empty() {
+            write!(f, " and {}", rules.join(", or "))?;
+        }
+        match self.protect {
+            Protect {
+                flagged: true,
+                unread: true,
+            } => f.write_str("; flagged and unread ones stay"),
+            Protect { flagged: true, .. } => f.write_str("; flagged ones stay"),
+            Protect { unread: true, .. } => f.write_str("; unread ones stay"),
+            Protect { .. } => Ok(()),
+        }
     }
 }
 
@@ -42,5 +153,42 @@ impl fmt::Display for Vanished {
             Self::TrashFlag => "a message that vanished at the server is marked as deleted here",
             Self::Delete => "a message that vanished at the server is deleted here",
         })
+    }
+}
+
+/// A duration as the configuration writes it: by the largest unit that divides it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(pub(super) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+        let divides = |(unit, _): &(u64, &str)| seconds > 0 && seconds.is_multiple_of(*unit);
+        match units.into_iter().find(divides) {
+            Some((unit, letter)) => write!(f, "{}{letter}", seconds / unit),
+            None => write!(f, "{seconds}s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_as_they_are_configured() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (90, "90s"),
+            (5_400, "90m"),
+            (7_200, "2h"),
+            (86_400, "1d"),
+            (2_592_000, "30d"),
+        ] {
+            assert_eq!(Span(Duration::from_secs(seconds)).to_string(), text);
+        }
     }
 }

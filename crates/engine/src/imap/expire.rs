@@ -1,98 +1,174 @@
-//! Deleting what retention lets go from an IMAP server: exactly those UIDs, and only after the
+//! Letting go what retention lets go from an IMAP server: exactly those UIDs, and only after the
 //! server has shown in the same session that they are still the same messages.
 
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe::Observed;
-use crate::prove::prove;
+use crate::imap::quota::{self, Room};
+use crate::imap::removal::{self, Whither};
 use crate::report::PassReport;
+use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step as Point;
-use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
-use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
+use postrider_core::retention::{ExpireReason, Method, Usage};
+use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::capability::Capability;
-use postrider_imap::{FlagChange, FlightEvent, SelectMode, Session, Step};
-use postrider_index::PresentRow;
+use postrider_imap::{FlightEvent, SelectMode, Session, Step, WireName};
+use postrider_index::{Index, MailboxId};
 use std::collections::HashMap;
 
-/// Why nothing was expunged.
-const STRANGERS: &str =
-    "another message bears \\Deleted, and without UIDPLUS the server would expunge it too";
+/// Why nothing goes into the trash.
+const NO_TRASH: &str = "no mailbox has the role \\Trash, and `method: trash` wants one; make one on the server, or choose `method: expunge`";
 
-/// Expires what the policy lets go in one mailbox.
-pub(crate) async fn expire(
+/// A mailbox, the epoch that its rows are of, and what the server holds for us in it.
+struct Opened<'a> {
+    observed: &'a Observed,
+    epoch: UidValidity,
+    uids: HashMap<MessageKey, Uid>,
+}
+
+/// Expires what the policy lets go in all mailboxes. Only where a quota is exceeded are they looked at
+/// together: the oldest message of them all goes first, wherever it lies.
+pub(crate) async fn expire_all(
     account: &Account,
     session: &mut Session,
-    observed: &Observed,
+    (observed, trash): (&[Observed], Option<&WireName>),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
-    if policy == Policy::Keep {
+    let mut room = Room::default();
+    if policy.quota.is_some() || (report.new > 0 && quota::is_told(session)) {
+        room = quota::ask(account, session, observed).await?;
+        quota::warn(account, room.fullest()).await?;
+    }
+    if !policy.has_rule() {
         return Ok(());
     }
-    let (id, index) = (observed.local.id, &account.shared.index);
-    let Some((epoch, present)) = index.call(move |index| index.present(id)).await? else {
-        return Ok(());
+    let whither = match (policy.method, trash) {
+        (Method::Expunge, _) => Whither::Away,
+        (Method::Trash, Some(trash)) => Whither::Trash(trash.clone()),
+        (Method::Trash, None) => Whither::Nowhere,
     };
-    let let_go = verdicts(account, policy, &present).await?;
-    let uids: HashMap<MessageKey, Uid> = present.iter().map(|row| (row.key, row.uid)).collect();
-    let going = let_go
-        .iter()
-        .filter_map(|(key, why)| Some((*uids.get(key)?, (*key, *why))));
-    let mut going: HashMap<Uid, (MessageKey, ExpireReason)> = going.collect();
-    if going.is_empty() {
-        return Ok(());
+    // What lies in the trash already is the server's to empty.
+    let in_trash = |o: &&Observed| policy.method == Method::Trash && trash == Some(&o.wire_name);
+    let mailboxes: Vec<&Observed> = observed.iter().filter(|o| !in_trash(o)).collect();
+    let how = How {
+        now: retain::clock(account).await?,
+        epochs: epochs(account).await?,
+        whither,
+    };
+    let (together, alone) = room.above(policy.quota, mailboxes);
+    for (usage, group) in together {
+        expire(account, session, (&group, usage, &how), report).await?;
     }
-    let there = open(session, observed, epoch, going.keys().copied().collect()).await?;
-    going.retain(|uid, _| there.contains(*uid));
-    let keys: Vec<_> = going.values().map(|(key, _)| *key).collect();
-    let asked = keys.clone();
-    index
-        .call(move |index| index.request_expiry(&asked, now()))
-        .await?;
-    account.shared.steps.reached(Point::ExpiryRequested)?;
-    let has_uidplus = session.capabilities().has(Capability::UidPlus);
-    if !has_uidplus && others_deleted(session, &there).await? {
-        held(account, observed, going.len(), STRANGERS);
-        return Ok(());
+    for (usage, mailbox) in alone {
+        expire(account, session, (&[mailbox], usage, &how), report).await?;
     }
-    if let Some(reason) = expunge(session, there).await? {
-        held(account, observed, going.len(), &reason);
-        return Ok(());
-    }
-    account.shared.steps.reached(Point::Expired)?;
-    let because = ExpireReason::Delete.to_string();
-    index
-        .call(move |index| index.mark_expired(&keys, now(), &because))
-        .await?;
-    report.expired += going.len() as u64;
-    going
-        .iter()
-        .for_each(|(uid, (_, why))| log_expired(account, observed, *uid, *why));
     Ok(())
 }
 
-/// The messages that may go, after their local copies were proven.
-async fn verdicts(
+/// What holds for the whole pass.
+struct How {
+    now: Now,
+    epochs: HashMap<MailboxId, UidValidity>,
+    whither: Whither,
+}
+
+async fn expire(
     account: &Account,
-    policy: Policy,
-    present: &[PresentRow],
-) -> Result<Vec<(MessageKey, ExpireReason)>, EngineError> {
-    let unproven = present.iter().filter(|row| !row.proven).map(|row| row.key);
-    let proven = prove(account, &unproven.collect::<Vec<_>>()).await?;
-    let facts = present.iter().map(|row| Facts {
-        message: row.key,
-        proven: row.proven || proven.contains(&row.key),
-        identified: true,
-    });
-    let verdicts = decide(policy, &facts.collect::<Vec<_>>());
-    let going = verdicts.into_iter().filter_map(|verdict| match verdict {
-        Verdict::Expire { message, because } => Some((message, because)),
-        Verdict::Keep { .. } => None,
-    });
-    Ok(going.collect())
+    session: &mut Session,
+    (observed, usage, how): (&[&Observed], Usage, &How),
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    let (mut boxes, mut held) = (Vec::new(), Vec::new());
+    for (number, observed) in (0_i64..).zip(observed) {
+        let id = observed.local.id;
+        let Some(epoch) = how.epochs.get(&id).copied() else {
+            continue;
+        };
+        retain::look_for_absent(account, &observed.local).await?;
+        let rows = move |index: &mut Index| index.retained(id, Some(epoch));
+        let rows = account.shared.index.call(rows).await?;
+        let facts = rows.iter().map(|row| retain::facts(row, number, None));
+        held.push(Held {
+            mailbox: &observed.local,
+            facts: facts.collect(),
+        });
+        let uids = rows.iter().filter_map(|row| Some((row.key, row.uid?)));
+        boxes.push(Opened {
+            observed,
+            epoch,
+            uids: uids.collect(),
+        });
+    }
+    let judge = Judge {
+        usage,
+        now: how.now,
+    };
+    let going = retain::let_go(account, held, judge, report).await?;
+    for mailbox in &boxes {
+        remove(account, session, (mailbox, &how.whither), &going, report).await?;
+    }
+    Ok(())
+}
+
+/// The epoch in which each mailbox was last in step.
+async fn epochs(account: &Account) -> Result<HashMap<MailboxId, UidValidity>, EngineError> {
+    let id = account.id;
+    let rows = account.shared.index.call(move |index| index.mailboxes(id));
+    let rows = rows.await?.into_iter();
+    let epoch = rows.filter_map(|row| Some((row.id, row.server.uid_validity?)));
+    Ok(epoch.collect())
+}
+
+/// Removes what is to go from one mailbox.
+async fn remove(
+    account: &Account,
+    session: &mut Session,
+    (mailbox, whither): (&Opened<'_>, &Whither),
+    going: &[Going],
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    let observed = mailbox.observed;
+    let here = going.iter();
+    let here = here.filter_map(|(key, why)| Some((*mailbox.uids.get(key)?, (*key, *why))));
+    let mut here: HashMap<Uid, Going> = here.collect();
+    if here.is_empty() {
+        return Ok(());
+    }
+    if matches!(whither, Whither::Nowhere) {
+        retain::tell(account, &observed.local, here.len() as u64, NO_TRASH);
+        return Ok(());
+    }
+    let asked = here.keys().copied().collect();
+    let there = open(session, observed, mailbox.epoch, asked).await?;
+    here.retain(|uid, _| there.contains(*uid));
+    if here.is_empty() {
+        return Ok(());
+    }
+    let told = here.values().map(|(key, why)| (*key, why.to_string()));
+    let told: Vec<(MessageKey, String)> = told.collect();
+    let (requested, index) = (told.clone(), &account.shared.index);
+    let request = move |index: &mut Index| index.request_expiry(&requested, now());
+    index.call(request).await?;
+    account.shared.steps.reached(Point::ExpiryRequested)?;
+    if let Some(because) = removal::remove(session, there, whither).await? {
+        let keys: Vec<_> = told.iter().map(|(key, _)| *key).collect();
+        let withdraw = move |index: &mut Index| index.withdraw_expiry(&keys);
+        index.call(withdraw).await?;
+        retain::tell(account, &observed.local, here.len() as u64, &because);
+        return Ok(());
+    }
+    account.shared.steps.reached(Point::Expired)?;
+    index
+        .call(move |index| index.mark_expired(&told, now()))
+        .await?;
+    report.expired += here.len() as u64;
+    for (uid, (_, why)) in &here {
+        log_expired(account, observed, *uid, *why);
+    }
+    retain::went(account, &observed.local, here.len() as u64).await
 }
 
 /// Opens the mailbox for writing and asks which of the messages it still holds. Nothing when the
@@ -128,69 +204,6 @@ async fn open(
     } else {
         UidSet::new()
     })
-}
-
-/// Whether a message that is not ours to expunge bears `\Deleted`: plain EXPUNGE would take it too.
-async fn others_deleted(session: &mut Session, ours: &UidSet) -> Result<bool, EngineError> {
-    let mut deleted = None;
-    let mut flight = session
-        .flight([Step::SearchDeleted])
-        .map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        if let FlightEvent::Found { uids, .. } = event {
-            deleted = Some(uids);
-        }
-    }
-    // No answer is no permission.
-    Ok(deleted.is_none_or(|uids| uids.intersect(ours.iter()).count() != uids.count()))
-}
-
-/// Marks and expunges. `Some` with the reason when the server would not; then nothing stays marked.
-async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, EngineError> {
-    let deleted = FlagSet::new().with(Flag::Deleted);
-    let mark = Step::StoreFlags {
-        uids: uids.clone(),
-        change: FlagChange::Add(deleted.clone()),
-    };
-    // One after the other: what could not be marked must not be expunged.
-    let mut refused = refusal(session, mark).await?;
-    if refused.is_none() {
-        let remove = if session.capabilities().has(Capability::UidPlus) {
-            Step::Expunge { uids: uids.clone() }
-        } else {
-            Step::ExpungeDeleted
-        };
-        refused = refusal(session, remove).await?;
-    }
-    if refused.is_some() {
-        let change = FlagChange::Remove(deleted);
-        refusal(session, Step::StoreFlags { uids, change }).await?;
-    }
-    Ok(refused)
-}
-
-/// Flies one step; the words of its refusal, or of a silence that is none.
-async fn refusal(session: &mut Session, step: Step) -> Result<Option<String>, EngineError> {
-    let mut outcome = Some("the server did not answer".to_owned());
-    let mut flight = session.flight(vec![step]).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Done { .. } => outcome = None,
-            FlightEvent::Refused { refusal, .. } => outcome = Some(refusal.to_string()),
-            _ => {}
-        }
-    }
-    Ok(outcome)
-}
-
-fn held(account: &Account, observed: &Observed, messages: usize, because: &str) {
-    events::ServerCopyHeld {
-        account: account.log_name(),
-        mailbox: &observed.local.name,
-        messages: messages as u64,
-        because,
-    }
-    .emit();
 }
 
 fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: ExpireReason) {

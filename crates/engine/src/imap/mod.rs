@@ -6,7 +6,8 @@
 //! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
 //! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow. [`crew`] opens
 //! connections that [`fetch`] what is left, [`copies`] links what is here already. [`release`] deals
-//! with local copies of vanished messages, [`expire`] with server copies.
+//! with local copies of vanished messages, [`expire`] with server copies: [`quota`] says how full the
+//! box is, [`removal`] how they go.
 
 pub(crate) mod absent;
 pub(crate) mod apply;
@@ -24,5 +25,7 @@ pub(crate) mod moves;
 pub(crate) mod observe;
 pub(crate) mod pass;
 pub(crate) mod planned;
+pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;
+pub(crate) mod removal;

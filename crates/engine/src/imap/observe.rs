@@ -3,6 +3,7 @@
 use crate::choose::Chooser;
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
+use postrider_core::mailbox::Role;
 use postrider_core::settings::FolderChoice;
 use postrider_imap::{FlightEvent, Listed, MailboxStatus, Refusal, Session, Step, WireName};
 use postrider_index::{MailboxRow, NewMailbox};
@@ -77,6 +78,12 @@ pub(crate) async fn with_status(
         }
     }
     Ok(listed)
+}
+
+/// Where `method: trash` moves server copies: chosen or not, the server says which it is.
+pub(crate) fn trash(listed: &[Listed]) -> Option<WireName> {
+    let trash = |l: &&Listed| l.role == Some(Role::Trash) && l.selectable;
+    listed.iter().find(trash).map(|l| l.wire_name.clone())
 }
 
 /// The chosen mailboxes, each with a row in the index and a directory on disk.

@@ -9,7 +9,7 @@ use crate::imap::planned::{Planned, plan_mailbox, record_states};
 use crate::imap::{absent, apply, copies, crew, expire, limits, look, lost, moves, release};
 use crate::local;
 use crate::report::{PassReport, Progress};
-use postrider_imap::{Memory, Session};
+use postrider_imap::{Memory, Session, WireName};
 use postrider_index::{Index, KnownCapabilities};
 
 /// Mailboxes that are looked at in one flight.
@@ -33,6 +33,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     remember(account, session.memory()).await?;
     let mut listed = observe::listed(events)?;
     let mut gone = lost::follow(account, &mut session, &mut listed, &mut report).await?;
+    let trash = observe::trash(&listed);
     let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
@@ -44,23 +45,22 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
     let session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
-    finish(account, session, observed, &planned, report).await
+    finish(account, session, (observed, trash), &planned, report).await
 }
 
 /// The rest, for which nothing has to be fetched any more.
 async fn finish(
     account: &Account,
     mut session: Session,
-    observed: Vec<Observed>,
+    (observed, trash): (Vec<Observed>, Option<WireName>),
     planned: &[Planned],
     mut report: PassReport,
 ) -> Result<PassReport, EngineError> {
     let incomplete = planned.iter().filter(|p| !p.complete);
     let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
     release::release_all(account, &incomplete, &mut report).await?;
-    for mailbox in &observed {
-        expire::expire(account, &mut session, mailbox, &mut report).await?;
-    }
+    let mailboxes = (&observed[..], trash.as_ref());
+    expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
     session.log_out().await;
     Ok(report)

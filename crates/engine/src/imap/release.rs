@@ -1,6 +1,7 @@
 //! What becomes of local copies whose server copy has vanished (`retention.vanished`): nothing, the
 //! flag `T`, or their end. They are the last copies there are, so the brake stands before it (R6).
 
+use crate::brake::{self, Removal};
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
@@ -8,7 +9,6 @@ use crate::events;
 use crate::local;
 use crate::report::PassReport;
 use crate::step::Step;
-use postrider_core::brake::engages;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::retention::Vanished;
@@ -51,10 +51,18 @@ async fn release(
         .call(move |index| Ok((index.unreleased(id)?, index.held(id)?)))
         .await?;
     if files.is_empty() {
-        return let_go(account, row, 0).await;
+        return brake::release(account, (id, &row.name), Side::Local, 0).await;
     }
     let removing = files.len() as u64;
-    if braked(account, row, removing, held).await? {
+    let removal = Removal {
+        mailbox: id,
+        name: &row.name,
+        side: Side::Local,
+        removing,
+        held,
+        advice: "look at the mailbox on the server",
+    };
+    if brake::holds(account, removal).await? {
         report.braked += removing;
         return Ok(());
     }
@@ -76,7 +84,7 @@ async fn release(
         let record = move |index: &mut Index| index.mark_released(&keys, now(), TRASHED);
         index.call(record).await?;
     }
-    let_go(account, row, removing).await
+    brake::release(account, (id, &row.name), Side::Local, removing).await
 }
 
 fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
@@ -87,64 +95,6 @@ fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
         because: DELETED,
     }
     .emit();
-}
-
-/// Whether the brake holds so many messages. It is told once.
-async fn braked(
-    account: &Account,
-    row: &MailboxRow,
-    removing: u64,
-    held: u64,
-) -> Result<bool, EngineError> {
-    let Some(brake) = &account.settings.brake else {
-        return Ok(false);
-    };
-    if !engages(brake, removing, held) {
-        return Ok(false);
-    }
-    let (id, side) = (row.id, Side::Local);
-    let look = move |index: &mut Index| {
-        if index.brake_approved(id, side, removing)? {
-            return Ok((true, false));
-        }
-        Ok((
-            false,
-            index.engage_brake(id, side, (removing, held), now())?,
-        ))
-    };
-    let (approved, news) = account.shared.index.call(look).await?;
-    if news {
-        let hint = format!(
-            "look at the mailbox on the server; if this is right, type `postrider approve {}`",
-            account.log_name()
-        );
-        events::BrakeEngaged {
-            account: account.log_name(),
-            mailbox: &row.name,
-            side: side.as_str(),
-            removing,
-            held,
-            hint: &hint,
-        }
-        .emit();
-    }
-    Ok(!approved)
-}
-
-/// The brake holds nothing here any more.
-async fn let_go(account: &Account, row: &MailboxRow, messages: u64) -> Result<(), EngineError> {
-    let (id, side) = (row.id, Side::Local);
-    let release = move |index: &mut Index| index.release_brake(id, side);
-    if account.shared.index.call(release).await? {
-        events::BrakeReleased {
-            account: account.log_name(),
-            mailbox: &row.name,
-            side: side.as_str(),
-            messages,
-        }
-        .emit();
-    }
-    Ok(())
 }
 
 /// A file that a reader has moved to another mailbox is the reader's: it is left there.

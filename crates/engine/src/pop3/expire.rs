@@ -3,19 +3,19 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::events;
-use crate::prove::prove;
 use crate::report::PassReport;
+use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
-use postrider_core::retention::{ExpireReason, Facts, Policy, Verdict, decide};
-use postrider_index::Pop3Row;
+use postrider_core::retention::{Facts, Usage};
+use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
 use postrider_pop3::{RetrieveEvent, Transaction};
 use std::collections::{HashMap, HashSet};
 
-/// Why a message counts as expired whose deletion was asked for and never answered: the next
-/// listing lacks it.
-pub(crate) const QUIT_WAS_LOST: &str = "retention: delete (the answer to QUIT was lost)";
+/// What follows the rule in the ledger when a deletion was asked for and never answered, and the next
+/// listing lacks the message.
+const QUIT_WAS_LOST: &str = " (the answer to QUIT was lost)";
 
 /// Deletes what the policy lets go and ends the session. Returns the session's round trips.
 pub(crate) async fn expire_and_quit(
@@ -25,10 +25,10 @@ pub(crate) async fn expire_and_quit(
     held: HashMap<u32, MessageKey>,
     report: &mut PassReport,
 ) -> Result<u64, EngineError> {
-    let policy = account.settings.retention;
-    let going = match policy {
-        Policy::Keep => HashMap::new(),
-        Policy::Delete => let_go(account, mailbox, &mut session, &held).await?,
+    let going = if account.settings.retention.has_rule() {
+        let_go(account, mailbox, (&mut session, &held), report).await?
+    } else {
+        HashMap::new()
     };
     if going.is_empty() {
         let round_trips = session.round_trips();
@@ -36,7 +36,8 @@ pub(crate) async fn expire_and_quit(
         return Ok(round_trips + 1);
     }
     let index = &account.shared.index;
-    let asked: Vec<_> = going.values().copied().collect();
+    let asked = going.values().map(|(key, why)| (*key, why.to_string()));
+    let asked: Vec<_> = asked.collect();
     index
         .call(move |index| index.request_expiry(&asked, now()))
         .await?;
@@ -45,29 +46,26 @@ pub(crate) async fn expire_and_quit(
     let quit = session.delete_and_quit(&numbers).await?;
     account.shared.steps.reached(Step::Expired)?;
     if !quit.refused.is_empty() {
-        let messages = quit.refused.len();
-        hold(account, mailbox, messages, "the server refused DELE");
+        let messages = quit.refused.len() as u64;
+        retain::tell(account, mailbox, messages, "the server refused DELE");
     }
     if !quit.committed {
-        hold(
-            account,
-            mailbox,
-            quit.deleted.len(),
-            "the server did not confirm QUIT; the next pass finishes it",
-        );
+        let because = "the server did not confirm QUIT; the next pass finishes it";
+        retain::tell(account, mailbox, quit.deleted.len() as u64, because);
         return Ok(quit.round_trips);
     }
-    let expired = quit
-        .deleted
-        .iter()
-        .filter_map(|number| going.get(number).copied());
+    let expired = quit.deleted.iter().filter_map(|number| {
+        let (key, why) = going.get(number)?;
+        Some((*key, why.to_string()))
+    });
     let expired: Vec<_> = expired.collect();
-    report.expired += expired.len() as u64;
-    let because = ExpireReason::Delete.to_string();
-    log_expired(account, mailbox, &expired, &because).await?;
+    let count = expired.len() as u64;
+    report.expired += count;
+    log_expired(account, mailbox, &expired).await?;
     index
-        .call(move |index| index.mark_expired(&expired, now(), &because))
+        .call(move |index| index.mark_expired(&expired, now()))
         .await?;
+    retain::went(account, mailbox, count).await?;
     Ok(quit.round_trips)
 }
 
@@ -75,15 +73,13 @@ pub(crate) async fn expire_and_quit(
 async fn let_go(
     account: &Account,
     mailbox: &LocalMailbox,
-    session: &mut Transaction,
-    held: &HashMap<u32, MessageKey>,
-) -> Result<HashMap<u32, MessageKey>, EngineError> {
+    (session, held): (&mut Transaction, &HashMap<u32, MessageKey>),
+    report: &mut PassReport,
+) -> Result<HashMap<u32, Going>, EngineError> {
+    retain::look_for_absent(account, mailbox).await?;
     let id = mailbox.id;
-    let rows = account
-        .shared
-        .index
-        .call(move |index| index.pop3_rows(id))
-        .await?;
+    let read = move |index: &mut Index| Ok((index.pop3_rows(id)?, index.retained(id, None)?));
+    let (rows, retained) = account.shared.index.call(read).await?;
     let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
     let unproven: HashMap<u32, MessageKey> = held
         .iter()
@@ -91,29 +87,50 @@ async fn let_go(
         .map(|(number, key)| (*number, *key))
         .collect();
     let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven, &rows).await?;
-    let sure = unproven
-        .values()
-        .copied()
-        .filter(|key| !doubtful.contains(key));
-    let proven = prove(account, &sure.collect::<Vec<_>>()).await?;
     let numbers: HashMap<MessageKey, u32> = held.iter().map(|(n, key)| (*key, *n)).collect();
-    let facts = held.values().map(|key| Facts {
-        message: *key,
-        proven: proven.contains(key) || rows.get(key).is_some_and(|row| row.proven_at.is_some()),
-        // `held` maps only what UIDL and size, header, or octets have identified.
-        identified: true,
+    // `held` maps only what UIDL and size, header, or octets have identified.
+    let facts = retained.iter().filter_map(|row| {
+        let number = *numbers.get(&row.key)?;
+        let facts = retain::facts(row, 0, Some(number));
+        let identified = !doubtful.contains(&row.key);
+        Some(Facts {
+            identified,
+            ..facts
+        })
     });
-    let verdicts = decide(account.settings.retention, &facts.collect::<Vec<_>>());
-    let going = verdicts.into_iter().filter_map(|verdict| match verdict {
-        Verdict::Expire { message, .. } => Some((*numbers.get(&message)?, message)),
-        Verdict::Keep { .. } => None,
-    });
-    let going: HashMap<_, _> = going.collect();
-    let kept = held.len() - going.len();
-    if kept > 0 {
-        hold(account, mailbox, kept, "their local copies are not proven");
+    let held = Held {
+        mailbox,
+        facts: facts.collect(),
+    };
+    let judge = Judge {
+        usage: Usage::default(),
+        now: retain::clock(account).await?,
+    };
+    let going = retain::let_go(account, vec![held], judge, report).await?;
+    let numbered = going.into_iter();
+    let numbered = numbered.filter_map(|(key, why)| Some((*numbers.get(&key)?, (key, why))));
+    Ok(numbered.collect())
+}
+
+/// Known messages that left the listing after their deletion had been asked for, with what the ledger
+/// says of them.
+pub(crate) async fn lost_answers(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    keys: &[MessageKey],
+) -> Result<Vec<(MessageKey, String)>, EngineError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(going)
+    let id = mailbox.id;
+    let rows = account.shared.index.call(move |index| index.pop3_rows(id));
+    let rows = rows.await?.into_iter();
+    let asked: HashSet<_> = keys.iter().collect();
+    let because = rows.filter(|row| asked.contains(&row.key)).map(|row| {
+        let rule = row.expire_because.unwrap_or_else(|| "retention".to_owned());
+        (row.key, format!("{rule}{QUIT_WAS_LOST}"))
+    });
+    Ok(because.collect())
 }
 
 /// Where what arrived is not as long as LIST said, one of the two is wrong: only a second fetch with
@@ -158,32 +175,17 @@ async fn confirm_by_second_fetch(
         }
     }
     if !doubtful.is_empty() {
-        hold(
-            account,
-            mailbox,
-            doubtful.len(),
-            "two fetches of the same message differ",
-        );
+        let because = "two fetches of the same message differ";
+        retain::tell(account, mailbox, doubtful.len() as u64, because);
     }
     Ok(doubtful)
-}
-
-fn hold(account: &Account, mailbox: &LocalMailbox, messages: usize, because: &str) {
-    events::ServerCopyHeld {
-        account: account.log_name(),
-        mailbox: &mailbox.name,
-        messages: messages as u64,
-        because,
-    }
-    .emit();
 }
 
 /// One line for each message that left the server.
 pub(crate) async fn log_expired(
     account: &Account,
     mailbox: &LocalMailbox,
-    keys: &[MessageKey],
-    because: &str,
+    gone: &[(MessageKey, String)],
 ) -> Result<(), EngineError> {
     let id = mailbox.id;
     let rows = account
@@ -191,8 +193,11 @@ pub(crate) async fn log_expired(
         .index
         .call(move |index| index.pop3_rows(id))
         .await?;
-    let gone: HashSet<_> = keys.iter().collect();
-    for row in rows.iter().filter(|row| gone.contains(&row.key)) {
+    let gone: HashMap<MessageKey, &String> = gone.iter().map(|(key, why)| (*key, why)).collect();
+    for row in &rows {
+        let Some(because) = gone.get(&row.key) else {
+            continue;
+        };
         events::ServerCopyExpired {
             account: account.log_name(),
             mailbox: &mailbox.name,

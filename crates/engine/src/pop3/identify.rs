@@ -10,7 +10,6 @@ use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::pop3::{
     Identity, KnownMessage, KnownState, ListedMessage, plan_pop3, settle,
 };
-use postrider_core::retention::Policy;
 use postrider_index::{Attachment, Index, Pop3Row};
 use postrider_pop3::{Maildrop, Transaction, UidlState};
 use std::collections::{HashMap, HashSet};
@@ -141,7 +140,7 @@ async fn headers(
     session: &mut Transaction,
     open: &[(Vec<MessageKey>, &ListedMessage)],
 ) -> Result<HashMap<u32, Sha256>, EngineError> {
-    let deletes = account.settings.retention == Policy::Delete;
+    let deletes = account.settings.retention.has_rule();
     let comparable = open
         .iter()
         .filter(|(_, listed)| listed.uidl.is_some() || !deletes);

@@ -105,11 +105,12 @@ async fn settle_absent(
     report.expired += expired.len() as u64;
     report.vanished += vanished.len() as u64;
     let index = &account.shared.index;
+    let expired = expire::lost_answers(account, mailbox, &expired).await?;
     if !expired.is_empty() {
-        expire::log_expired(account, mailbox, &expired, expire::QUIT_WAS_LOST).await?;
+        expire::log_expired(account, mailbox, &expired).await?;
     }
     let write = move |index: &mut Index| {
-        index.mark_expired(&expired, now(), expire::QUIT_WAS_LOST)?;
+        index.mark_expired(&expired, now())?;
         index.mark_vanished(&vanished, now()).map(drop)
     };
     index.call(write).await

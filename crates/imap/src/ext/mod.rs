@@ -9,9 +9,11 @@
 //! | LIST-EXTENDED | 5258 | `list_extended.rs` | LSUB for subscriptions, where they are wanted |
 //! | LIST-STATUS | 5819 | `list_status.rs` | STATUS for each mailbox, pipelined |
 //! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
+//! | MOVE | 6851 | `mov.rs` | COPY, STORE and EXPUNGE |
 //! | NAMESPACE | 2342 | `namespace.rs` | what LIST shows is all there is |
 //! | OBJECTID | 8474 | `object_id.rs` | renames and moves are guessed from content |
 //! | QRESYNC | 7162 | `qresync.rs` | flags and UIDs are listed |
+//! | QUOTA | 9208 | `quota.rs` | nobody knows how full the box is |
 //! | SPECIAL-USE | 6154 | `special_use.rs` | roles only where LIST tells them unasked |
 //! | STARTTLS | 9051 | `starttls.rs` | an error: never cleartext instead |
 //! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
@@ -24,9 +26,11 @@ pub(crate) mod id;
 pub(crate) mod list_extended;
 pub(crate) mod list_status;
 pub(crate) mod literal;
+pub(crate) mod mov;
 pub(crate) mod namespace;
 pub(crate) mod object_id;
 pub(crate) mod qresync;
+pub(crate) mod quota;
 pub(crate) mod special_use;
 pub(crate) mod starttls;
 pub(crate) mod uidplus;

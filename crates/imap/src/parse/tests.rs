@@ -176,7 +176,7 @@ fn what_cannot_be_is_unknown_or_malformed() {
         "FLAGS",
         "FLAGS (",
         "ID (",
-        "QUOTA \"\" ()",
+        "QUOTAROOT INBOX",
         "\u{fc}",
     ] {
         assert_eq!(untagged(text), Untagged::Unknown, "{text}");

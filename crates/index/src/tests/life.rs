@@ -182,17 +182,21 @@ fn the_base_is_one_epoch_in_the_order_of_uids() {
     assert_eq!(unmatched[0].internal_date, Some(UnixTime::from_seconds(50)));
 }
 
+fn because(keys: &[MessageKey]) -> Vec<(MessageKey, &'static str)> {
+    keys.iter().map(|key| (*key, "delete")).collect()
+}
+
 #[test]
 fn nothing_expires_that_is_not_proven() {
     let mut bench = Bench::new();
     let keys = bench.store(vec![message(pop3("a"), 1), message(pop3("b"), 2)]);
     bench.index.mark_proven(&keys[..1], now(101)).unwrap();
-    let refused = bench.index.request_expiry(&keys, now(102));
+    let refused = bench.index.request_expiry(&because(&keys), now(102));
     assert!(
         matches!(refused, Err(IndexError::NotProven { key }) if key == keys[1].0),
         "{refused:?}"
     );
-    let refused = bench.index.mark_expired(&keys, now(102), "delete");
+    let refused = bench.index.mark_expired(&because(&keys), now(102));
     assert!(
         matches!(refused, Err(IndexError::NotProven { .. })),
         "{refused:?}"
@@ -216,19 +220,22 @@ fn a_server_copy_expires_once_and_for_a_reason() {
     let keys = bench.store(vec![message(pop3("a"), 1), message(pop3("b"), 2)]);
     bench.index.mark_proven(&keys[..1], now(101)).unwrap();
     bench.index.mark_proven(&keys[..1], now(150)).unwrap();
-    bench.index.request_expiry(&keys[..1], now(103)).unwrap();
+    bench
+        .index
+        .request_expiry(&because(&keys[..1]), now(103))
+        .unwrap();
     assert_eq!(bench.index.statuses().unwrap()[0].waiting_for_expiry, 1);
     assert_eq!(
         bench
             .index
-            .mark_expired(&keys[..1], now(104), "delete")
+            .mark_expired(&because(&keys[..1]), now(104))
             .unwrap(),
         1
     );
     assert_eq!(
         bench
             .index
-            .mark_expired(&keys[..1], now(105), "delete")
+            .mark_expired(&because(&keys[..1]), now(105))
             .unwrap(),
         0
     );
@@ -324,7 +331,10 @@ fn identities_may_change_hands() {
         message(pop3("3"), 3),
     ]);
     bench.index.mark_proven(&keys, now(101)).unwrap();
-    bench.index.request_expiry(&keys, now(102)).unwrap();
+    bench
+        .index
+        .request_expiry(&because(&keys), now(102))
+        .unwrap();
     bench.index.mark_vanished(&keys[..1], now(103)).unwrap();
     let to = |key: MessageKey, uidl: &str| Attachment {
         key,

@@ -57,10 +57,11 @@ fn call_everything(bench: &mut Bench) {
         .set_server_flags(&[(keys[0], FlagSet::new())])
         .unwrap();
     index.mark_proven(&keys, now(1)).unwrap();
-    index.request_expiry(&keys, now(1)).unwrap();
+    let going: Vec<_> = keys.iter().map(|key| (*key, "test")).collect();
+    index.request_expiry(&going, now(1)).unwrap();
     index.mark_vanished(&keys[..1], now(1)).unwrap();
     index.mark_present(&keys[..1]).unwrap();
-    index.mark_expired(&keys, now(1), "test").unwrap();
+    index.mark_expired(&going, now(1)).unwrap();
     let attachment = Attachment {
         key: keys[0],
         server: imap(9, 1),
@@ -72,6 +73,16 @@ fn call_everything(bench: &mut Bench) {
 }
 
 fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[MessageKey]) {
+    index.retained(mailbox, Some(epoch(7))).unwrap();
+    index.each_retained_file(mailbox, |_, _| ()).unwrap();
+    index.note_absent(keys, now(1)).unwrap();
+    index.absent(mailbox).unwrap();
+    index.note_there(keys).unwrap();
+    index.note_remade(mailbox, now(1)).unwrap();
+    index.checked(mailbox).unwrap();
+    index.set_checked(mailbox, None).unwrap();
+    index.judge_clock(account, now(1)).unwrap();
+    index.note_quota(account, Some(80)).unwrap();
     let state = ServerState::default();
     index
         .set_server_states(&[(mailbox, state)], now(1))

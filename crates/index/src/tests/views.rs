@@ -63,7 +63,7 @@ fn the_views_tell_what_happened() {
     bench.index.mark_proven(&keys, now(110)).unwrap();
     bench
         .index
-        .mark_expired(&keys[..1], now(120), "delete_after")
+        .mark_expired(&[(keys[0], "delete_after")], now(120))
         .unwrap();
     bench.index.mark_vanished(&keys[1..], now(130)).unwrap();
     bench

@@ -9,6 +9,7 @@ mod login;
 mod mailboxes;
 mod namespace;
 mod qresync;
+mod quota;
 mod search;
 mod select;
 mod set;
@@ -226,6 +227,7 @@ impl Session {
             "LIST" => self.list(args),
             "LSUB" => self.lsub(args),
             "STATUS" => self.status(args),
+            "GETQUOTAROOT" => self.quota_root(args),
             "SELECT" => self.select(args, false),
             "EXAMINE" => self.select(args, true),
             "CLOSE" => self.close(),

@@ -132,6 +132,13 @@ impl Account {
         message.map(|m| uidl.clone_into(&mut m.uidl)).is_some()
     }
 
+    /// Limits what the account may hold, in KiB and in messages, as QUOTA tells it; nothing is refused for
+    /// it.
+    pub fn set_quota(&self, kib: Option<u64>, messages: Option<u64>) {
+        let mut state = self.lock();
+        (state.quota_kib, state.quota_messages) = (kib, messages);
+    }
+
     /// Makes an empty mailbox; `false` when it is there already.
     pub fn create(&self, mailbox: &str) -> bool {
         self.lock().create(mailbox)

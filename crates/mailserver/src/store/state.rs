@@ -14,6 +14,9 @@ pub(crate) struct State {
     pub(crate) orphans: BTreeSet<String>,
     /// Whether mailboxes are labels; see `gmail.rs`.
     pub(super) gmail: bool,
+    /// What STORAGE and MESSAGE are limited to; see [`Account::set_quota`](super::Account::set_quota).
+    pub(crate) quota_kib: Option<u64>,
+    pub(crate) quota_messages: Option<u64>,
     next_uid_validity: u32,
     next_id: u64,
     next_email_id: u64,
@@ -26,6 +29,8 @@ impl Default for State {
             mailboxes: BTreeMap::new(),
             orphans: BTreeSet::new(),
             gmail: false,
+            quota_kib: None,
+            quota_messages: None,
             // Any number but one: a client that takes a default for the truth is found out.
             next_uid_validity: 4711,
             next_id: 0,

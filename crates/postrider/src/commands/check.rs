@@ -156,7 +156,7 @@ mod tests {
             poll: Duration::from_secs(300),
             timeout: Duration::from_secs(60),
             connections: 3,
-            retention: Policy::Keep,
+            retention: Policy::KEEP,
             vanished: Vanished::Keep,
             brake: None,
             max_size_octets: None,

@@ -2,6 +2,7 @@
 
 mod imap_keys;
 mod places;
+mod retention;
 mod secrets;
 
 use super::*;
@@ -62,7 +63,7 @@ fn the_two_smallest_accounts_of_the_contract() {
     assert_eq!(home.name.as_str(), "home");
     assert_eq!(
         (home.protocol, home.retention),
-        (Protocol::Imap, Policy::Keep)
+        (Protocol::Imap, Policy::KEEP)
     );
     assert_eq!(
         (home.server.port, home.server.tls),
@@ -83,7 +84,7 @@ fn the_two_smallest_accounts_of_the_contract() {
     assert_eq!(home.password, command);
     assert_eq!(
         (isp.protocol, isp.retention),
-        (Protocol::Pop3, Policy::Delete)
+        (Protocol::Pop3, Policy::DELETE)
     );
     assert_eq!(isp.server.port, 995);
     assert_eq!(isp.maildir, Path::new("/home/ada/Maildir"));
@@ -173,7 +174,7 @@ retention: delete",
     assert_eq!(home.folders.exclude, ["\\Junk"]);
     assert_eq!(home.poll, Duration::from_secs(7_200));
     assert_eq!(home.timeout, Duration::from_secs(259_200));
-    assert_eq!((home.connections, home.retention), (7, Policy::Delete));
+    assert_eq!((home.connections, home.retention), (7, Policy::DELETE));
     let top = accepted(&(account("") + "state_dir: state\nlog: {format: json, level: debug}\n"));
     assert_eq!(
         top.state_dir,
@@ -276,10 +277,6 @@ const COMPLAINTS: &[(&str, &str)] = &[
     (
         "retention: never",
         "6:16: `retention` cannot be `never`; it is one of `keep`, `delete`",
-    ),
-    (
-        "retention: {delete_after: 30d}",
-        "6:17: unknown key `delete_after`",
     ),
     (
         "port: 0",

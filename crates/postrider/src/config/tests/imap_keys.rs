@@ -57,15 +57,15 @@ fn a_mapping_without_a_rule_keeps_the_rule_of_the_protocol() {
     for (lines, policy, vanished) in [
         (
             "retention: {vanished: delete}",
-            Policy::Keep,
+            Policy::KEEP,
             Vanished::Delete,
         ),
-        ("retention: {vanished: keep}", Policy::Keep, Vanished::Keep),
-        ("retention: {}", Policy::Keep, Vanished::Keep),
-        ("retention: delete", Policy::Delete, Vanished::Keep),
+        ("retention: {vanished: keep}", Policy::KEEP, Vanished::Keep),
+        ("retention: {}", Policy::KEEP, Vanished::Keep),
+        ("retention: delete", Policy::DELETE, Vanished::Keep),
         (
             "protocol: pop3\nretention: {}",
-            Policy::Delete,
+            Policy::DELETE,
             Vanished::Keep,
         ),
     ] {
@@ -105,7 +105,7 @@ accounts:
     assert_eq!((isp.max_size_octets, isp.max_age), (None, None));
     assert_eq!(
         (isp.retention, isp.vanished),
-        (Policy::Delete, Vanished::Keep)
+        (Policy::DELETE, Vanished::Keep)
     );
     assert_eq!(isp.labels, LabelChoice::Link);
     assert!(!isp.deleted_flag && !isp.folders.subscribed);

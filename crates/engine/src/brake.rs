@@ -1,0 +1,82 @@
+//! The brake before a mailbox, on either side: a pass that would remove too much waits (R6).
+
+use crate::context::{Account, now};
+use crate::error::EngineError;
+use crate::events;
+use postrider_core::brake::engages;
+use postrider_index::{Index, MailboxId, Side};
+
+/// What would be removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Removal<'a> {
+    pub(crate) mailbox: MailboxId,
+    /// For the log: the decoded name.
+    pub(crate) name: &'a str,
+    pub(crate) side: Side,
+    /// So many messages
+    pub(crate) removing: u64,
+    /// of so many.
+    pub(crate) held: u64,
+    /// What a person should look at before approving it.
+    pub(crate) advice: &'a str,
+}
+
+/// Whether the brake holds a removal. It is told once.
+pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<bool, EngineError> {
+    let Removal {
+        mailbox,
+        side,
+        removing,
+        held,
+        ..
+    } = removal;
+    let brake = account.settings.brake;
+    if !brake.is_some_and(|brake| engages(&brake, removing, held)) {
+        return Ok(false);
+    }
+    let look = move |index: &mut Index| {
+        if index.brake_approved(mailbox, side, removing)? {
+            return Ok((true, false));
+        }
+        let news = index.engage_brake(mailbox, side, (removing, held), now())?;
+        Ok((false, news))
+    };
+    let (approved, news) = account.shared.index.call(look).await?;
+    if news {
+        let hint = format!(
+            "{}; if this is right, type `postrider approve {}`",
+            removal.advice,
+            account.log_name()
+        );
+        events::BrakeEngaged {
+            account: account.log_name(),
+            mailbox: removal.name,
+            side: side.as_str(),
+            removing,
+            held,
+            hint: &hint,
+        }
+        .emit();
+    }
+    Ok(!approved)
+}
+
+/// The brake holds nothing here any more; `messages` went.
+pub(crate) async fn release(
+    account: &Account,
+    (mailbox, name): (MailboxId, &str),
+    side: Side,
+    messages: u64,
+) -> Result<(), EngineError> {
+    let release = move |index: &mut Index| index.release_brake(mailbox, side);
+    if account.shared.index.call(release).await? {
+        events::BrakeReleased {
+            account: account.log_name(),
+            mailbox: name,
+            side: side.as_str(),
+            messages,
+        }
+        .emit();
+    }
+    Ok(())
+}

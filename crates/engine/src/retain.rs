@@ -1,0 +1,252 @@
+//! From what retention decides to what may really go: for both protocols.
+//!
+//! The decision is `core::retention::decide`; here its facts are gathered, the local copies proven,
+//! read back once more just before, and the brake asked. How a server copy goes is the protocol's.
+
+use crate::absence;
+use crate::brake::{self, Removal};
+use crate::context::{Account, LocalMailbox, now};
+use crate::error::EngineError;
+use crate::events;
+use crate::prove::{prove, prove_again};
+use crate::report::PassReport;
+use postrider_core::message::MessageKey;
+use postrider_core::retention::{
+    Arrival, ExpireReason, Facts, KeepReasons, LocalCopy, Policy, Usage, Verdict, decide,
+};
+use postrider_core::time::Now;
+use postrider_core::uid::Uid;
+use postrider_index::{Index, RetainedRow, Side};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A server copy that is to go, and the rule that says so.
+pub(crate) type Going = (MessageKey, ExpireReason);
+
+/// One mailbox and the messages that its server holds for us.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) mailbox: &'a LocalMailbox,
+    pub(crate) facts: Vec<Facts>,
+}
+
+/// What a decision depends on besides the messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judge {
+    /// How full the box is.
+    pub(crate) usage: Usage,
+    /// The time by which ages are judged.
+    pub(crate) now: Now,
+}
+
+/// The time by which ages are judged in this pass. Only where a rule asks for ages is it worth a flush.
+pub(crate) async fn clock(account: &Account) -> Result<Now, EngineError> {
+    if account.settings.retention.delete_after.is_none() {
+        return Ok(now());
+    }
+    let id = account.id;
+    let judge = move |index: &mut Index| index.judge_clock(id, now());
+    account.shared.index.call(judge).await
+}
+
+/// Notes what readers deleted in a mailbox, as far as the policy asks.
+pub(crate) async fn look_for_absent(
+    account: &Account,
+    mailbox: &LocalMailbox,
+) -> Result<(), EngineError> {
+    absence::review(account, mailbox).await?;
+    if account.settings.retention.until_deleted_locally {
+        absence::compare(account, mailbox).await?;
+    }
+    Ok(())
+}
+
+/// The facts of a row. `place` is its UID, or its number under POP3.
+pub(crate) fn facts(row: &RetainedRow, mailbox: i64, place: Option<u32>) -> Facts {
+    let first_seen = Arrival::FirstSeen(row.stored_at);
+    Facts {
+        message: row.key,
+        mailbox,
+        place: row.uid.map(Uid::as_u32).or(place).unwrap_or_default(),
+        proven_at: row.proven_at,
+        // Rows are of the present epoch and UID, or what UIDL and size, header or octets identified;
+        // and IMAP asks once more before anything goes.
+        identified: true,
+        arrival: match (row.uid, row.internal_date) {
+            (None, _) => first_seen,
+            (Some(_), Some(date)) => Arrival::InternalDate(date),
+            // A date that could not be read: the later of the two times that are known.
+            (Some(_), None) => Arrival::InternalDate(row.stored_at),
+        },
+        flagged: row.flagged,
+        read: row.read,
+        octets: row.octets,
+        local: row.local,
+    }
+}
+
+/// Which server copies of these mailboxes may go now. What the brake or a missing proof holds is told.
+pub(crate) async fn let_go(
+    account: &Account,
+    mut held: Vec<Held<'_>>,
+    judge_by: Judge,
+    report: &mut PassReport,
+) -> Result<Vec<Going>, EngineError> {
+    let policy = account.settings.retention;
+    prove_all(account, &mut held).await?;
+    let mut verdicts = judge(&policy, &held, judge_by);
+    if stand_again(account, &mut held, &going(&verdicts)).await? {
+        verdicts = judge(&policy, &held, judge_by);
+    }
+    tell_held(account, &held, &verdicts);
+    let (going, mut free) = (going(&verdicts), Vec::new());
+    for held in &held {
+        let of_here: HashSet<_> = held.facts.iter().map(|facts| facts.message).collect();
+        let here = going.iter().filter(|(key, _)| of_here.contains(key));
+        let here: Vec<Going> = here.copied().collect();
+        if !braked(account, held, &here, report).await? {
+            free.extend(here);
+        }
+    }
+    Ok(free)
+}
+
+fn judge(policy: &Policy, held: &[Held<'_>], by: Judge) -> Vec<Verdict> {
+    let facts: Vec<Facts> = held.iter().flat_map(|h| h.facts.iter().copied()).collect();
+    decide(policy, &facts, by.usage, by.now)
+}
+
+fn going(verdicts: &[Verdict]) -> Vec<Going> {
+    let going = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Expire { message, because } => Some((*message, *because)),
+        Verdict::Keep { .. } => None,
+    });
+    going.collect()
+}
+
+async fn prove_all(account: &Account, held: &mut [Held<'_>]) -> Result<(), EngineError> {
+    let all = held.iter().flat_map(|held| held.facts.iter());
+    // What is absent cannot be proven; looking for it again and again costs readings.
+    let is_open = |f: &&Facts| f.proven_at.is_none() && f.identified;
+    let unproven = all.filter(|f| is_open(f) && f.local == LocalCopy::Present);
+    let unproven: Vec<_> = unproven.map(|facts| facts.message).collect();
+    let proven = prove(account, &unproven).await?;
+    let proven_at = Some(now().0);
+    for facts in held.iter_mut().flat_map(|held| held.facts.iter_mut()) {
+        if proven.contains(&facts.message) {
+            facts.proven_at = proven_at;
+        }
+    }
+    Ok(())
+}
+
+/// Reads those that are to go back once more; `true` when that changed the facts. Under plain `delete`
+/// the proof was made a moment ago.
+async fn stand_again(
+    account: &Account,
+    held: &mut [Held<'_>],
+    going: &[Going],
+) -> Result<bool, EngineError> {
+    let all = held.iter().flat_map(|held| held.facts.iter());
+    let there: HashSet<_> = all
+        .filter(|facts| facts.local == LocalCopy::Present)
+        .map(|facts| facts.message)
+        .collect();
+    let asked = going
+        .iter()
+        .filter(|(key, because)| *because != ExpireReason::Delete && there.contains(key));
+    let asked: Vec<_> = asked.map(|(key, _)| *key).collect();
+    if asked.is_empty() {
+        return Ok(false);
+    }
+    let standing = prove_again(account, &asked).await?;
+    let absent: HashSet<_> = standing.absent.iter().copied().collect();
+    let asked: HashSet<_> = asked.into_iter().collect();
+    let note = move |index: &mut Index| index.note_absent(&standing.absent, now());
+    account.shared.index.call(note).await?;
+    let mut changed = false;
+    for facts in held.iter_mut().flat_map(|held| held.facts.iter_mut()) {
+        if absent.contains(&facts.message) {
+            facts.local = LocalCopy::Missing;
+            changed = true;
+        } else if asked.contains(&facts.message) && !standing.whole.contains(&facts.message) {
+            facts.proven_at = None;
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Tells of messages that the policy lets go and a guard holds: somebody waits for them to go.
+fn tell_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
+    let held_back = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Keep { message, because } if because.is_only_guards() => {
+            Some((*message, *because))
+        }
+        Verdict::Keep { .. } | Verdict::Expire { .. } => None,
+    });
+    let held_back: HashMap<MessageKey, KeepReasons> = held_back.collect();
+    for held in held {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for facts in &held.facts {
+            if let Some(because) = held_back.get(&facts.message) {
+                *counts.entry(because.to_string()).or_default() += 1;
+            }
+        }
+        for (because, messages) in counts {
+            tell(account, held.mailbox, messages, &because);
+        }
+    }
+}
+
+/// One line for server copies that stay though the policy lets them go.
+pub(crate) fn tell(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) {
+    events::ServerCopyHeld {
+        account: account.log_name(),
+        mailbox: &mailbox.name,
+        messages,
+        because,
+    }
+    .emit();
+}
+
+/// Whether the brake holds what is to go from one mailbox (R6). Plain `delete` is not braked.
+async fn braked(
+    account: &Account,
+    held: &Held<'_>,
+    going: &[Going],
+    report: &mut PassReport,
+) -> Result<bool, EngineError> {
+    if account.settings.retention.is_unbraked() {
+        return Ok(false);
+    }
+    let (mailbox, name) = (held.mailbox.id, &held.mailbox.name);
+    let removing = going.len() as u64;
+    let Some((_, rule)) = going.first() else {
+        brake::release(account, (mailbox, name), Side::Server, 0).await?;
+        return Ok(false);
+    };
+    let advice = format!("{rule} would delete them on the server; look at the mailbox here");
+    let removal = Removal {
+        mailbox,
+        name,
+        side: Side::Server,
+        removing,
+        held: held.facts.len() as u64,
+        advice: &advice,
+    };
+    let holds = brake::holds(account, removal).await?;
+    if holds {
+        report.braked += removing;
+    }
+    Ok(holds)
+}
+
+/// The server has let them go: the brake on this mailbox has nothing to hold any more.
+pub(crate) async fn went(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    messages: u64,
+) -> Result<(), EngineError> {
+    let place = (mailbox.id, &*mailbox.name);
+    brake::release(account, place, Side::Server, messages).await
+}

@@ -1,0 +1,209 @@
+//! What retention decides upon: the messages of a mailbox whose server copy is there.
+
+use crate::accounts::AccountId;
+use crate::column;
+use crate::error::IndexError;
+use crate::mailboxes::MailboxId;
+use crate::open::Index;
+use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::message::MessageKey;
+use postrider_core::retention::clock::Leap;
+use postrider_core::retention::{Clock, LocalCopy};
+use postrider_core::time::{Now, UnixTime};
+use postrider_core::uid::{Uid, UidValidity};
+use rusqlite::{Row, params};
+
+/// A message whose server copy is there. Small: a mailbox may have a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetainedRow {
+    /// The message.
+    pub key: MessageKey,
+    /// Its UID; `None` under POP3.
+    pub uid: Option<Uid>,
+    /// INTERNALDATE; `None` under POP3.
+    pub internal_date: Option<UnixTime>,
+    /// When it was stored: when we first saw it.
+    pub stored_at: UnixTime,
+    /// When its local copy was proven (R1).
+    pub proven_at: Option<UnixTime>,
+    /// Whether it is flagged, at the server or in its file's name.
+    pub flagged: bool,
+    /// Whether it is read, at the server or in its file's name.
+    pub read: bool,
+    /// What it weighs at the server, by the server's word or else by ours.
+    pub octets: u64,
+    /// What became of its file, as far as scans noticed.
+    pub local: LocalCopy,
+}
+
+impl Index {
+    /// The messages of one epoch of a mailbox, or of a maildrop, whose server copy is there, ascending
+    /// by UID.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn retained(
+        &self,
+        mailbox: MailboxId,
+        epoch: Option<UidValidity>,
+    ) -> Result<Vec<RetainedRow>, IndexError> {
+        let sql = "
+            SELECT id, uid, internal_date, stored_at, proven_at, flags, file,
+              coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at
+            FROM message
+            WHERE mailbox = ? AND uid_validity IS ? AND vanished_at IS NULL AND expired_at IS NULL
+            ORDER BY uid, id";
+        let epoch = epoch.map(UidValidity::as_u32);
+        self.list("list what is retained", sql, (mailbox.0, epoch), retained)
+    }
+
+    /// By what ages are judged in a pass that starts now; see [`Clock`]. Remembers what the clock
+    /// says.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn judge_clock(&mut self, account: AccountId, now: Now) -> Result<Now, IndexError> {
+        let doing = "look at the clock";
+        let sql = "
+            SELECT clock_seen_at, clock_leap_from, clock_leap_to FROM account WHERE id = ?";
+        let read = |row: &Row<'_>| {
+            let from = column::time(row, "clock_leap_from")?;
+            let leap = from.zip(column::time(row, "clock_leap_to")?);
+            Ok(Clock {
+                seen: column::time(row, "clock_seen_at")?,
+                leap: leap.map(|(from, to)| Leap { from, to }),
+            })
+        };
+        let clock = self.connection.query_row(sql, [account.0], read);
+        let (judged, clock) = clock.map_err(IndexError::sql(doing))?.judge(now);
+        let sql = "
+            UPDATE account SET clock_seen_at = ?, clock_leap_from = ?, clock_leap_to = ?
+            WHERE id = ?";
+        let seconds = |time: Option<UnixTime>| time.map(UnixTime::as_seconds);
+        let row = params![
+            seconds(clock.seen),
+            seconds(clock.leap.map(|leap| leap.from)),
+            seconds(clock.leap.map(|leap| leap.to)),
+            account.0
+        ];
+        let written = self.connection.execute(sql, row);
+        written.map_err(IndexError::sql(doing))?;
+        Ok(judged)
+    }
+
+    /// Notes how full a box is, in steps worth a warning: `None` when it is not nearly full. Says
+    /// whether it is fuller than when that was last noted.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn note_quota(
+        &mut self,
+        account: AccountId,
+        share: Option<u64>,
+    ) -> Result<bool, IndexError> {
+        let doing = "note how full the box is";
+        let sql = "SELECT quota_warned FROM account WHERE id = ?";
+        let read = |row: &Row<'_>| column::count(row, "quota_warned");
+        let before = self.connection.query_row(sql, [account.0], read);
+        let before = before.map_err(IndexError::sql(doing))?;
+        if before == share {
+            return Ok(false);
+        }
+        let sql = "UPDATE account SET quota_warned = ? WHERE id = ?";
+        let row = params![share.map(column::integer), account.0];
+        let written = self.connection.execute(sql, row);
+        written.map_err(IndexError::sql(doing))?;
+        Ok(share > before)
+    }
+}
+
+fn retained(row: &Row<'_>) -> rusqlite::Result<RetainedRow> {
+    // Borrowed: a million rows are read in one go.
+    let flags = FlagSet::from_index(row.get_ref("flags")?.as_str()?);
+    let file = row.get_ref("file")?.as_str()?;
+    let letters = file.rsplit_once(":2,").map_or("", |(_, letters)| letters);
+    let has = |flag: Flag| {
+        let mut letters = letters.chars().filter_map(Flag::from_letter);
+        flags.has(flag) || letters.any(|letter| letter == flag)
+    };
+    let absent_at = column::time(row, "absent_at")?;
+    let deleted_at = column::time(row, "deleted_at")?;
+    Ok(RetainedRow {
+        key: MessageKey(row.get("id")?),
+        uid: column::uid(row, "uid")?,
+        internal_date: column::time(row, "internal_date")?,
+        stored_at: column::time(row, "stored_at")?.unwrap_or_default(),
+        proven_at: column::time(row, "proven_at")?,
+        flagged: has(Flag::Flagged),
+        read: has(Flag::Seen),
+        octets: column::count(row, "octets")?.unwrap_or_default(),
+        local: match (absent_at, deleted_at) {
+            (_, Some(_)) => LocalCopy::Deleted,
+            (Some(_), None) => LocalCopy::Missing,
+            (None, None) => LocalCopy::Present,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, epoch, imap, message, now, pop3};
+    use postrider_core::flag::FlagSet;
+
+    #[test]
+    fn flags_count_on_either_side() {
+        let mut bench = Bench::new();
+        let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
+        let none = FlagSet::new();
+        let agreed = [(keys[0], none), (keys[1], FlagSet::from_index("\\Flagged"))];
+        bench.index.set_server_flags(&agreed).unwrap();
+        bench.index.set_file(keys[1], "new/base2").unwrap();
+        let rows = bench.index.retained(bench.mailbox, Some(epoch(7))).unwrap();
+        let flags: Vec<_> = rows.iter().map(|row| (row.flagged, row.read)).collect();
+        // The first file's name says `:2,S`.
+        assert_eq!(flags, [(false, true), (true, false)]);
+    }
+
+    #[test]
+    fn only_what_the_server_has_in_this_epoch_is_retained() {
+        let mut bench = Bench::new();
+        let messages = vec![
+            message(imap(7, 1), 1),
+            message(imap(7, 2), 2),
+            message(imap(8, 1), 3),
+            message(pop3("a"), 4),
+        ];
+        let keys = bench.store(messages);
+        bench.index.mark_proven(&keys, now(150)).unwrap();
+        let gone = [(keys[0], "retention: delete")];
+        bench.index.mark_expired(&gone, now(160)).unwrap();
+        let retained = |epoch| {
+            let rows = bench.index.retained(bench.mailbox, epoch).unwrap();
+            rows.iter().map(|row| row.key).collect::<Vec<_>>()
+        };
+        assert_eq!(retained(Some(epoch(7))), keys[1..2]);
+        assert_eq!(retained(Some(epoch(8))), keys[2..3]);
+        assert_eq!(retained(None), keys[3..]);
+    }
+
+    #[test]
+    fn the_clock_is_remembered_from_pass_to_pass() {
+        let mut bench = Bench::new();
+        let year = 365 * 86_400;
+        for (says, judged) in [(0, 0), (year, 0), (year + 60, 0), (300, 300), (400, 400)] {
+            let (account, index) = (bench.account, &mut bench.index);
+            assert_eq!(index.judge_clock(account, now(says)).unwrap(), now(judged));
+            bench = bench.restart();
+        }
+    }
+
+    #[test]
+    fn a_box_that_gets_fuller_is_news_once() {
+        let mut bench = Bench::new();
+        let account = bench.account;
+        let mut note = |share| bench.index.note_quota(account, share).unwrap();
+        assert!(!note(None));
+        assert!(note(Some(80)) && !note(Some(80)) && note(Some(90)));
+        assert!(!note(Some(80)) && !note(None) && note(Some(80)));
+    }
+}

@@ -1,0 +1,171 @@
+//! Every retention rule that POP3 can keep, on a server in memory.
+
+use postrider_core::account::Protocol;
+use postrider_core::retention::{Policy, Protect};
+use postrider_engine::approve;
+use postrider_mailserver::{Action, Fault, Misbehaviour, Options};
+use postrider_tests::rig::{Rig, files, message};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const DAY: i64 = 86_400;
+
+async fn synced(count: usize, policy: Policy) -> Rig {
+    let mut rig = Rig::with(Protocol::Pop3, Options::default()).await;
+    rig.settings.retention = policy;
+    rig.fill("INBOX", count);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.new, report.expired), (count as u64, 0));
+    rig
+}
+
+fn after(days: u64) -> Policy {
+    Policy {
+        delete_after: Some(Duration::from_secs(days * 86_400)),
+        ..Policy::KEEP
+    }
+}
+
+fn locally() -> Policy {
+    Policy {
+        until_deleted_locally: true,
+        ..Policy::KEEP
+    }
+}
+
+/// The file of the nth message.
+fn file(rig: &Rig, n: usize) -> PathBuf {
+    let text = message("INBOX", n).replace("\r\n", "\n");
+    let holds = |path: &PathBuf| std::fs::read_to_string(path).unwrap() == text;
+    files(rig.maildir()).into_iter().find(holds).unwrap()
+}
+
+/// Which messages the server has, by number.
+fn left(rig: &Rig) -> Vec<usize> {
+    let all: Vec<_> = (0..40).map(|n| message("INBOX", n)).collect();
+    let messages = rig.account.messages("INBOX").into_iter();
+    let number = |octets: &[u8]| all.iter().position(|text| text.as_bytes() == octets);
+    messages.filter_map(|m| number(&m.bytes)).collect()
+}
+
+fn expired_by(rig: &Rig, rule: &str) -> i64 {
+    let sql = "SELECT count(*) FROM ledger WHERE action = 'expired' AND because = ";
+    rig.count(&format!("{sql}'{rule}'"))
+}
+
+#[tokio::test]
+async fn delete_after_counts_from_first_seen() {
+    let rig = synced(5, after(30)).await;
+    rig.grow_older(29 * DAY);
+    assert_eq!(rig.pass().await.unwrap().expired, 0);
+    rig.account
+        .append("INBOX", message("INBOX", 7), &[], 1_700_000_000);
+    rig.grow_older(2 * DAY);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.new, report.expired), (1, 5));
+    assert_eq!(left(&rig), [7]);
+    assert_eq!(expired_by(&rig, "retention: delete_after: 30d"), 5);
+    assert_eq!(rig.stored().len(), 6);
+}
+
+#[tokio::test]
+async fn keep_latest_leaves_the_last_of_the_listing() {
+    let mut rig = Rig::new(Protocol::Pop3).await;
+    rig.settings.retention = Policy {
+        keep_latest: NonZeroU32::new(9),
+        ..Policy::KEEP
+    };
+    rig.fill("INBOX", 11);
+    assert_eq!(rig.pass().await.unwrap().expired, 2);
+    assert_eq!(left(&rig), (2..11).collect::<Vec<_>>());
+    assert_eq!(expired_by(&rig, "retention: keep_latest: 9"), 2);
+}
+
+#[tokio::test]
+async fn what_is_unread_or_flagged_here_stays_there() {
+    let policy = Policy {
+        protect: Protect {
+            flagged: true,
+            unread: true,
+        },
+        ..Policy::DELETE
+    };
+    let rig = synced(4, policy).await;
+    for (n, flags) in [(0, "S"), (1, "FS"), (2, "R")] {
+        let path = file(&rig, n);
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let base = name.split(":2,").next().unwrap();
+        let cur = rig.maildir().join("cur").join(format!("{base}:2,{flags}"));
+        std::fs::rename(path, cur).unwrap();
+    }
+    assert_eq!(rig.pass().await.unwrap().expired, 1);
+    assert_eq!(left(&rig), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn r5_a_reader_has_deleted_a_message_when_two_passes_say_so() {
+    let rig = synced(5, locally()).await;
+    std::fs::remove_file(file(&rig, 3)).unwrap();
+    assert_eq!(rig.pass().await.unwrap().expired, 0, "one witness");
+    assert_eq!(rig.pass().await.unwrap().expired, 1);
+    assert_eq!(left(&rig), [0, 1, 2, 4]);
+    assert_eq!(expired_by(&rig, "retention: until_deleted_locally"), 1);
+    assert_eq!(rig.pass().await.unwrap().new, 0);
+}
+
+#[tokio::test]
+async fn r5_a_directory_that_went_away_deletes_nothing() {
+    for policy in [locally(), after(30)] {
+        let rig = synced(5, policy).await;
+        rig.grow_older(31 * DAY);
+        std::fs::remove_dir_all(rig.maildir()).unwrap();
+        for _ in 0..4 {
+            assert_eq!(rig.pass().await.unwrap().expired, 0, "{policy}");
+        }
+        assert_eq!(left(&rig).len(), 5, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn r6_too_much_at_once_waits_for_approval_and_mail_goes_on_coming() {
+    let rig = synced(12, after(30)).await;
+    rig.grow_older(31 * DAY);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.expired, report.braked), (0, 12));
+    assert!(rig.commands("DELE").is_empty());
+    approve(&rig.state_dir(), &rig.settings.name).unwrap();
+    rig.account
+        .append("INBOX", message("INBOX", 20), &[], 1_700_000_000);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.new, report.expired), (1, 12));
+    assert_eq!(left(&rig), [20]);
+    assert_eq!(rig.count("SELECT count(*) FROM brake"), 0);
+}
+
+#[tokio::test]
+async fn r2_r6_a_quit_that_fails_needs_no_second_approval() {
+    let rig = synced(12, after(30)).await;
+    rig.grow_older(31 * DAY);
+    rig.pass().await.unwrap();
+    approve(&rig.state_dir(), &rig.settings.name).unwrap();
+    rig.server.faults().start(Misbehaviour::QuitFails);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.expired, report.braked), (0, 0));
+    rig.server.faults().stop(Misbehaviour::QuitFails);
+    assert_eq!(rig.pass().await.unwrap().expired, 12);
+}
+
+#[tokio::test]
+async fn r2_a_quit_whose_answer_is_lost_is_told_with_its_rule() {
+    let rig = synced(3, after(30)).await;
+    rig.grow_older(31 * DAY);
+    let cut = Fault::on("QUIT", Action::PerformCut(0));
+    rig.server.faults().plan(cut);
+    let outcome = rig.pass().await;
+    assert!(left(&rig).is_empty(), "{outcome:?}");
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.expired, report.vanished), (3, 0));
+    let told = "retention: delete_after: 30d (the answer to QUIT was lost)";
+    assert_eq!(expired_by(&rig, told), 3);
+}
