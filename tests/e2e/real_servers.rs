@@ -1,0 +1,45 @@
+//! The built binary on real servers over implicit TLS: the same stories on Dovecot, Cyrus and Courier.
+
+mod account;
+mod changes;
+mod crash;
+mod expire;
+mod mirror;
+
+pub(crate) use account::{fill, imap_config};
+
+/// Every story as a test, on a server of this make.
+macro_rules! stories {
+    ($server:ty) => {
+        stories! { $server:
+            mirror::an_imap_account_is_mirrored_and_stays_on_the_server,
+            changes::what_vanishes_at_the_server_stays_here_unless_told_otherwise,
+            changes::a_message_moved_at_the_server_takes_its_file_along,
+            changes::a_mailbox_renamed_at_the_server_is_renamed_here,
+            crash::r3_an_imap_sync_killed_at_some_moments_heals,
+            crash::r3_a_pop3_sync_killed_at_some_moments_heals,
+            expire::r1_retention_delete_expunges_what_is_proven_and_nothing_else,
+            expire::r1_r2_a_pop3_account_is_stored_proven_and_deleted,
+        }
+    };
+    ($server:ty: $($file:ident::$story:ident,)*) => {
+        $(
+            #[test]
+            fn $story() {
+                super::$file::$story(&<$server>::start());
+            }
+        )*
+    };
+}
+
+mod dovecot {
+    stories! { postrider_tests::dovecot::Dovecot }
+}
+
+mod cyrus {
+    stories! { postrider_tests::cyrus::Cyrus }
+}
+
+mod courier {
+    stories! { postrider_tests::courier::Courier }
+}
