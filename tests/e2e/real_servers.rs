@@ -6,6 +6,9 @@ mod crash;
 mod expire;
 mod mirror;
 
+use postrider_tests::server::{Server, is_open};
+use std::time::{Duration, Instant};
+
 pub(crate) use account::{fill, imap_config};
 
 /// Every story as a test, on a server of this make.
@@ -23,6 +26,11 @@ macro_rules! stories {
         }
     };
     ($server:ty: $($file:ident::$story:ident,)*) => {
+        #[test]
+        fn the_server_ends_with_its_value() {
+            super::assert_ends(<$server>::start());
+        }
+
         $(
             #[test]
             fn $story() {
@@ -30,6 +38,21 @@ macro_rules! stories {
             }
         )*
     };
+}
+
+/// Nothing of a server is left when its test is over, a moment for the last of its processes granted.
+fn assert_ends(server: impl Server) {
+    let ports = server.ports();
+    let ports = [ports.imap, ports.imaps, ports.pop3, ports.pop3s];
+    assert!(ports.iter().all(|port| is_open(*port)));
+    let ca_file = server.ca_file().to_owned();
+    drop(server);
+    assert!(!ca_file.exists());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while ports.iter().any(|port| is_open(*port)) {
+        assert!(Instant::now() < deadline, "it still listens");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 mod dovecot {

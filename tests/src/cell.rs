@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::certificate;
-use crate::server::{PASSWORD, Ports, START_LIMIT, greets, id};
+use crate::server::{PASSWORD, Ports, START_LIMIT, greets, id, is_open};
 
 /// The users of a server that wants to know them before they come.
 const USERS: &str = "ada bob";
@@ -24,7 +24,7 @@ const USERS: &str = "ada bob";
 pub(crate) struct Recipe {
     /// The name that `tests/install` gave its packages.
     pub(crate) name: &'static str,
-    /// A shell script that becomes the server.
+    /// A shell script that starts the server and waits for it; it is the first of all its processes.
     pub(crate) script: &'static str,
     /// Other files to write, by name.
     pub(crate) files: &'static [(&'static str, &'static str)],
@@ -117,6 +117,11 @@ impl Drop for Cell {
         // `unshare` takes its child along, and with the first of a namespace all others end.
         self.process.kill().ok();
         self.process.wait().ok();
+        // The last of them is not our child. Its directory must not go before it.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && is_open(self.ports.imap) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

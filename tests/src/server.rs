@@ -71,6 +71,12 @@ impl Ports {
     }
 }
 
+/// Whether anybody listens at a port of loopback.
+#[must_use]
+pub fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
 /// Whether the first line is the real greeting: a Dovecot whose authentication process is still starting
 /// says `* OK Waiting for authentication process to respond..` before it.
 pub(crate) fn greets(port: u16, greeting: &str) -> bool {

@@ -1,10 +1,9 @@
 //! R3 in small: `crash.rs` beside this directory kills more often, but only on Dovecot.
 
-use super::account::{fill, hashes, imap_config, oracle, pop3_config};
+use super::account::{assert_maildrop_empty, fill, hashes, imap_config, oracle, pop3_config};
 use postrider_tests::maildir::MaildirTree;
-use postrider_tests::oracle::Pop3Oracle;
 use postrider_tests::postrider::{Home, binary};
-use postrider_tests::server::{PASSWORD, Server};
+use postrider_tests::server::Server;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -54,7 +53,5 @@ pub(crate) fn r3_a_pop3_sync_killed_at_some_moments_heals(server: &dyn Server) {
     }
     let tree = MaildirTree::read(home.path().join("Mail")).unwrap();
     tree.assert_holds("", &stored);
-    let mut maildrop = Pop3Oracle::login(server.ports().pop3, "bob", PASSWORD);
-    assert!(maildrop.uidls().is_empty());
-    maildrop.quit();
+    assert_maildrop_empty(server, "bob");
 }

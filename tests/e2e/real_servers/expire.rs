@@ -1,11 +1,10 @@
 //! What leaves the server: what is proven, and nothing else.
 
-use super::account::{fill, hashes, imap_config, oracle, pop3_config, sync};
+use super::account::{assert_maildrop_empty, fill, hashes, imap_config, oracle, pop3_config, sync};
 use postrider_tests::maildir::MaildirTree;
-use postrider_tests::oracle::Pop3Oracle;
 use postrider_tests::postrider::Home;
 use postrider_tests::rig::message;
-use postrider_tests::server::{PASSWORD, Server};
+use postrider_tests::server::Server;
 
 const COUNT: usize = 15;
 const EXPIRED: &str =
@@ -52,9 +51,7 @@ pub(crate) fn r1_r2_a_pop3_account_is_stored_proven_and_deleted(server: &dyn Ser
     );
     let tree = || MaildirTree::read(home.path().join("Mail")).unwrap();
     tree().assert_holds("", &stored);
-    let mut maildrop = Pop3Oracle::login(server.ports().pop3, "bob", PASSWORD);
-    assert!(maildrop.messages().is_empty());
-    maildrop.quit();
+    assert_maildrop_empty(server, "bob");
     assert_eq!(home.count(EXPIRED), COUNT as i64);
 
     let text = message("INBOX", 500);
