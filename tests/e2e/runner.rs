@@ -13,13 +13,15 @@ mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
-mod dovecot_sync;
+mod dovecot_refusals;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
+#[cfg(test)]
+mod real_servers;
 #[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]

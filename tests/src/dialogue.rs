@@ -73,6 +73,14 @@ impl Dialogue {
         })
     }
 
+    /// All that the server says, to a client whose tags are `p1`, `p2` and so on.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when it names the tag of a command that did not come yet.
+    pub fn server_octets(&self) -> Result<Vec<u8>, Mismatch> {
+        play::server_octets(self)
+    }
+
     /// Starts to play the server's part; the client gets the stream.
     ///
     /// The task ends when the script has ended and the client has closed the stream, so drop the

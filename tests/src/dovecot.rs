@@ -3,11 +3,7 @@
 //! Works as root (mail then belongs to `nobody`, login processes are `dovenull`) and as an ordinary user.
 //! `tests/install` installs what it needs.
 
-mod certificate;
-
 use std::fs::Permissions;
-use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,13 +11,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificate;
+use crate::server::{self, NOBODY, PASSWORD, Ports, START_LIMIT, Server};
+
 const CONFIGURATION: &str = include_str!("../dovecot/dovecot.conf.in");
-
-/// How long a Dovecot may take to greet on a busy machine; usually it is a tenth of a second.
-const START_LIMIT: Duration = Duration::from_secs(20);
-
-/// Whose the mail is when the tests run as root: Dovecot delivers for any user but that one. `nobody` on Debian.
-const NOBODY: u32 = 65534;
 
 /// A running Dovecot. Any user may log in with [`Dovecot::PASSWORD`].
 #[derive(Debug)]
@@ -44,7 +37,7 @@ pub struct Dovecot {
 
 impl Dovecot {
     /// The password of every user.
-    pub const PASSWORD: &'static str = "secret";
+    pub const PASSWORD: &'static str = PASSWORD;
 
     /// Starts a server with everything Debian's Dovecot can do.
     ///
@@ -79,7 +72,12 @@ impl Dovecot {
     fn try_start(capability_line: &str) -> Option<Self> {
         let files = prepare_dir();
         let dir = files.path().to_owned();
-        let [imap_port, imaps_port, pop3_port, pop3s_port] = free_ports();
+        let Ports {
+            imap: imap_port,
+            imaps: imaps_port,
+            pop3: pop3_port,
+            pop3s: pop3s_port,
+        } = Ports::free();
         let text = CONFIGURATION
             .replace("@CAPABILITY@", capability_line)
             .replace("@IMAP_PORT@", &imap_port.to_string())
@@ -121,7 +119,7 @@ impl Dovecot {
                 );
                 return false;
             }
-            if greets(self.imap_port, "* OK") && greets(self.pop3_port, "+OK") {
+            if server::greets(self.imap_port, "* OK") && server::greets(self.pop3_port, "+OK") {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -133,6 +131,29 @@ impl Dovecot {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("dovecot.log")).unwrap_or_default()
+    }
+}
+
+impl Server for Dovecot {
+    fn ports(&self) -> Ports {
+        Ports {
+            imap: self.imap_port,
+            imaps: self.imaps_port,
+            pop3: self.pop3_port,
+            pop3s: self.pop3s_port,
+        }
+    }
+
+    fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    fn wire_name(&self, mailbox: &str) -> String {
+        mailbox.to_owned()
+    }
+
+    fn directory(&self, mailbox: &str) -> String {
+        mailbox.to_owned()
     }
 }
 
@@ -185,7 +206,8 @@ fn with_owner(text: &str, dir: &Path) -> String {
             "dovenull".to_owned(),
         )
     } else {
-        (id("-un"), id("-gn"), id("-un"))
+        let (user, group) = (server::id("-un"), server::id("-gn"));
+        (user.clone(), group, user)
     };
     text.replace("@DIR@", &dir.display().to_string())
         .replace("@UID@", &uid.to_string())
@@ -195,11 +217,6 @@ fn with_owner(text: &str, dir: &Path) -> String {
         .replace("@LOGIN_USER@", &login_user)
 }
 
-fn id(what: &str) -> String {
-    let output = Command::new("id").arg(what).output().expect("`id` runs");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 /// Debian keeps it in a directory that ordinary users do not search.
 fn program() -> &'static str {
     if Path::new("/usr/sbin/dovecot").exists() {
@@ -207,28 +224,4 @@ fn program() -> &'static str {
     } else {
         "dovecot"
     }
-}
-
-/// Four ports of loopback that nobody has at this moment.
-fn free_ports() -> [u16; 4] {
-    let listeners =
-        [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
-    listeners.map(|listener| {
-        listener
-            .local_addr()
-            .expect("a bound socket has an address")
-            .port()
-    })
-}
-
-/// Whether the first line is the real greeting: a Dovecot whose authentication process is still starting
-/// says `* OK Waiting for authentication process to respond..` before it.
-fn greets(port: u16, greeting: &str) -> bool {
-    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
-        return false;
-    };
-    stream.set_read_timeout(Some(START_LIMIT)).ok();
-    let mut line = String::new();
-    let read = BufReader::new(stream).read_line(&mut line);
-    read.is_ok() && line.starts_with(greeting) && line.contains("ready")
 }

@@ -1,7 +1,7 @@
 //! The test kit of postrider: the other side of every conversation, and witnesses of what was done.
 //!
 //! - [`dialogue`]: a protocol conversation as a text file, played to the real session code in memory.
-//! - [`dovecot`]: a throw-away real server.
+//! - [`server`]: what real servers have in common, each throw-away: [`dovecot`], [`cyrus`], [`courier`].
 //! - [`oracle`]: fills and inspects that server with clients that are not ours.
 //! - [`maildir`]: reads a Maildir tree without our own code, and says what is wrong with it.
 //! - [`digest`]: the hashes by which messages are compared.
@@ -16,6 +16,10 @@
     reason = "a kit tells a test what went wrong by panicking with a sentence"
 )]
 
+mod cell;
+mod certificate;
+pub mod courier;
+pub mod cyrus;
 pub mod daemon;
 pub mod dialogue;
 pub mod digest;
@@ -24,3 +28,4 @@ pub mod maildir;
 pub mod oracle;
 pub mod postrider;
 pub mod rig;
+pub mod server;

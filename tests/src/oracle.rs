@@ -35,6 +35,16 @@ pub struct Held {
     pub sha256_lf: String,
 }
 
+impl Held {
+    /// Whether it bears a flag or keyword; case does not matter (RFC 9051 §2.3.2).
+    #[must_use]
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags
+            .iter()
+            .any(|held| held.eq_ignore_ascii_case(flag))
+    }
+}
+
 impl Oracle {
     /// Logs in at a port of loopback.
     ///
@@ -111,9 +121,16 @@ impl Oracle {
     #[must_use]
     pub fn messages(&mut self, mailbox: &str) -> BTreeMap<u32, Held> {
         let opened = self.session.examine(mailbox).expect("EXAMINE works");
-        if opened.exists == 0 {
-            return BTreeMap::new();
-        }
+        let held = if opened.exists == 0 {
+            BTreeMap::new()
+        } else {
+            self.fetch_all()
+        };
+        self.close_examined();
+        held
+    }
+
+    fn fetch_all(&mut self) -> BTreeMap<u32, Held> {
         let items = "(UID FLAGS INTERNALDATE BODY.PEEK[])";
         let fetched = self
             .session
@@ -155,6 +172,17 @@ impl Oracle {
         self.session.expunge().expect("EXPUNGE works");
     }
 
+    /// Moves one message as clients did before MOVE: a copy, and [`Oracle::expunge`].
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn move_message(&mut self, from: &str, uid: u32, to: &str) {
+        self.session.select(from).expect("SELECT works");
+        let copied = self.session.uid_copy(uid.to_string(), to);
+        copied.expect("UID COPY works");
+        self.expunge(from, uid);
+    }
+
     /// The UIDVALIDITY of a mailbox.
     ///
     /// # Panics
@@ -162,6 +190,13 @@ impl Oracle {
     #[must_use]
     pub fn uid_validity(&mut self, mailbox: &str) -> u32 {
         let opened = self.session.examine(mailbox).expect("EXAMINE works");
+        self.close_examined();
         opened.uid_validity.expect("the server tells UIDVALIDITY")
+    }
+
+    /// Courier refuses to append to a mailbox that is examined. What was not opened for writing loses no
+    /// message by CLOSE (RFC 9051 §6.4.1).
+    fn close_examined(&mut self) {
+        self.session.close().expect("CLOSE works");
     }
 }

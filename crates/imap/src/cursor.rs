@@ -101,8 +101,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         self.take_while(|o| !matches!(o, b' ' | b'(' | b')' | b'[' | b'\r' | b'\n'));
         if self.peek() == Some(b'[') {
-            self.take_while(|octet| !matches!(octet, b']' | b'\r' | b'\n'));
-            self.expect(b']')?;
+            self.skip_section()?;
             if self.peek() == Some(b'<') {
                 self.take_while(|octet| !matches!(octet, b'>' | b'\r' | b'\n'));
                 self.expect(b'>')?;
@@ -110,6 +109,19 @@ impl<'a> Cursor<'a> {
         }
         let name = self.text.get(start..self.at).unwrap_or_default();
         (!name.is_empty()).then_some(name).ok_or(Malformed)
+    }
+
+    /// Steps over `[…]` after an item's name. Names of header fields may be quoted, and hold a bracket even
+    /// when they are not (RFC 9051 §9, `header-fld-name`).
+    fn skip_section(&mut self) -> Parsed<()> {
+        self.expect(b'[')?;
+        loop {
+            self.take_while(|octet| !matches!(octet, b']' | b'(' | b'\r' | b'\n'));
+            match self.peek() {
+                Some(b'(') => self.skip_value()?,
+                _ => return self.expect(b']'),
+            }
+        }
     }
 
     /// A number of at most 64 bits.

@@ -80,7 +80,9 @@ impl FileName {
     /// Keywords of `flags` have no letter.
     #[must_use]
     pub fn with_flags(&self, flags: &FlagSet) -> Self {
-        let unknown = |letter: &char| Flag::from_letter(*letter).is_none();
+        // What begins a mark is no letter: kept, it could make a second mark with what follows.
+        let begins_mark = |letter| INFO.iter().any(|mark| mark.starts_with(letter));
+        let unknown = |letter: &char| Flag::from_letter(*letter).is_none() && !begins_mark(*letter);
         let mut letters: Vec<char> = self.letters().chars().filter(unknown).collect();
         letters.extend(flags.letters().chars());
         letters.sort_unstable();

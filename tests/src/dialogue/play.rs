@@ -63,6 +63,24 @@ pub(super) async fn play(dialogue: &Dialogue, stream: DuplexStream) -> Result<()
     }
 }
 
+/// The server's part without its client.
+pub(super) fn server_octets(dialogue: &Dialogue) -> Result<Vec<u8>, Mismatch> {
+    let mut octets = Vec::new();
+    let mut tags: Vec<String> = Vec::new();
+    for line in &dialogue.lines {
+        match &line.step {
+            Step::Send(pieces) => {
+                let sent = fill_in(pieces, &tags);
+                let sent = sent.map_err(|what| Mismatch::at(&dialogue.path, line.number, what))?;
+                octets.extend(sent);
+            }
+            Step::ExpectLine(_) => tags.push(format!("p{}", tags.len() + 1)),
+            Step::Close | Step::ExpectOctets(_) => {}
+        }
+    }
+    Ok(octets)
+}
+
 fn fill_in(pieces: &[Piece], tags: &[String]) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     for piece in pieces {

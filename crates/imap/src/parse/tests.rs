@@ -253,6 +253,7 @@ fn imap_codec_agrees() {
         "* 12 FETCH (FLAGS (\\Seen work) UID 4827313 RFC822.SIZE 44827)\r\n",
         "* 12 FETCH (INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" UID 1)\r\n",
         "* 1 FETCH (UID 2 BODY[HEADER] {4}\r\na: b)\r\n",
+        "* 1 FETCH (UID 2 BODY[HEADER.FIELDS (\"a) ]\" b]c)] {4}\r\na: b)\r\n",
         "p7 OK [READ-WRITE] SELECT completed\r\n",
         "p7 NO no such mailbox\r\n",
         "p7 BAD what\r\n",

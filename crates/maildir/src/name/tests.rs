@@ -114,6 +114,14 @@ fn others_files_have_no_token_of_ours() {
     }
 }
 
+/// Found by the fuzz target `maildir_names`: `!` and `2` were kept as letters, and made a second mark.
+#[test]
+fn what_is_left_of_a_broken_mark_makes_no_other() {
+    let flagged = name(",!2,!2S,").with_flags(&FlagSet::new());
+    assert_eq!(flagged.as_str(), ",!2,2,");
+    assert_eq!(flagged.with_flags(&FlagSet::new()), flagged);
+}
+
 proptest! {
     #[test]
     fn any_name_survives_and_takes_flags(text in "[a-z.,:;!2SFxa=-]{1,30}", bits in "[DFPRST]{0,6}") {

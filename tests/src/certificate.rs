@@ -7,7 +7,7 @@ use rcgen::{
 };
 
 /// Writes `ca.pem`, `server.pem` and `server.key` into `dir`. The server is `localhost` and 127.0.0.1.
-pub(super) fn write(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn write(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
