@@ -254,9 +254,13 @@ impl<'s> Flight<'s> {
         Ok(())
     }
 
-    /// Sends what may go now.
+    /// Sends what may go now. A full window is left to empty by half first, for whoever sends a command
+    /// for each that was answered makes a round trip of each.
     fn launch(&mut self) {
         self.open_session();
+        if self.in_flight.len() > self.session.limits.window / 2 {
+            return;
+        }
         while self.in_flight.len() < self.session.limits.window
             && self.session.wire.outgoing_octets() < OUTGOING_OCTETS
         {

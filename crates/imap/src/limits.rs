@@ -24,7 +24,8 @@ pub struct Limits {
     pub chatter_octets: u64,
     /// Octets of a body that count as progress, so that a body of one octet a minute ends too.
     pub progress_octets: u64,
-    /// Commands under way at once. Enough to fill any round trip; more only fills buffers.
+    /// Commands under way at once. Enough for the first sync of 200 mailboxes in one flight; the line is
+    /// kept full by half as many.
     pub window: usize,
     /// Octets of a UID set in one command: RFC 7162 §4 asks clients to keep lines below 8,192.
     pub set_octets: usize,
@@ -50,7 +51,7 @@ impl Default for Limits {
             patience: Duration::from_secs(600),
             chatter_octets: 16 << 20,
             progress_octets: 64 << 10,
-            window: 128,
+            window: 1_024,
             set_octets: 7_000,
             grace: Duration::from_secs(3),
             farewell: Duration::from_secs(5),
