@@ -302,6 +302,18 @@ async fn without_uidplus_a_stranger_s_deleted_holds_the_trash_too_and_nothing_is
 }
 
 #[tokio::test]
+async fn a_server_that_keeps_no_deleted_is_not_believed_to_have_expunged() {
+    let mut rig = synced(Options::default(), 3, Policy::KEEP).await;
+    rig.account.set_keeps_deleted("INBOX", false);
+    rig.settings.retention = Policy::DELETE;
+    assert_eq!(rig.pass().await.unwrap().expired, 0);
+    let expired = "SELECT count(*) FROM messages WHERE expired_at IS NOT NULL";
+    assert_eq!((rig.count(expired), uids(&rig, "INBOX").len()), (0, 3));
+    rig.account.set_keeps_deleted("INBOX", true);
+    assert_eq!(rig.pass().await.unwrap().expired, 3);
+}
+
+#[tokio::test]
 async fn what_the_server_refuses_stays_and_is_asked_again() {
     let rig = synced(Options::default(), 3, trash(after(30))).await;
     rig.account.set_role("Bin", "\\Trash");

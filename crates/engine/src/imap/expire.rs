@@ -14,7 +14,7 @@ use postrider_core::message::MessageKey;
 use postrider_core::retention::{ExpireReason, Method, Usage};
 use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step, WireName};
+use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step, WireName};
 use postrider_index::{Index, MailboxId};
 use std::collections::HashMap;
 
@@ -142,7 +142,13 @@ async fn remove(
         return Ok(());
     }
     let asked = here.keys().copied().collect();
-    let there = open(session, observed, mailbox.epoch, asked).await?;
+    let there = match open(session, (mailbox, whither), asked).await? {
+        Ok(there) => there,
+        Err(because) => {
+            retain::tell(account, &observed.local, here.len() as u64, because);
+            return Ok(());
+        }
+    };
     here.retain(|uid, _| there.contains(*uid));
     if here.is_empty() {
         return Ok(());
@@ -171,38 +177,39 @@ async fn remove(
     retain::went(account, &observed.local, here.len() as u64).await
 }
 
-/// Opens the mailbox for writing and asks which of the messages it still holds. Nothing when the
-/// server has renumbered since.
+/// Opens the mailbox for writing and asks which of the messages it still holds. None when the server has
+/// renumbered since; the reason where the server lets nothing be deleted.
 async fn open(
     session: &mut Session,
-    observed: &Observed,
-    epoch: UidValidity,
+    (mailbox, whither): (&Opened<'_>, &Whither),
     uids: UidSet,
-) -> Result<UidSet, EngineError> {
+) -> Result<Result<UidSet, &'static str>, EngineError> {
     let steps = vec![
         Step::Select {
-            mailbox: observed.wire_name.clone(),
+            mailbox: mailbox.observed.wire_name.clone(),
             mode: SelectMode::ReadWrite,
             resync: None,
         },
         Step::Search { uids: uids.clone() },
     ];
-    let (mut found, mut same, mut done) = (UidSet::new(), false, false);
+    let (mut found, mut opened, mut done) = (UidSet::new(), None, false);
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         match event {
-            FlightEvent::Selected { selected, .. } => {
-                same = selected.uid_validity == Some(epoch) && !selected.read_only;
-            }
+            FlightEvent::Selected { selected, .. } => opened = Some(selected),
             FlightEvent::Found { uids: f, .. } => found = f,
             FlightEvent::Done { step: 1 } => done = true,
             _ => {}
         }
     }
-    Ok(if same && done {
-        uids.intersect(found.iter())
-    } else {
-        UidSet::new()
+    drop(flight);
+    let same = |selected: &Selected| selected.uid_validity == Some(mailbox.epoch);
+    let Some(selected) = opened.filter(same).filter(|_| done) else {
+        return Ok(Ok(UidSet::new()));
+    };
+    Ok(match removal::obstacle(session, &selected, whither) {
+        Some(because) => Err(because),
+        None => Ok(uids.intersect(found.iter())),
     })
 }
 

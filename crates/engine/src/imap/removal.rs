@@ -4,7 +4,7 @@ use crate::error::EngineError;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::uid::UidSet;
 use postrider_imap::capability::Capability;
-use postrider_imap::{FlagChange, FlightEvent, Session, Step, WireName};
+use postrider_imap::{FlagChange, FlightEvent, Selected, Session, Step, WireName};
 
 /// Why nothing was expunged.
 const STRANGERS: &str =
@@ -19,6 +19,23 @@ pub(crate) enum Whither {
     Nowhere,
     /// Into the mailbox with the role `\Trash`.
     Trash(WireName),
+}
+
+/// Why nothing can be removed from a mailbox as the server has opened it. A server that does not keep
+/// `\Deleted` (PERMANENTFLAGS, RFC 9051 §7.1) says OK to STORE and EXPUNGE and removes nothing.
+pub(crate) fn obstacle(
+    session: &Session,
+    selected: &Selected,
+    whither: &Whither,
+) -> Option<&'static str> {
+    if selected.read_only {
+        return Some("the server opens the mailbox read-only");
+    }
+    let moves =
+        matches!(whither, Whither::Trash(_)) && session.capabilities().has(Capability::Move);
+    let kept = selected.permanent_flags.as_ref();
+    let keeps_deleted = kept.is_none_or(|flags| flags.flags().any(|flag| flag == Flag::Deleted));
+    (!moves && !keeps_deleted).then_some("the server keeps no \\Deleted in this mailbox")
 }
 
 /// Removes messages of the open mailbox. `Some` with the reason when the server would not; then nothing

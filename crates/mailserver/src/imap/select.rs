@@ -46,6 +46,11 @@ impl Session {
         } else {
             format!("{flags} \\*")
         };
+        let permanent = if mailbox.keeps_deleted {
+            permanent
+        } else {
+            permanent.replace("\\Deleted ", "")
+        };
         let mut lines = vec![
             format!("* FLAGS ({flags})"),
             format!("* OK [PERMANENTFLAGS ({permanent})] limited"),

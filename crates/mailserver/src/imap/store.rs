@@ -55,7 +55,7 @@ impl Session {
             [Arg::List(modifier), rest @ ..] => (Some(self.unchanged_since(modifier)?), rest),
             rest => (None, rest),
         };
-        let wish = Wish::parse(rest)?;
+        let mut wish = Wish::parse(rest)?;
         let account = self.account()?;
         let tells_mod_seq = self.enabled.condstore && self.keeps_mod_seqs();
         self.writable_view()?;
@@ -65,6 +65,10 @@ impl Session {
         let pairs = set.text().and_then(|set| view.resolve(&set, by));
         let pairs = pairs.ok_or(Refusal::Bad("Not a message set"))?;
         let mut state = account.lock();
+        let keeps_deleted = state.mailbox(&view.name).is_none_or(|m| m.keeps_deleted);
+        if !keeps_deleted {
+            wish.flags.remove("\\Deleted");
+        }
         let mut modified = Vec::new();
         for (seq, uid) in pairs {
             let message = state.mailbox(&view.name).and_then(|m| m.find(uid));

@@ -97,6 +97,12 @@ impl Account {
         self.change(mailbox, |m| m.keeps_mod_seqs = keeps)
     }
 
+    /// Whether `\Deleted` lasts in `mailbox` (PERMANENTFLAGS, RFC 9051 §7.1). Mailboxes are born with it.
+    /// `false` when there is no such mailbox.
+    pub fn set_keeps_deleted(&self, mailbox: &str, keeps: bool) -> bool {
+        self.change(mailbox, |m| m.keeps_deleted = keeps)
+    }
+
     /// Forgets which messages were expunged so far: QRESYNC then names every UID that is not there
     /// (RFC 7162 §3.2.5.2). `false` when there is no such mailbox.
     pub fn forget_expunged(&self, mailbox: &str) -> bool {

@@ -24,6 +24,10 @@ pub struct Message {
 }
 
 /// A mailbox.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a mailbox does or does not do"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
     /// Survives renames (MAILBOXID, RFC 8474).
@@ -36,6 +40,8 @@ pub(crate) struct Mailbox {
     pub(crate) revision: u64,
     /// Whether mod-sequences are kept (RFC 7162 §3.1.2.2 has a code for mailboxes without).
     pub(crate) keeps_mod_seqs: bool,
+    /// Whether `\Deleted` is among PERMANENTFLAGS; where not, STORE of it does nothing.
+    pub(crate) keeps_deleted: bool,
     /// What went away, and at which mod-sequence.
     expunged: Vec<(u64, u32)>,
     /// Expunges at this mod-sequence and below are forgotten.
@@ -58,6 +64,7 @@ impl Mailbox {
             highest_mod_seq: 1,
             revision: 0,
             keeps_mod_seqs: true,
+            keeps_deleted: true,
             expunged: Vec::new(),
             forgotten: 0,
             role: None,
