@@ -50,8 +50,9 @@ impl Flight<'_> {
                 self.events
                     .push_back(FlightEvent::Unreadable { step, kind });
             }
+            Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
-            Gather::Bodies
+            Gather::Bodies { .. }
             | Gather::Change
             | Gather::Facts
             | Gather::Enable

@@ -11,7 +11,7 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, `compressing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
 //! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
 
 pub mod capability;
@@ -50,6 +50,7 @@ pub use store::FlagChange;
 pub use wire_name::WireName;
 
 mod attribution;
+mod compressing;
 mod cursor;
 mod dialect;
 mod early;
