@@ -32,6 +32,10 @@ struct Outgoing {
 }
 
 /// The stream, both ways.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that happened or did not"
+)]
 pub(crate) struct Wire {
     stream: Stream,
     framer: Framer,
