@@ -46,6 +46,8 @@ async fn bodies(stream: Stream, pause: Duration, answer: &'static str) -> Option
             }
             continue;
         }
+        let behind = String::from_utf8_lossy(stream.buffer());
+        assert!(!behind.contains("COMPRESS"), "asked while bodies are due");
         let uids = command.strip_prefix("UID FETCH ").unwrap();
         let uids: UidSet = uids.split(' ').next().unwrap().parse().unwrap();
         for uid in uids.iter() {
