@@ -9,6 +9,8 @@ mod dialogue_kit;
 #[cfg(test)]
 mod dialogues;
 #[cfg(test)]
+mod dovecot_compress;
+#[cfg(test)]
 mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;

@@ -37,7 +37,7 @@ use postrider_core::uid::{Uid, UidSet};
 
 impl Flight<'_> {
     pub(crate) fn begin_body(&mut self, octets: u64) {
-        let step = self.about_messages(|gather| matches!(gather, Gather::Bodies));
+        let step = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
         let step = step.map(|command| command.step);
         self.body = Some(BodyFlow { step, octets });
         if let Some(step) = step {
@@ -140,6 +140,9 @@ impl Flight<'_> {
             octets,
         });
         let told = fetched.as_ref().map(|fetched| fetched.uid);
+        if told.is_some() {
+            self.body_arrived(octets);
+        }
         self.events.push_back(match fetched {
             Some(fetched) => FlightEvent::BodyEnd { step, fetched },
             None => FlightEvent::BodyMissing { step, uid: row.uid },
@@ -149,7 +152,7 @@ impl Flight<'_> {
 
     /// A body that did not flow: a quoted string, or NIL.
     fn take_whole_body(&mut self, mut row: FetchRow) {
-        let of = self.about_messages(|gather| matches!(gather, Gather::Bodies));
+        let of = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
         let Some(step) = of.map(|command| command.step) else {
             return;
         };
@@ -367,7 +370,10 @@ impl Flight<'_> {
             return;
         }
         let fits = |gather: &Gather| match kind {
-            Kind::Fetch => matches!(gather, Gather::Bodies | Gather::Facts | Gather::Flags(_)),
+            Kind::Fetch => matches!(
+                gather,
+                Gather::Bodies { .. } | Gather::Facts | Gather::Flags(_)
+            ),
             Kind::List => lists(gather) || matches!(gather, Gather::Subscriptions(_)),
             Kind::Quota => matches!(gather, Gather::Quota),
             Kind::Search => searches(gather),

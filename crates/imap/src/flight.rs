@@ -7,6 +7,7 @@
 //! the server made of it: some stay in the old mailbox.
 
 use crate::capability::Capabilities;
+use crate::compressing::Bodies;
 use crate::early::Early;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
@@ -44,6 +45,7 @@ pub struct Flight<'s> {
     pub(crate) selection: Selection,
     /// What left together with the login, while it is not answered.
     pub(crate) early: Option<Box<Early>>,
+    pub(crate) bodies: Bodies,
     steps_taken: usize,
 }
 
@@ -73,8 +75,11 @@ pub(crate) struct InFlight {
 /// What a command is about, and what it has told so far.
 #[derive(Debug)]
 pub(crate) enum Gather {
-    Bodies,
+    Bodies {
+        messages: u64,
+    },
     Change,
+    Compress,
     Facts,
     Enable,
     Flags(RowItems),
@@ -97,8 +102,11 @@ pub(crate) enum Gather {
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
-            Self::Bodies | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => true,
-            Self::Enable
+            Self::Bodies { .. } | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => {
+                true
+            }
+            Self::Compress
+            | Self::Enable
             | Self::List
             | Self::ListBelow
             | Self::Namespaces
@@ -146,6 +154,7 @@ impl<'s> Flight<'s> {
             SessionState::Selected => Selection::Open,
             SessionState::Authenticated | SessionState::NotAuthenticated => Selection::None,
         };
+        session.wire.rest();
         let mut flight = Self {
             session,
             steps: VecDeque::new(),
@@ -156,6 +165,7 @@ impl<'s> Flight<'s> {
             body: None,
             selection,
             early: None,
+            bodies: Bodies::default(),
             steps_taken: 0,
         };
         for step in steps {
@@ -264,6 +274,9 @@ impl<'s> Flight<'s> {
         while self.in_flight.len() < self.session.limits.window
             && self.session.wire.outgoing_octets() < OUTGOING_OCTETS
         {
+            if !self.ready.is_empty() && self.holds_back() {
+                return;
+            }
             if let Some((step, command, gather)) = self.ready.pop_front() {
                 self.send(step, command, gather);
                 continue;

@@ -3,6 +3,7 @@
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::launch::below;
+use crate::list;
 use crate::parse::{Kind, StatusText};
 use crate::search::Findings;
 use crate::select::Selected;
@@ -35,7 +36,13 @@ impl Flight<'_> {
                 if let Some(code) = &status.code {
                     selecting.take_code(code);
                 }
-                let selected = refusal.is_none().then_some(selecting.selected);
+                let mut selected = refusal.is_none().then_some(selecting.selected);
+                // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
+                if let Some(selected) = &mut selected
+                    && !self.session.capabilities.has_condstore()
+                {
+                    selected.highest_mod_seq = None;
+                }
                 self.end_select(at, step, selected);
             }
             Gather::Subscriptions(mailboxes) if refusal.is_none() => {
@@ -50,8 +57,9 @@ impl Flight<'_> {
                 self.events
                     .push_back(FlightEvent::Unreadable { step, kind });
             }
+            Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
-            Gather::Bodies
+            Gather::Bodies { .. }
             | Gather::Change
             | Gather::Facts
             | Gather::Enable
@@ -113,7 +121,12 @@ impl Flight<'_> {
             let asked = asked.filter(|prefix| prefixes.contains(prefix) && prefix.is_alike());
             self.session.notes.namespaces = asked.cloned().collect();
         }
-        let commands = below(&self.session.dialect(), &unreached).unwrap_or_default();
+        let dialect = self.session.dialect();
+        let mut commands = below(&dialect, &unreached).unwrap_or_default();
+        if commands.is_empty() && listing.is_implausible() {
+            listing.begin_plainly();
+            commands.push((list::plain_command(), Gather::List));
+        }
         open.commands_left = commands.len();
         let commands = commands.into_iter();
         let more = commands.len() > 0;

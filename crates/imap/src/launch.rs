@@ -40,7 +40,13 @@ pub(crate) fn commands(
     };
     let pieces = search::split(uids, dialect.limits.set_octets);
     let commands = pieces.iter().map(|uids| {
-        Ok(about_messages(dialect, step, uids)?.map(|command| (command, step.gather())))
+        let gather = match step {
+            Step::Bodies { .. } => Gather::Bodies {
+                messages: uids.count(),
+            },
+            _ => step.gather(),
+        };
+        Ok(about_messages(dialect, step, uids)?.map(|command| (command, gather)))
     });
     commands.collect()
 }
@@ -171,7 +177,9 @@ impl Step {
     /// What its answers are gathered as, where that takes nothing but the step.
     fn gather(&self) -> Gather {
         match self {
-            Self::Bodies { .. } => Gather::Bodies,
+            Self::Bodies { uids } => Gather::Bodies {
+                messages: uids.count(),
+            },
             Self::Copy { .. }
             | Self::Expunge { .. }
             | Self::ExpungeDeleted

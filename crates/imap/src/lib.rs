@@ -11,8 +11,9 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
-//! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, `compressing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
+//! [`framer`], [`mod@parse`], then one file per command, `ext`, one file per
+//! capability, and [`quirks`].
 
 pub mod capability;
 pub mod code;
@@ -26,6 +27,7 @@ pub mod limits;
 pub mod list;
 pub mod memory;
 pub mod parse;
+pub mod quirks;
 pub mod search;
 pub mod select;
 pub mod session;
@@ -43,6 +45,7 @@ pub use flight::Flight;
 pub use limits::Limits;
 pub use list::Listed;
 pub use memory::Memory;
+pub use quirks::Quirk;
 pub use select::{SelectMode, Selected};
 pub use session::{Session, SessionState, Unsolicited};
 pub use status::MailboxStatus;
@@ -51,6 +54,7 @@ pub use store::FlagChange;
 pub use wire_name::WireName;
 
 mod attribution;
+mod compressing;
 mod cursor;
 mod dialect;
 mod early;

@@ -1,5 +1,6 @@
 //! LIST: which mailboxes there are (RFC 9051 §6.3.9, §7.3.1).
 
+use crate::capability::Capability;
 use crate::cursor::{Cursor, Malformed, Parsed, Value};
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
@@ -64,11 +65,16 @@ pub(crate) fn command(
         list_extended::subscribed_option(capabilities),
         list_status::return_option(capabilities),
     ];
-    let options = options.into_iter().flatten().collect::<Vec<_>>();
+    let options: Vec<_> = options.into_iter().flatten().collect();
     if !options.is_empty() {
         command.text(&format!(" RETURN ({})", options.join(" ")));
     }
     Ok(command)
+}
+
+/// Lists all that the server shows to the plainest of questions.
+pub(crate) fn plain_command() -> CommandText {
+    CommandText::new("LIST \"\" \"*\"")
 }
 
 pub(crate) fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<ListRow> {
@@ -159,6 +165,8 @@ pub(crate) struct Listing {
     pub(crate) prefixes: Option<Vec<WireName>>,
     /// Prefixes that have been asked for.
     pub(crate) asked: Vec<WireName>,
+    /// It is the answer to the plain question, or as good.
+    is_plain: bool,
     rows: Vec<Listed>,
     by_name: HashMap<WireName, usize>,
     subscribed_known: bool,
@@ -171,6 +179,8 @@ impl Listing {
         Self {
             prefixes: None,
             asked: dialect.namespaces.to_vec(),
+            is_plain: !capabilities.has(Capability::ListExtended)
+                && !capabilities.has(Capability::ListStatus),
             rows: Vec::new(),
             by_name: HashMap::new(),
             subscribed_known: list_extended::subscribed_option(capabilities).is_some(),
@@ -218,6 +228,22 @@ impl Listing {
             .filter(|prefix| !reached(prefix))
             .cloned()
             .collect()
+    }
+
+    /// INBOX is there and cannot be selected, which is impossible, and RETURN may be to blame
+    /// ([`Quirk::InboxNotSelectable`](crate::Quirk::InboxNotSelectable)).
+    pub(crate) fn is_implausible(&self) -> bool {
+        let lost = |row: &Listed| !row.selectable && row.name.is_inbox();
+        !self.is_plain && self.rows.iter().any(lost)
+    }
+
+    /// Forgets what came; what is listed now answers the plain question.
+    pub(crate) fn begin_plainly(&mut self) {
+        self.is_plain = true;
+        self.subscribed_known = false;
+        self.rows.clear();
+        self.by_name.clear();
+        self.asked.clear();
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -7,6 +7,7 @@ use crate::capability::Capabilities;
 use crate::dialect::Dialect;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
+use crate::ext::compress::Compression;
 use crate::ext::enable::Enabled;
 use crate::flight::Flight;
 use crate::intake::Incoming;
@@ -54,6 +55,7 @@ pub struct Session {
     pub(crate) before_login: Vec<String>,
     pub(crate) notes: Notes,
     pub(crate) enabled: Enabled,
+    pub(crate) compression: Compression,
     /// ID and ENABLE have been sent.
     pub(crate) opened: bool,
     pub(crate) alerts: Vec<String>,
@@ -80,6 +82,7 @@ impl Session {
             before_login: Vec::new(),
             notes: Notes::default(),
             enabled: Enabled::default(),
+            compression: Compression::default(),
             opened: false,
             alerts: Vec::new(),
             last_number: 0,
@@ -122,6 +125,13 @@ impl Session {
     #[must_use]
     pub const fn round_trips(&self) -> u64 {
         self.wire.round_trips()
+    }
+
+    /// Whether what is said is compressed (RFC 4978). A flight of bodies begins that by itself, where
+    /// the server can and the line is slow.
+    #[must_use]
+    pub const fn is_compressed(&self) -> bool {
+        self.wire.is_compressed()
     }
 
     /// What to remember of this server. Complete when the first flight after the login has landed.

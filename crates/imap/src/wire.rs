@@ -3,10 +3,11 @@
 
 use crate::encode::{CommandText, Part};
 use crate::error::ImapError;
+use crate::ext::compress::Flow;
 use crate::framer::{Framer, Piece};
 use crate::limits::Limits;
 use crate::shown::shown;
-use postrider_transport::Stream;
+use postrider_transport::{Deflate, Stream};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -31,6 +32,10 @@ struct Outgoing {
 }
 
 /// The stream, both ways.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that happened or did not"
+)]
 pub(crate) struct Wire {
     stream: Stream,
     framer: Framer,
@@ -43,6 +48,10 @@ pub(crate) struct Wire {
     patience: Duration,
     chatter: u64,
     body_octets: u64,
+    /// Bodies are on their way: waiting means waiting for the line.
+    is_flowing: bool,
+    flow: Flow,
+    is_compressed: bool,
     round_trips: u64,
     /// Something was sent since the server spoke last.
     asked: bool,
@@ -61,6 +70,9 @@ impl Wire {
             patience: limits.patience,
             chatter: limits.chatter_octets,
             body_octets: 0,
+            is_flowing: false,
+            flow: Flow::default(),
+            is_compressed: false,
             round_trips: 0,
             asked: false,
             limits,
@@ -91,6 +103,29 @@ impl Wire {
             0 => Ok(self.stream),
             octets => Err(ImapError::StartTlsInjection { octets }),
         }
+    }
+
+    /// Everything is compressed from here on, what was read of it included.
+    pub(crate) fn compress(&mut self) {
+        let input = self.framer.input().split().to_vec();
+        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(Deflate::new(stream, input));
+        self.framer = Framer::new(self.limits);
+        self.is_compressed = true;
+    }
+
+    pub(crate) const fn is_compressed(&self) -> bool {
+        self.is_compressed
+    }
+
+    /// How bodies have flowed in this session.
+    pub(crate) const fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// No body is on its way.
+    pub(crate) const fn rest(&mut self) {
+        self.is_flowing = false;
     }
 
     /// Times we waited for the server after having sent something.
@@ -160,6 +195,11 @@ impl Wire {
     /// Octets of a body that we asked for have come.
     pub(crate) const fn body_progressed(&mut self, octets: u64) {
         self.body_octets += octets;
+        // Nobody has measured the wait for the first.
+        if self.is_flowing {
+            self.flow.octets = self.flow.octets.saturating_add(octets);
+        }
+        self.is_flowing = true;
         if self.body_octets >= self.limits.progress_octets {
             self.progressed();
         }
@@ -184,7 +224,11 @@ impl Wire {
         let (patience, began) = (self.patience, Instant::now());
         let exchanged = timeout(patience, poll_fn(|context| self.poll_exchange(context))).await;
         // Only time spent waiting counts: a caller may be slow to take what has come.
-        self.patience = patience.saturating_sub(began.elapsed());
+        let waited = began.elapsed();
+        self.patience = patience.saturating_sub(waited);
+        if self.is_flowing {
+            self.flow.waited = self.flow.waited.saturating_add(waited);
+        }
         exchanged.unwrap_or(Err(ImapError::Patience {
             waited: self.limits.patience,
         }))

@@ -1,16 +1,17 @@
 //! The way to a mail server: name, TCP, TLS, and who we say we are.
 //!
 //! What it gives is a [`Stream`]: octets both ways, with an idle timeout beneath and, where the
-//! configuration asks for it, TLS on top. It knows nothing of IMAP or POP3; STARTTLS and STLS are
+//! configuration asks for it, TLS on top; a protocol that agreed to compress puts [`Deflate`] over that. It knows nothing of IMAP or POP3; STARTTLS and STLS are
 //! theirs, and hand their stream to [`Connector::start_tls`].
 //!
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
 //! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `tls` (roots and refusals), `idle_timeout`, [`sasl`],
+//! Reading order: [`connect`](Connector), `tls` (roots and refusals), `idle_timeout`, [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod connect;
+mod deflate;
 pub mod error;
 mod escape;
 mod idle_timeout;
@@ -23,6 +24,7 @@ use postrider_core::settings::AuthChoice;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use connect::Connector;
+pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;

@@ -4,6 +4,7 @@ mod first;
 mod login;
 mod mailbox;
 mod messages;
+mod quirks;
 
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::mod_seq::ModSeq;
@@ -386,6 +387,7 @@ const TABLES: &[&[Row<Asked>]] = &[
     messages::CUTS,
     messages::ANNOUNCED,
     messages::OTHERS,
+    quirks::SIGHTINGS,
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! | capability | RFC | file | without it |
 //! |---|---|---|---|
+//! | COMPRESS=DEFLATE | 4978 | `compress.rs` | octets come as they are |
 //! | CONDSTORE | 7162 | `condstore.rs` | flags of all messages are listed |
 //! | ENABLE | 5161 | `enable.rs` | nothing that changes the server's answers |
 //! | X-GM-EXT-1 | none | `gmail.rs` | one message in two mailboxes is two |
@@ -19,6 +20,7 @@
 //! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
 //! | UTF8=ACCEPT | 6855 | `utf8_accept.rs` | names in modified UTF-7 |
 
+pub(crate) mod compress;
 pub(crate) mod condstore;
 pub(crate) mod enable;
 pub(crate) mod gmail;
