@@ -6,12 +6,13 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`]), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
+//! ([`mod@scan`]), read ([`mod@examine`]), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
 pub mod content;
 pub mod deliver;
 pub mod entry;
 pub mod error;
+pub mod examine;
 pub mod flags;
 pub mod follow;
 pub mod incoming;
@@ -29,6 +30,7 @@ pub use content::ContentHash;
 pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
+pub use examine::{Examined, examine};
 pub use flags::set_flags;
 pub use follow::{follow, follow_all, remove};
 pub use incoming::{Incoming, Received};
