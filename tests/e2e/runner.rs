@@ -27,6 +27,8 @@ mod simulation_knowing;
 #[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]
+mod simulation_rebuild;
+#[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;

@@ -6,6 +6,7 @@ use crate::report::{Progress, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use postrider_core::account::AccountName;
+use postrider_core::retention::Policy;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
 use postrider_index::{AccountId, MailboxId};
@@ -45,6 +46,8 @@ pub(crate) struct LocalMailbox {
     /// For the log: the decoded name.
     pub(crate) name: Arc<str>,
     pub(crate) maildir: Arc<Mailbox>,
+    /// Whether it was ever in step with the server, as far as the index knows.
+    pub(crate) synced: bool,
 }
 
 impl Account {
@@ -55,6 +58,12 @@ impl Account {
     /// The name as the log shows it.
     pub(crate) fn log_name(&self) -> &str {
         self.settings.name.as_str()
+    }
+
+    /// Whether the policy ever lets a server copy go: then nothing less than its octets will do to know
+    /// a message by, where we did not receive them ourselves.
+    pub(crate) fn lets_go(&self) -> bool {
+        self.settings.retention != Policy::Keep
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys; `deliver` stores messages, `prove` reads them
-//! back, `recover` heals what a crash left; [`events`] is what the log says.
+//! back, `recover` heals what a crash left and `take_in` what a lost index left; [`events`] is what the log says.
 
 mod account;
 mod check;
@@ -31,6 +31,7 @@ mod state;
 mod status;
 mod step;
 mod sync;
+mod take_in;
 mod veil;
 
 pub use check::{CheckReport, CheckedMailbox, check};

@@ -7,7 +7,6 @@ use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::LocalView;
 use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
-use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +30,7 @@ pub(crate) async fn register(
         .index
         .call(move |index| index.mailboxes(id))
         .await?;
+    require_tree(account, &known).await?;
     let mut taken = taken(&known);
     for mailbox in &mut wanted {
         settle(&mut taken, mailbox);
@@ -43,22 +43,42 @@ pub(crate) async fn register(
         .call(move |index| rows(index, id, &tree, (wanted, known)))
         .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
-    let made: Vec<(MailboxRow, Mailbox, bool)> =
-        DeliveryPool::run::<Result<_, _>>(create).await??;
-    for (row, _, holds_ours) in &made {
-        let id = row.id;
-        let is_empty = move |index: &mut Index| index.is_empty(id);
-        if *holds_ours && account.shared.index.call(is_empty).await? {
-            return Err(EngineError::IndexLost {
-                mailbox: row.name.clone(),
-                path: row.path.clone(),
-            });
-        }
+    DeliveryPool::run::<Result<_, _>>(create).await?
+}
+
+/// A tree of which nothing is there is not mounted, or not the one that the index is about. It is not
+/// made anew: to its readers that would look as if every message were gone.
+async fn require_tree(account: &Account, known: &[MailboxRow]) -> Result<(), EngineError> {
+    let tree = account.settings.maildir.clone();
+    let mut inside: Vec<Mailbox> = known
+        .iter()
+        .filter(|row| row.path.starts_with(&tree))
+        .map(|row| Mailbox::new(&tree, &row.path))
+        .collect();
+    if inside.is_empty() {
+        return Ok(());
     }
-    Ok(made
-        .into_iter()
-        .map(|(row, mailbox, _)| (row, mailbox))
-        .collect())
+    let look = move || {
+        for mailbox in inside.drain(..) {
+            if mailbox.exists()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    let is_there: Result<bool, MaildirError> = DeliveryPool::run(look).await?;
+    if is_there.map_err(EngineError::disk)? {
+        return Ok(());
+    }
+    let ids: Vec<_> = known.iter().map(|row| row.id).collect();
+    let held = move |index: &mut Index| ids.iter().map(|id| index.held(*id)).sum();
+    match account.shared.index.call(held).await? {
+        0 => Ok(()),
+        messages => Err(EngineError::TreeMissing {
+            path: account.settings.maildir.clone(),
+            messages,
+        }),
+    }
 }
 
 /// A place for a mailbox where no other lies.
@@ -142,23 +162,11 @@ fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
         && row.name == wanted.name.to_string()
 }
 
-/// Makes the directory, and says of a mailbox that was never in step whether messages of our making
-/// lie in it all the same.
-fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox, bool), EngineError> {
+fn create(root: &Path, row: MailboxRow) -> Result<(MailboxRow, Mailbox), EngineError> {
     let mailbox = Mailbox::new(root, &row.path);
-    let in_mailbox = |error| EngineError::disk(error).in_mailbox(&row.name);
-    mailbox.create().map_err(in_mailbox)?;
-    let mut holds_ours = false;
-    if row.synced_at.is_none() {
-        for entry in postrider_maildir::scan(&mailbox).map_err(in_mailbox)? {
-            let entry = entry.map_err(in_mailbox)?;
-            if token_of(entry.file_name.as_str()).is_some() {
-                holds_ours = true;
-                break;
-            }
-        }
-    }
-    Ok((row, mailbox, holds_ours))
+    let created = mailbox.create();
+    created.map_err(|error| EngineError::disk(error).in_mailbox(&row.name))?;
+    Ok((row, mailbox))
 }
 
 /// The flags in the names of the files of `keys`. Messages without a file are left out.

@@ -36,6 +36,9 @@ pub(crate) async fn expire(
     let Some((epoch, present)) = index.call(move |index| index.present(id)).await? else {
         return Ok(());
     };
+    // What a person has put back is not deleted again at once: that person says when (`undo --release`).
+    let mut present = present;
+    present.retain(|row| row.undone_at.is_none());
     let let_go = verdicts(account, policy, &present).await?;
     let uids: HashMap<MessageKey, Uid> = present.iter().map(|row| (row.key, row.uid)).collect();
     let going = let_go
