@@ -14,6 +14,7 @@
 //! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, [`session`], `intake`, `greeting`, `login`, `wire`,
 //! [`framer`], [`mod@parse`], then one file per command and `ext`, one file per capability.
 
+pub mod append;
 pub mod capability;
 pub mod code;
 pub mod date;
@@ -28,11 +29,13 @@ pub mod parse;
 pub mod search;
 pub mod select;
 pub mod session;
+pub mod source;
 pub mod status;
 pub mod step;
 pub mod store;
 pub mod wire_name;
 
+pub use append::{Append, Appended};
 pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};
@@ -43,6 +46,7 @@ pub use list::Listed;
 pub use select::{SelectMode, Selected};
 pub use session::Memory;
 pub use session::{Session, SessionState, Unsolicited};
+pub use source::Source;
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
 pub use store::FlagChange;

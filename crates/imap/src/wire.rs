@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout};
 /// Octets asked of the stream at once: four TLS records.
 const READ_OCTETS: usize = 64 << 10;
 
+/// Octets of a source that count as progress.
+const STREAMED_PROGRESS: u64 = 1 << 20;
+
 /// A part of a command that waits for its turn.
 #[derive(Debug)]
 struct Outgoing {
@@ -37,6 +40,10 @@ pub(crate) struct Wire {
     waiting: Option<u64>,
     /// Writing failed; what the server said before that is read first.
     write_error: Option<io::Error>,
+    /// What we were to send could not be had.
+    source_error: Option<io::Error>,
+    /// Octets of a source that were sent since that last counted as progress.
+    streamed: u64,
     patience: Duration,
     chatter: u64,
     body_octets: u64,
@@ -55,6 +62,8 @@ impl Wire {
             unflushed: false,
             waiting: None,
             write_error: None,
+            source_error: None,
+            streamed: 0,
             patience: limits.patience,
             chatter: limits.chatter_octets,
             body_octets: 0,
@@ -102,7 +111,7 @@ impl Wire {
             command: number,
             part: Part {
                 octets,
-                then_wait: false,
+                ..Part::default()
             },
             sent: 0,
         });
@@ -115,7 +124,8 @@ impl Wire {
 
     /// The command was answered; what is left of it must not go out any more.
     pub(crate) fn drop_command(&mut self, number: u64) {
-        self.outgoing.retain(|outgoing| outgoing.command != number);
+        let stays = |outgoing: &Outgoing| outgoing.command != number || outgoing.part.owed;
+        self.outgoing.retain(stays);
         if self.waiting == Some(number) {
             self.waiting = None;
         }
@@ -175,6 +185,15 @@ impl Wire {
         {
             self.write_error = Some(error);
         }
+        if let Some(error) = self.source_error.take() {
+            return Poll::Ready(Err(ImapError::Source(error)));
+        }
+        if self.streamed >= STREAMED_PROGRESS {
+            // A server that takes in an upload has nothing to say meanwhile.
+            self.streamed = 0;
+            self.progressed();
+            return Poll::Ready(Ok(()));
+        }
         let input = self.framer.input();
         if input.capacity() - input.len() < READ_OCTETS / 4 {
             input.reserve(READ_OCTETS);
@@ -196,7 +215,22 @@ impl Wire {
         while self.waiting.is_none()
             && let Some(first) = self.outgoing.front_mut()
         {
+            if first.sent >= first.part.octets.len()
+                && let Some(streamed) = &mut first.part.streamed
+            {
+                let filled = streamed.poll_fill(context, &mut first.part.octets);
+                if let Err(error) = std::task::ready!(filled) {
+                    self.source_error = Some(error);
+                    return Poll::Ready(Ok(()));
+                }
+                first.sent = 0;
+                self.streamed += first.part.octets.len() as u64;
+            }
             let rest = first.part.octets.get(first.sent..).unwrap_or_default();
+            if rest.is_empty() {
+                self.outgoing.pop_front();
+                continue;
+            }
             let written = std::task::ready!(pin!(self.stream.write(rest)).poll(context))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -204,7 +238,7 @@ impl Wire {
             first.sent += written;
             self.unflushed = true;
             self.asked = true;
-            if first.sent >= first.part.octets.len() {
+            if first.sent >= first.part.octets.len() && first.part.streamed.is_none() {
                 self.waiting = first.part.then_wait.then_some(first.command);
                 self.outgoing.pop_front();
             }
