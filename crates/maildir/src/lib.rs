@@ -6,7 +6,7 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`]), read ([`mod@examine`]), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
+//! ([`mod@scan`]), read ([`mod@examine`]), re-flagged ([`flags`]), moved ([`mod@follow`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
 
 pub mod content;
 pub mod deliver;
@@ -21,6 +21,7 @@ mod line_ends;
 pub mod link;
 pub mod mailbox;
 pub mod name;
+pub mod outgoing;
 pub mod prove;
 mod rename;
 pub mod scan;
@@ -38,6 +39,7 @@ pub use layout::{directory, name_of, twin, twin_key};
 pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
+pub use outgoing::Outgoing;
 pub use prove::{Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;
