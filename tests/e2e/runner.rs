@@ -13,6 +13,8 @@ mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
+mod dovecot_ledger;
+#[cfg(test)]
 mod dovecot_sync;
 #[cfg(test)]
 mod limits;
@@ -24,6 +26,8 @@ mod mailserver_kit;
 mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;
+#[cfg(test)]
+mod simulation_ledger;
 #[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]

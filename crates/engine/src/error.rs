@@ -65,6 +65,12 @@ pub enum EngineError {
         /// How many messages should lie in it.
         messages: u64,
     },
+    /// POP3 has no command that puts a message into a maildrop (RFC 1939).
+    #[error("account {account} is read by POP3, which has no way to put a message back")]
+    NoWayBack {
+        /// The account.
+        account: String,
+    },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
     StateDirChanged {
@@ -133,7 +139,9 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchAccount { .. } | Self::StateDirChanged { .. } => Fault::Config,
+            Self::NoSuchAccount { .. } | Self::NoWayBack { .. } | Self::StateDirChanged { .. } => {
+                Fault::Config
+            }
             Self::Connect(source) => source.fault(),
             Self::Imap { source, .. } => source.fault(),
             Self::Pop3(source) => source.fault(),
@@ -160,6 +168,9 @@ impl EngineError {
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),
             ),
+            Self::NoWayBack { account } => Some(format!(
+                "its messages are in the Maildir: postrider history {account} --action expired says where"
+            )),
             Self::TreeMissing { path, .. } => Some(format!(
                 "mount the disk that it lies on; if it was removed on purpose, make {} with `cur`, `new` and \
                  `tmp` in it, or remove index.db from the state directory to begin anew",

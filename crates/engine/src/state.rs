@@ -98,7 +98,7 @@ impl State {
 
 /// Opens the index; a damaged one is set aside, and a new one begun in its place. What it knew is found
 /// again by the passes, all but its ledger.
-fn open_index(state_dir: &Path) -> Result<Index, EngineError> {
+pub(crate) fn open_index(state_dir: &Path) -> Result<Index, EngineError> {
     match Index::open(state_dir) {
         Err(IndexError::Corrupt { .. }) => {
             let aside = set_aside(state_dir, now())?;
