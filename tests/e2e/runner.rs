@@ -15,6 +15,8 @@ mod dovecot_daemon;
 #[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
+mod dovecot_ledger;
+#[cfg(test)]
 mod dovecot_refusals;
 #[cfg(test)]
 mod limits;
@@ -29,7 +31,11 @@ mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;
 #[cfg(test)]
+mod simulation_ledger;
+#[cfg(test)]
 mod simulation_pop3;
+#[cfg(test)]
+mod simulation_rebuild;
 #[cfg(test)]
 mod simulation_retention_imap;
 #[cfg(test)]

@@ -374,18 +374,6 @@ async fn r10_a_second_instance_is_told_who_holds_the_state() {
 }
 
 #[tokio::test]
-async fn a_lost_index_is_noticed_before_anything_is_stored_twice() {
-    let rig = filled(3).await;
-    rig.pass().await.unwrap();
-    let before = rig.stored();
-    std::fs::remove_dir_all(rig.state_dir()).unwrap();
-    let error = rig.pass().await.unwrap_err();
-    assert!(matches!(error, EngineError::IndexLost { .. }), "{error:?}");
-    assert!(error.hint().is_some());
-    assert_eq!(rig.stored(), before);
-}
-
-#[tokio::test]
 async fn a_refused_login_is_a_matter_for_a_human() {
     let rig = filled(1).await;
     let _changed = rig.server.store().account("ada", "changed");

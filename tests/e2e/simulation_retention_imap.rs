@@ -189,17 +189,19 @@ async fn r5_a_file_that_came_back_or_moved_was_never_deleted() {
 async fn r5_a_directory_that_went_away_deletes_nothing_by_any_rule() {
     for policy in [locally(), after(30)] {
         let rig = synced(Options::default(), 5, policy).await;
+        rig.account.create("Work");
+        rig.pass().await.unwrap();
         rig.grow_older(31 * DAY);
-        let kept = rig.root().join("kept");
-        std::fs::rename(rig.maildir(), &kept).unwrap();
+        let (kept, inbox) = (rig.root().join("kept"), rig.maildir().join("INBOX"));
+        std::fs::rename(&inbox, &kept).unwrap();
         for _ in 0..4 {
             let report = rig.pass().await.unwrap();
             assert_eq!(report.expired, 0, "{policy}");
         }
         assert_eq!(uids(&rig, "INBOX").len(), 5, "{policy}");
         // Mounted again: everything is as it was.
-        std::fs::remove_dir_all(rig.maildir()).unwrap();
-        std::fs::rename(&kept, rig.maildir()).unwrap();
+        std::fs::remove_dir_all(&inbox).unwrap();
+        std::fs::rename(&kept, &inbox).unwrap();
         let expired = rig.pass().await.unwrap().expired;
         let all_old = if policy == locally() { 0 } else { 5 };
         assert_eq!(expired, all_old, "{policy}");

@@ -45,6 +45,8 @@ pub(crate) struct LocalMailbox {
     /// For the log: the decoded name.
     pub(crate) name: Arc<str>,
     pub(crate) maildir: Arc<Mailbox>,
+    /// Whether it was ever in step with the server, as far as the index knows.
+    pub(crate) synced: bool,
 }
 
 impl Account {
@@ -55,6 +57,12 @@ impl Account {
     /// The name as the log shows it.
     pub(crate) fn log_name(&self) -> &str {
         self.settings.name.as_str()
+    }
+
+    /// Whether the policy ever lets a server copy go: then nothing less than its octets will do to know
+    /// a message by, where we did not receive them ourselves.
+    pub(crate) fn lets_go(&self) -> bool {
+        self.settings.retention.has_rule()
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

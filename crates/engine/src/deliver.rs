@@ -223,7 +223,11 @@ async fn attach(account: &Account, key: MessageKey, whole: &Whole) -> Result<(),
         server: whole.server.clone(),
         server_octets: whole.size_octets,
     };
-    let attach = move |index: &mut Index| index.attach(&[attachment]);
+    let attach = move |index: &mut Index| {
+        index.attach(&[attachment])?;
+        // Its octets were received just now, and are those of the file.
+        index.mark_received(&[key])
+    };
     account.shared.index.call(attach).await
 }
 

@@ -57,14 +57,19 @@ pub enum EngineError {
         /// The server's words, escaped.
         text: String,
     },
-    /// The Maildir holds messages that postrider delivered, and the index knows none of them: fetching
-    /// them again would store each twice.
-    #[error("mailbox {mailbox}: {} holds messages that the index has lost", .path.display())]
-    IndexLost {
-        /// The mailbox.
-        mailbox: String,
-        /// Its directory.
+    /// The index knows messages of a mail tree of which nothing is there.
+    #[error("the mail tree {} is not there, with its {messages} messages", .path.display())]
+    TreeMissing {
+        /// The tree.
         path: std::path::PathBuf,
+        /// How many messages should lie in it.
+        messages: u64,
+    },
+    /// POP3 has no command that puts a message into a maildrop (RFC 1939).
+    #[error("account {account} is read by POP3, which has no way to put a message back")]
+    NoWayBack {
+        /// The account.
+        account: String,
     },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
@@ -134,7 +139,9 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchAccount { .. } | Self::StateDirChanged { .. } => Fault::Config,
+            Self::NoSuchAccount { .. } | Self::NoWayBack { .. } | Self::StateDirChanged { .. } => {
+                Fault::Config
+            }
             Self::Connect(source) => source.fault(),
             Self::Imap { source, .. } => source.fault(),
             Self::Pop3(source) => source.fault(),
@@ -142,7 +149,7 @@ impl EngineError {
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
             Self::Refused { .. } => Fault::Protocol,
-            Self::IndexLost { .. } | Self::Thread { .. } => Fault::LocalIo,
+            Self::Thread { .. } | Self::TreeMissing { .. } => Fault::LocalIo,
             Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
                 Fault::Busy
             }
@@ -161,10 +168,14 @@ impl EngineError {
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),
             ),
-            Self::IndexLost { .. } => Some(
-                "put back the state directory that belongs to this maildir, or choose an empty maildir"
-                    .to_owned(),
-            ),
+            Self::NoWayBack { account } => Some(format!(
+                "its messages are in the Maildir: postrider history {account} --action expired says where"
+            )),
+            Self::TreeMissing { path, .. } => Some(format!(
+                "mount the disk that it lies on; if it was removed on purpose, make {} with `cur`, `new` and \
+                 `tmp` in it, or remove index.db from the state directory to begin anew",
+                path.join("INBOX").display()
+            )),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())
             }

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys; `deliver` stores messages, `prove` reads them
-//! back, `recover` heals what a crash left; [`events`] is what the log says.
+//! back, `recover` heals what a crash left and `take_in` what a lost index left; [`events`] is what the log says.
 
 mod absence;
 mod account;
@@ -20,6 +20,7 @@ mod delivery_pool;
 mod error;
 pub mod events;
 mod header;
+mod history;
 mod imap;
 mod index_thread;
 mod local;
@@ -34,14 +35,23 @@ mod state;
 mod status;
 mod step;
 mod sync;
+mod take_in;
+mod undo;
 mod veil;
+mod verify;
 
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
+pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use state::EngineSettings;
 pub use status::{AccountStatus, Braked, approve, status};
 pub use step::{Step, Steps};
 pub use sync::{SyncOptions, sync};
+pub use undo::{UndoItem, UndoOptions, UndoOutcome, plan_undo, release, undo};
+pub use verify::{
+    Checking, Finding, FindingKind, ServerReport, VerifyOptions, VerifyOutcome, VerifyReport,
+    verify,
+};

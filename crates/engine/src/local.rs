@@ -7,7 +7,6 @@ use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::view::LocalView;
 use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
-use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +30,7 @@ pub(crate) async fn register(
         .index
         .call(move |index| index.mailboxes(id))
         .await?;
+    require_tree(account, &known).await?;
     let mut taken = taken(&known);
     for mailbox in &mut wanted {
         settle(&mut taken, mailbox);
@@ -44,27 +44,50 @@ pub(crate) async fn register(
         .await?;
     let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
     let made: Vec<Made> = DeliveryPool::run::<Result<_, _>>(create).await??;
-    for Made { row, state, .. } in &made {
-        let id = row.id;
-        match state {
-            Before::InStep => {}
-            Before::Gone => {
-                let note = move |index: &mut Index| index.note_remade(id, now());
-                account.shared.index.call(note).await?;
-            }
-            Before::HoldsOurs => {
-                let is_empty = move |index: &mut Index| index.is_empty(id);
-                if account.shared.index.call(is_empty).await? {
-                    return Err(EngineError::IndexLost {
-                        mailbox: row.name.clone(),
-                        path: row.path.clone(),
-                    });
-                }
-            }
+    for Made { row, was_lost, .. } in &made {
+        if *was_lost {
+            let id = row.id;
+            let note = move |index: &mut Index| index.note_remade(id, now());
+            account.shared.index.call(note).await?;
         }
     }
     let made = made.into_iter().map(|made| (made.row, made.mailbox));
     Ok(made.collect())
+}
+
+/// A tree of which nothing is there is not mounted, or not the one that the index is about. It is not
+/// made anew: to its readers that would look as if every message were gone.
+async fn require_tree(account: &Account, known: &[MailboxRow]) -> Result<(), EngineError> {
+    let tree = account.settings.maildir.clone();
+    let mut inside: Vec<Mailbox> = known
+        .iter()
+        .filter(|row| row.path.starts_with(&tree))
+        .map(|row| Mailbox::new(&tree, &row.path))
+        .collect();
+    if inside.is_empty() {
+        return Ok(());
+    }
+    let look = move || {
+        for mailbox in inside.drain(..) {
+            if mailbox.exists()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    let is_there: Result<bool, MaildirError> = DeliveryPool::run(look).await?;
+    if is_there.map_err(EngineError::disk)? {
+        return Ok(());
+    }
+    let ids: Vec<_> = known.iter().map(|row| row.id).collect();
+    let held = move |index: &mut Index| ids.iter().map(|id| index.held(*id)).sum();
+    match account.shared.index.call(held).await? {
+        0 => Ok(()),
+        messages => Err(EngineError::TreeMissing {
+            path: account.settings.maildir.clone(),
+            messages,
+        }),
+    }
 }
 
 /// A place for a mailbox where no other lies.
@@ -152,18 +175,9 @@ fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
 struct Made {
     row: MailboxRow,
     mailbox: Mailbox,
-    state: Before,
-}
-
-/// What its directory was like.
-enum Before {
-    /// It was gone, though the mailbox had been in step: whatever lay in it is lost, and no reader
+    /// It had been in step, and its directory was gone: whatever lay in it is lost, and no reader
     /// deleted it (R5).
-    Gone,
-    /// The mailbox was never in step, and messages of our making lie in it all the same.
-    HoldsOurs,
-    /// As it should be.
-    InStep,
+    was_lost: bool,
 }
 
 /// Makes the directory.
@@ -172,28 +186,11 @@ fn create(root: &Path, row: MailboxRow) -> Result<Made, EngineError> {
     let in_mailbox = |error| EngineError::disk(error).in_mailbox(&row.name);
     let was_there = mailbox.exists().map_err(in_mailbox)?;
     mailbox.create().map_err(in_mailbox)?;
-    let mut state = Before::InStep;
-    if row.synced_at.is_some() {
-        if !was_there {
-            state = Before::Gone;
-        }
-        return Ok(Made {
-            row,
-            mailbox,
-            state,
-        });
-    }
-    for entry in postrider_maildir::scan(&mailbox).map_err(in_mailbox)? {
-        let entry = entry.map_err(in_mailbox)?;
-        if token_of(entry.file_name.as_str()).is_some() {
-            state = Before::HoldsOurs;
-            break;
-        }
-    }
+    let was_lost = row.synced_at.is_some() && !was_there;
     Ok(Made {
         row,
         mailbox,
-        state,
+        was_lost,
     })
 }
 

@@ -17,7 +17,8 @@ use std::path::Path;
 const FILES_IN_A_JOB: usize = 256;
 
 /// Reads the files of `keys` back. Returns those whose file is there with the recorded hash; they
-/// are proven from now on, and the index says so.
+/// are proven from now on, and the index says so. What was taken in and never compared with the server's
+/// octets is not received whole: it proves nothing.
 pub(crate) async fn prove(
     account: &Account,
     keys: &[MessageKey],
@@ -27,7 +28,9 @@ pub(crate) async fn prove(
     let mut proven = HashSet::new();
     for keys in keys.chunks(FILES_IN_A_JOB) {
         let asked = keys.to_vec();
-        let rows = index.call(move |index| index.file_of(&asked)).await?;
+        let rows = index
+            .call(move |index| index.file_of(&index.only_received(&asked)?))
+            .await?;
         let (mailboxes, tree) = (mailboxes.clone(), account.settings.maildir.clone());
         let read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
         let good = read_back.clone();

@@ -47,8 +47,9 @@ async fn recover(account: &Account) -> Result<(), EngineError> {
     };
     index.call(close).await?;
     events::IndexRepaired {
-        account: account.log_name(),
+        account: Some(account.log_name()),
         mailbox: None,
+        path: None,
         recorded,
         forgotten,
         because: "a delivery was interrupted",

@@ -7,11 +7,12 @@ use crate::index_thread::{IndexHandle, IndexThread};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::take_in;
 use postrider_core::settings::AccountSettings;
-use postrider_index::{Index, StateLock};
+use postrider_index::{Index, IndexError, StateLock, set_aside};
 use postrider_maildir::Namer;
 use postrider_transport::Connector;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -41,7 +42,7 @@ impl State {
         let opened = DeliveryPool::run(move || {
             // The lock comes first: a second instance must not even open the index.
             let lock = StateLock::acquire(&state_dir)?;
-            Ok::<_, EngineError>((lock, Index::open(&state_dir)?))
+            Ok::<_, EngineError>((lock, open_index(&state_dir)?))
         });
         let (lock, index) = opened.await??;
         let (thread, index) = IndexThread::start(index)?;
@@ -92,6 +93,19 @@ impl State {
         drop(shared);
         thread.join().await;
         drop(lock);
+    }
+}
+
+/// Opens the index; a damaged one is set aside, and a new one begun in its place. What it knew is found
+/// again by the passes, all but its ledger.
+pub(crate) fn open_index(state_dir: &Path) -> Result<Index, EngineError> {
+    match Index::open(state_dir) {
+        Err(IndexError::Corrupt { .. }) => {
+            let aside = set_aside(state_dir, now())?;
+            take_in::tell_damaged(&aside);
+            Ok(Index::open(state_dir)?)
+        }
+        opened => Ok(opened?),
     }
 }
 

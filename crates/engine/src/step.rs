@@ -39,6 +39,10 @@ pub enum Step {
     ExpiryRequested,
     /// The server has acknowledged the deletion, the index does not know yet.
     Expired,
+    /// The index knows that a message is about to be put back on the server.
+    UndoBegun,
+    /// The server has taken a message back, the index does not know yet.
+    Appended,
 }
 
 /// Counts steps; may be told to stop the engine dead after the nth.

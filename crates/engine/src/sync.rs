@@ -59,7 +59,7 @@ const fn ended(account: AccountName, result: Result<PassReport, EngineError>) ->
     AccountOutcome { account, result }
 }
 
-fn chosen(
+pub(crate) fn chosen(
     accounts: Vec<AccountSettings>,
     only: &[AccountName],
 ) -> Result<Vec<AccountSettings>, EngineError> {

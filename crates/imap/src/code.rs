@@ -16,6 +16,8 @@ pub enum Code {
     Alert,
     /// `ALREADYEXISTS`.
     AlreadyExists,
+    /// `APPENDUID`: who the appended message is. Requires UIDPLUS (RFC 4315).
+    AppendUid(UidValidity, Uid),
     /// `AUTHENTICATIONFAILED`: wrong name or password.
     AuthenticationFailed,
     /// `AUTHORIZATIONFAILED`.
@@ -105,6 +107,11 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
     Ok(match name.as_slice() {
         b"ALERT" => Code::Alert,
         b"ALREADYEXISTS" => Code::AlreadyExists,
+        b"APPENDUID" => {
+            let epoch = UidValidity::new(number32(cursor)?).ok_or(Malformed)?;
+            cursor.skip_spaces();
+            Code::AppendUid(epoch, Uid::new(number32(cursor)?).ok_or(Malformed)?)
+        }
         b"AUTHENTICATIONFAILED" => Code::AuthenticationFailed,
         b"AUTHORIZATIONFAILED" => Code::AuthorizationFailed,
         b"CAPABILITY" => Code::Capability(capabilities(cursor)),

@@ -31,6 +31,22 @@ pub fn parse_internal_date(text: &[u8]) -> Option<UnixTime> {
     Some(UnixTime::from_seconds(local - offset))
 }
 
+/// Writes a date as APPEND wants it, in UTC; `None` beyond the years that four digits hold.
+pub(crate) fn format_internal_date(date: UnixTime) -> Option<String> {
+    let seconds = date.as_seconds();
+    let (year, month, day) = date_of_days(seconds.div_euclid(86_400));
+    let name = usize::try_from(month - 1)
+        .ok()
+        .and_then(|at| MONTHS.get(at))?;
+    let (first, rest) = name.split_at_checked(1)?;
+    let of_day = seconds.rem_euclid(86_400);
+    let (hours, minutes, seconds) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    (1..=9_999).contains(&year).then(|| {
+        let name = format!("{}{rest}", first.to_ascii_uppercase());
+        format!("{day:2}-{name}-{year:04} {hours:02}:{minutes:02}:{seconds:02} +0000")
+    })
+}
+
 fn number(text: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
     let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     let number = digits.then(|| text.parse().ok()).flatten()?;
@@ -59,6 +75,25 @@ const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The date that is so many days after 1970-01-01: [`days_since_epoch`] the other way.
+const fn date_of_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400;
+    (if month <= 2 { year + 1 } else { year }, month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +113,21 @@ mod tests {
             let parsed = parse_internal_date(text.as_bytes()).map(UnixTime::as_seconds);
             assert_eq!(parsed, Some(seconds), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let written = |seconds| format_internal_date(UnixTime::from_seconds(seconds)).unwrap();
+        assert_eq!(written(837_596_665), "17-Jul-1996 09:44:25 +0000");
+        assert_eq!(written(951_868_799), "29-Feb-2000 23:59:59 +0000");
+        for seconds in (-62_135_596_800..253_402_300_800).step_by(9_876_543_210 / 97) {
+            let read = parse_internal_date(written(seconds).as_bytes());
+            assert_eq!(read, Some(UnixTime::from_seconds(seconds)));
+        }
+        assert_eq!(
+            format_internal_date(UnixTime::from_seconds(i64::MAX / 2)),
+            None
+        );
     }
 
     #[test]

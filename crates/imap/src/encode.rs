@@ -4,6 +4,9 @@ use crate::capability::Capabilities;
 use crate::ext::literal::{LiteralForm, literal_form};
 use zeroize::Zeroizing;
 
+/// Literals up to so many octets go without asking where the server lets them (RFC 7888 §5's bound).
+const SHORT: usize = 4_096;
+
 /// A command that can not be put on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
@@ -19,11 +22,15 @@ pub enum EncodeError {
 }
 
 /// A run of octets; the next one may go only when the server has agreed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) octets: Zeroizing<Vec<u8>>,
+    /// So many octets of a source stand here.
+    pub(crate) streamed: Option<u64>,
     /// A synchronising literal follows: wait for `+` (RFC 9051 §4.3).
     pub(crate) then_wait: bool,
+    /// The server was promised it and waits for it, even if it has refused the command meanwhile.
+    pub(crate) owed: bool,
 }
 
 /// A command being written, without tag and line end.
@@ -32,6 +39,8 @@ pub(crate) struct CommandText {
     parts: Vec<Part>,
     current: Zeroizing<Vec<u8>>,
     secret: bool,
+    /// A literal was promised that the end of the command belongs to.
+    owes: bool,
 }
 
 impl CommandText {
@@ -41,6 +50,7 @@ impl CommandText {
             parts: Vec::new(),
             current: Zeroizing::new(text.as_bytes().to_vec()),
             secret: false,
+            owes: false,
         }
     }
 
@@ -107,11 +117,38 @@ impl CommandText {
                 self.parts.push(Part {
                     octets,
                     then_wait: true,
+                    ..Part::default()
                 });
             }
         }
         self.current.extend_from_slice(octets);
         Ok(())
+    }
+
+    /// Adds a literal whose octets come from elsewhere. A large one waits for the server, whatever that
+    /// permits: a refusal then costs a round trip and not the whole message.
+    pub(crate) fn stream(&mut self, octets: u64, capabilities: &Capabilities) {
+        let form = match usize::try_from(octets) {
+            Ok(short @ ..=SHORT) => literal_form(capabilities, short),
+            _ => LiteralForm::Synchronising,
+        };
+        let then_wait = form == LiteralForm::Synchronising;
+        self.text_line(&if then_wait {
+            format!("{{{octets}}}")
+        } else {
+            format!("{{{octets}+}}")
+        });
+        self.parts.push(Part {
+            octets: std::mem::take(&mut self.current),
+            then_wait,
+            ..Part::default()
+        });
+        self.owes = !then_wait;
+        self.parts.push(Part {
+            streamed: Some(octets),
+            owed: self.owes,
+            ..Part::default()
+        });
     }
 
     fn text_line(&mut self, text: &str) {
@@ -153,7 +190,8 @@ impl CommandText {
         self.current.extend_from_slice(b"\r\n");
         self.parts.push(Part {
             octets: self.current,
-            then_wait: false,
+            owed: self.owes,
+            ..Part::default()
         });
         if let Some(first) = self.parts.first_mut() {
             let mut octets = Zeroizing::new(Vec::with_capacity(tag.len() + first.octets.len() + 1));

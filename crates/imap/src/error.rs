@@ -91,6 +91,9 @@ pub enum ImapError {
         /// How many.
         octets: usize,
     },
+    /// The message that was being sent could not be read to its end, or was not what it should be.
+    #[error("reading the message that was being sent")]
+    Source(#[source] io::Error),
     /// STARTTLS is not offered.
     #[error("the server does not offer STARTTLS, which `tls: starttls` requires")]
     StartTlsMissing,
@@ -129,6 +132,7 @@ impl ImapError {
                 Fault::Unreachable
             }
             Self::Cleartext | Self::LoginDisabled { .. } => Fault::Auth,
+            Self::Source(_) => Fault::LocalIo,
             Self::LoginRefused { refusal } => refusal.login_fault(),
             Self::Refused { refusal, .. } => refusal.fault(),
             Self::PreAuthBeforeTls | Self::StartTlsInjection { .. } | Self::StartTlsMissing => {

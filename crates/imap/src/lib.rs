@@ -15,6 +15,7 @@
 //! [`framer`], [`mod@parse`], then one file per command, `ext`, one file per
 //! capability, and [`quirks`].
 
+pub mod append;
 pub mod capability;
 pub mod code;
 pub mod date;
@@ -31,11 +32,13 @@ pub mod quirks;
 pub mod search;
 pub mod select;
 pub mod session;
+pub mod source;
 pub mod status;
 pub mod step;
 pub mod store;
 pub mod wire_name;
 
+pub use append::{Append, Appended};
 pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};
@@ -48,6 +51,7 @@ pub use memory::Memory;
 pub use quirks::Quirk;
 pub use select::{SelectMode, Selected};
 pub use session::{Session, SessionState, Unsolicited};
+pub use source::Source;
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
 pub use store::FlagChange;

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::memory::{Memory, Notes};
 use crate::parse::StatusText;
 use crate::select::{SelectMode, Selected};
+use crate::source::Source;
 use crate::step::{FlightEvent, Step};
 use crate::wire::{Wire, tag};
 use crate::wire_name::WireName;
@@ -276,13 +277,24 @@ impl Session {
     /// Queues a command and names it.
     pub(crate) fn send(&mut self, command: CommandText) -> u64 {
         self.last_number += 1;
-        self.wire.queue(self.last_number, command);
+        self.wire.queue(self.last_number, command, None);
         self.last_number
     }
 
     /// Sends one command and waits for its end.
     pub(crate) async fn command(&mut self, command: CommandText) -> Result<StatusText, ImapError> {
-        let number = self.send(command);
+        self.command_with(command, None).await
+    }
+
+    /// As [`Session::command`], with what the command streams.
+    pub(crate) async fn command_with(
+        &mut self,
+        command: CommandText,
+        source: Option<Source>,
+    ) -> Result<StatusText, ImapError> {
+        self.last_number += 1;
+        let number = self.last_number;
+        self.wire.queue(number, command, source);
         loop {
             match self.next_incoming().await? {
                 Incoming::Tagged { number: of, status } if of == number => {

@@ -23,6 +23,19 @@ impl FlagChange {
     }
 }
 
+/// `flag-keyword` is an atom: ASCII, and `]` is legal only in lists that servers send.
+fn is_atom(word: &Keyword) -> bool {
+    word.as_str().is_ascii() && !word.as_str().contains(']')
+}
+
+/// The flags that can be sent at all. A message is worth more than an odd keyword of it.
+pub(crate) fn sendable(flags: &FlagSet) -> FlagSet {
+    let mut sendable = flags.without_keywords();
+    let atoms = flags.keywords().iter().filter(|word| is_atom(word));
+    atoms.for_each(|word| sendable.insert_wire(word.as_str()));
+    sendable
+}
+
 /// SILENT: the server need not tell us what we just said.
 pub(crate) fn command(uids: &UidSet, change: &FlagChange) -> Result<CommandText, EncodeError> {
     let word = match change {
@@ -30,9 +43,7 @@ pub(crate) fn command(uids: &UidSet, change: &FlagChange) -> Result<CommandText,
         FlagChange::Remove(_) => "-FLAGS.SILENT",
     };
     let flags = change.flags();
-    // `flag-keyword` is an atom: ASCII, and `]` is legal only in lists that servers send.
-    let atom = |word: &&Keyword| word.as_str().is_ascii() && !word.as_str().contains(']');
-    if let Some(odd) = flags.keywords().iter().find(|word| !atom(word)) {
+    if let Some(odd) = flags.keywords().iter().find(|word| !is_atom(word)) {
         return Err(EncodeError::Keyword {
             keyword: odd.as_str().to_owned(),
         });

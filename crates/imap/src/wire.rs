@@ -7,10 +7,12 @@ use crate::ext::compress::Flow;
 use crate::framer::{Framer, Piece};
 use crate::limits::Limits;
 use crate::shown::shown;
+use crate::source::{Source, Streamed};
 use postrider_transport::{Deflate, Stream};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,11 +25,16 @@ const READ_OCTETS: usize = 64 << 10;
 /// Parts of commands in one write; more than a flight begins with.
 const SLICES: usize = 64;
 
+/// Octets of a source that count as progress.
+const STREAMED_PROGRESS: u64 = 1 << 20;
+
 /// A part of a command that waits for its turn.
 #[derive(Debug)]
 struct Outgoing {
     command: u64,
     part: Part,
+    /// What follows the octets of the part, as much of it as was announced.
+    streamed: Option<Streamed>,
     sent: usize,
 }
 
@@ -45,6 +52,10 @@ pub(crate) struct Wire {
     waiting: Option<u64>,
     /// Writing failed; what the server said before that is read first.
     write_error: Option<io::Error>,
+    /// What we were to send could not be had.
+    source_error: Option<io::Error>,
+    /// Octets of a source that were sent since that last counted as progress.
+    streamed: u64,
     patience: Duration,
     chatter: u64,
     body_octets: u64,
@@ -67,6 +78,8 @@ impl Wire {
             unflushed: false,
             waiting: None,
             write_error: None,
+            source_error: None,
+            streamed: 0,
             patience: limits.patience,
             chatter: limits.chatter_octets,
             body_octets: 0,
@@ -134,15 +147,22 @@ impl Wire {
     }
 
     /// Puts a command in the queue.
-    pub(crate) fn queue(&mut self, number: u64, command: CommandText) {
+    pub(crate) fn queue(&mut self, number: u64, command: CommandText, source: Option<Source>) {
         let tag = tag(number);
         if tracing::enabled!(target: "wire", tracing::Level::TRACE) {
             tracing::trace!(target: "wire", "C: {tag} {}", shown(command.shown().as_bytes()));
         }
-        let outgoing = |part| Outgoing {
-            command: number,
-            part,
-            sent: 0,
+        let mut source = source;
+        let outgoing = |part: Part| {
+            let streamed = part
+                .streamed
+                .zip(source.take_if(|_| part.streamed.is_some()));
+            Outgoing {
+                command: number,
+                streamed: streamed.map(|(left, source)| Streamed { source, left }),
+                part,
+                sent: 0,
+            }
         };
         self.outgoing
             .extend(command.into_parts(&tag).into_iter().map(outgoing));
@@ -158,8 +178,9 @@ impl Wire {
             command: number,
             part: Part {
                 octets,
-                then_wait: false,
+                ..Part::default()
             },
+            streamed: None,
             sent: 0,
         });
     }
@@ -171,7 +192,8 @@ impl Wire {
 
     /// The command was answered; what is left of it must not go out any more.
     pub(crate) fn drop_command(&mut self, number: u64) {
-        self.outgoing.retain(|outgoing| outgoing.command != number);
+        let stays = |outgoing: &Outgoing| outgoing.command != number || outgoing.part.owed;
+        self.outgoing.retain(stays);
         if self.waiting == Some(number) {
             self.waiting = None;
         }
@@ -240,6 +262,15 @@ impl Wire {
         {
             self.write_error = Some(error);
         }
+        if let Some(error) = self.source_error.take() {
+            return Poll::Ready(Err(ImapError::Source(error)));
+        }
+        if self.streamed >= STREAMED_PROGRESS {
+            // A server that takes in an upload has nothing to say meanwhile.
+            self.streamed = 0;
+            self.progressed();
+            return Poll::Ready(Ok(()));
+        }
         let input = self.framer.input();
         if input.capacity() - input.len() < READ_OCTETS / 4 {
             input.reserve(READ_OCTETS);
@@ -259,6 +290,9 @@ impl Wire {
     /// Writes what may go now: many commands in one segment and one TLS record.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting.is_none() && !self.outgoing.is_empty() {
+            if std::task::ready!(self.poll_source(context)).is_break() {
+                return Poll::Ready(Ok(()));
+            }
             let written = {
                 let slices = slices(&self.outgoing);
                 let write = self.stream.write_vectored(&slices);
@@ -278,11 +312,37 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Reads more of what a command streams, once all that was read of it has been written. Breaks where
+    /// it cannot be read.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+        let Some(first) = self.outgoing.front_mut() else {
+            return Poll::Ready(ControlFlow::Continue(()));
+        };
+        if first.sent < first.part.octets.len() {
+            return Poll::Ready(ControlFlow::Continue(()));
+        }
+        let Some(streamed) = &mut first.streamed else {
+            return Poll::Ready(ControlFlow::Continue(()));
+        };
+        if let Err(error) = std::task::ready!(streamed.poll_fill(context, &mut first.part.octets)) {
+            self.source_error = Some(error);
+            return Poll::Ready(ControlFlow::Break(()));
+        }
+        first.sent = 0;
+        self.streamed += first.part.octets.len() as u64;
+        if first.part.octets.is_empty() {
+            self.outgoing.pop_front();
+            return self.poll_source(context);
+        }
+        Poll::Ready(ControlFlow::Continue(()))
+    }
+
+    /// Lets go of what was written.
     fn take_written(&mut self, mut written: usize) {
         while let Some(first) = self.outgoing.front_mut() {
             let left = first.part.octets.len() - first.sent;
-            if written < left {
-                first.sent += written;
+            if written < left || first.streamed.is_some() {
+                first.sent += written.min(left);
                 return;
             }
             written -= left;
@@ -297,7 +357,8 @@ impl Wire {
 
 /// What may go in one write: up to the first part behind which the server must speak.
 fn slices(outgoing: &VecDeque<Outgoing>) -> Vec<io::IoSlice<'_>> {
-    let waits = outgoing.iter().position(|outgoing| outgoing.part.then_wait);
+    let ends = |outgoing: &Outgoing| outgoing.part.then_wait || outgoing.streamed.is_some();
+    let waits = outgoing.iter().position(ends);
     let ready = outgoing.iter().take(waits.map_or(SLICES, |at| at + 1));
     let rest = ready.take(SLICES).map(|outgoing| {
         let Outgoing { part, sent, .. } = outgoing;

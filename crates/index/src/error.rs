@@ -180,7 +180,7 @@ impl IndexError {
     }
 }
 
-const REBUILD: &str = "put index.db back from a backup, or `sqlite3 index.db .recover`; no mail is \
-    lost, and nothing is deleted anywhere meanwhile";
+const REBUILD: &str = "start postrider again: it sets a damaged index aside and makes a new one from \
+    Maildir and server; no mail is lost";
 const FULL: &str = "free some space; nothing was deleted on the server";
 const DENIED: &str = "give the user that runs postrider the right to write the state directory";

@@ -10,6 +10,7 @@ pub(crate) enum Action {
     Expired,
     Moved,
     Removed,
+    Restored,
     Stored,
     Vanished,
 }
@@ -20,6 +21,7 @@ impl Action {
             Self::Expired => "expired",
             Self::Moved => "moved",
             Self::Removed => "removed",
+            Self::Restored => "restored",
             Self::Stored => "stored",
             Self::Vanished => "vanished",
         }

@@ -8,15 +8,17 @@
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
-//! [`skips`], [`vanished`],
-//! [`brakes`], [`writers`], [`status`], [`check`].
+//! [`skips`], [`vanished`], [`take_in`], [`aside`],
+//! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`].
 
 pub mod absences;
 pub mod accounts;
+pub mod aside;
 pub mod brakes;
 pub mod check;
 mod column;
 pub mod error;
+pub mod history;
 pub mod identities;
 pub mod journal;
 pub mod known_files;
@@ -35,7 +37,10 @@ pub mod retained;
 mod seal;
 pub mod skips;
 pub mod status;
+pub mod take_in;
+pub mod undo;
 pub mod vanished;
+pub mod verify;
 pub mod writers;
 
 #[cfg(test)]
@@ -44,8 +49,10 @@ mod testing;
 mod tests;
 
 pub use accounts::{AccountId, KnownCapabilities};
+pub use aside::set_aside;
 pub use brakes::{BrakeRow, Side};
 pub use error::IndexError;
+pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};
 pub use journal::{Intent, JournalId, OpenEntry};
 pub use known_files::KnownFiles;
@@ -61,3 +68,6 @@ pub use renames::OpenMove;
 pub use retained::RetainedRow;
 pub use skips::Skip;
 pub use status::AccountStatusRow;
+pub use take_in::FoundFile;
+pub use undo::{UndoFilter, UndoRow};
+pub use verify::KeptRow;

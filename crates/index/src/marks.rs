@@ -38,7 +38,8 @@ impl Index {
         let attach = "
             UPDATE message SET uid_validity = ?, uid = ?, uidl = ?, server_octets = coalesce(?, server_octets),
               vanished_at = NULL, expire_requested_at = NULL, expire_because = NULL,
-              expired_at = NULL
+              expired_at = NULL,
+              released_at = CASE WHEN removed_at IS NULL THEN NULL ELSE released_at END
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
         for Attachment { key, .. } in attachments {

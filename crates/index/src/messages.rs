@@ -22,6 +22,8 @@ pub struct PresentRow {
     pub uid: Uid,
     /// Whether its local copy is proven (R1).
     pub proven: bool,
+    /// When it was put back by `undo`: whatever its age, that counts from then.
+    pub undone_at: Option<UnixTime>,
 }
 
 /// A message of another epoch of its mailbox, to be matched by content (R4).
@@ -43,6 +45,8 @@ pub struct UnmatchedRow {
     pub flags: FlagSet,
     /// Whether it had vanished; such a one may be back.
     pub vanished: bool,
+    /// Whether its octets came from the server; else its likeness alone must not let anything go.
+    pub received: bool,
 }
 
 /// Where a message's file lies, and what it must hold.
@@ -240,7 +244,7 @@ impl Index {
             return Ok(None);
         };
         let sql = "
-            SELECT id, uid, proven_at IS NOT NULL AS proven FROM message
+            SELECT id, uid, proven_at IS NOT NULL AS proven, undone_at FROM message
             WHERE mailbox = ? AND uid_validity = ? AND vanished_at IS NULL AND expired_at IS NULL
             ORDER BY uid";
         let row = |row: &Row<'_>| {
@@ -248,6 +252,7 @@ impl Index {
                 key: MessageKey(row.get("id")?),
                 uid: column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"))?,
                 proven: row.get("proven")?,
+                undone_at: column::time(row, "undone_at")?,
             })
         };
         let rows = self.list(doing, sql, (mailbox.0, epoch.as_u32()), row)?;
@@ -339,7 +344,7 @@ impl Index {
 
 const UNMATCHED: &str = "
     SELECT id, server_octets, octets_crlf, internal_date, message_id, sha256, flags,
-      vanished_at IS NOT NULL AS gone
+      vanished_at IS NOT NULL AS gone, received
     FROM message
     WHERE mailbox = ? AND expired_at IS NULL AND removed_at IS NULL";
 
@@ -353,6 +358,7 @@ fn unmatched_row(row: &Row<'_>) -> rusqlite::Result<UnmatchedRow> {
         sha256: column::sha256(row, "sha256")?,
         flags: flags(row)?,
         vanished: row.get("gone")?,
+        received: row.get("received")?,
     })
 }
 

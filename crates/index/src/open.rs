@@ -138,7 +138,7 @@ pub(crate) fn opening(path: &Path) -> impl FnOnce(rusqlite::Error) -> IndexError
     }
 }
 
-fn file(state_dir: &Path) -> PathBuf {
+pub(crate) fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("index.db")
 }
 

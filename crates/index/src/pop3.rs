@@ -28,6 +28,8 @@ pub struct Pop3Row {
     pub message_id: Option<String>,
     /// The file relative to the mailbox.
     pub file: String,
+    /// Whether its octets came from the server; else its header alone must not let it go.
+    pub received: bool,
     /// When the local copy was proven (R1).
     pub proven_at: Option<UnixTime>,
     /// When a DELE was about to be sent; it counts only after QUIT's `+OK` (R2).
@@ -69,6 +71,7 @@ fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
         sha256: column::sha256(row, "sha256")?,
         message_id: row.get("message_id")?,
         file: row.get("file")?,
+        received: row.get("received")?,
         proven_at: column::time(row, "proven_at")?,
         expire_requested_at: column::time(row, "expire_requested_at")?,
         expire_because: row.get("expire_because")?,

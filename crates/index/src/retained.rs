@@ -52,6 +52,7 @@ impl Index {
               coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at
             FROM message
             WHERE mailbox = ? AND uid_validity IS ? AND vanished_at IS NULL AND expired_at IS NULL
+              AND undone_at IS NULL
             ORDER BY uid, id";
         let epoch = epoch.map(UidValidity::as_u32);
         self.list("list what is retained", sql, (mailbox.0, epoch), retained)

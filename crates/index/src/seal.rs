@@ -73,7 +73,7 @@ fn seal(path: &Path) -> PathBuf {
     beside(path, "-sealed")
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)

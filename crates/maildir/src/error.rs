@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 /// A Maildir could not be read or written as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MaildirError {
+    /// The file does not hold what was recorded of it.
+    #[error("{} is not the message that was stored there", Shown(path))]
+    Changed {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The file is no longer where it was; a reader moved or re-flagged it. Locate it again.
     #[error("{} is no longer there", Shown(path))]
     Gone {
@@ -62,7 +68,8 @@ impl MaildirError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Gone { .. }
+            Self::Changed { .. }
+            | Self::Gone { .. }
             | Self::Io { .. }
             | Self::NotADirectory { .. }
             | Self::NotAFile { .. }
@@ -74,7 +81,7 @@ impl MaildirError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Gone { .. } | Self::NotAFile { .. } => None,
+            Self::Changed { .. } | Self::Gone { .. } | Self::NotAFile { .. } => None,
             Self::NotADirectory { .. } => Some("move it out of the way, or choose another maildir"),
             Self::OutsideTree { .. } => {
                 Some("make it a directory, or let the account's maildir itself be the link")

@@ -6,13 +6,16 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`], and [`alone`] where that is spared), re-flagged ([`flags`]), moved ([`mod@follow`]) and proven ([`prove`]), and what is cleared away ([`mod@sweep`]).
+//! ([`mod@scan`], and [`alone`] where that is spared), read ([`mod@examine`]), re-flagged ([`flags`]),
+//! moved ([`mod@follow`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
+//! ([`mod@sweep`]).
 
 pub mod alone;
 pub mod content;
 pub mod deliver;
 pub mod entry;
 pub mod error;
+pub mod examine;
 pub mod flags;
 pub mod follow;
 pub mod incoming;
@@ -21,6 +24,7 @@ mod line_ends;
 pub mod link;
 pub mod mailbox;
 pub mod name;
+pub mod outgoing;
 pub mod prove;
 mod rename;
 pub mod scan;
@@ -31,6 +35,7 @@ pub use content::ContentHash;
 pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
+pub use examine::{Examined, examine};
 pub use flags::set_flags;
 pub use follow::{follow, follow_all, remove};
 pub use incoming::{Incoming, Received};
@@ -38,6 +43,7 @@ pub use layout::{directory, name_of, twin, twin_key};
 pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
+pub use outgoing::Outgoing;
 pub use prove::{Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;

@@ -1,7 +1,9 @@
 //! The command line. The doc comments are the manual that `--help` prints.
 
 use crate::config::duration::parse_duration;
+use crate::moment::parse_moment;
 use clap::{Args, Parser, Subcommand};
+use postrider_core::time::UnixTime;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +48,16 @@ pub enum Command {
     /// Check the configuration; then connect, log in, list mailboxes, and change nothing
     #[command(after_help = EXIT_STATUS)]
     Check(CheckArgs),
+    /// The ledger: what happened to every message, because of which rule, and where its copy is now;
+    /// the newest comes last
+    #[command(after_help = EXIT_STATUS)]
+    History(HistoryArgs),
+    /// Read every stored message and compare it with the index; 74 when something is wrong
+    #[command(after_help = EXIT_STATUS)]
+    Verify(VerifyArgs),
+    /// Put expired messages back on an IMAP server, from their local copies
+    #[command(after_help = EXIT_STATUS)]
+    Undo(UndoArgs),
     /// Let an account go on that the brake has stopped; the next pass removes what it showed, no more
     #[command(after_help = EXIT_STATUS)]
     Approve(ApproveArgs),
@@ -57,6 +69,83 @@ pub struct ApproveArgs {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
+}
+
+/// Arguments of `history`.
+#[derive(Args, Debug, Default)]
+pub struct HistoryArgs {
+    /// Of this account, also of one that the configuration has no more [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Of mailboxes whose name matches: `*` any run of characters, `?` one
+    #[arg(long, value_name = "GLOB")]
+    pub mailbox: Option<String>,
+    /// Of the message with this Message-ID
+    #[arg(long, value_name = "ID")]
+    pub message_id: Option<String>,
+    /// From this time on: 2026-11-25, 2026-11-25T10:00 (UTC), or 3d for three days ago
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub since: Option<UnixTime>,
+    /// Before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub until: Option<UnixTime>,
+    /// Only what was done to messages in this way
+    #[arg(long, value_parser = ["stored", "moved", "expired", "vanished", "removed", "restored"])]
+    pub action: Option<String>,
+    /// Only the newest so many
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<u64>,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug, Default)]
+pub struct VerifyArgs {
+    /// Accounts to verify [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Compare with the server too; what differs there is the next pass's work, and no fault
+    #[arg(long)]
+    pub server: bool,
+    /// Heal what can be healed, and delete nothing: the next pass fetches what is missing or was changed.
+    /// No daemon may run meanwhile
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// Arguments of `undo`.
+#[derive(Args, Debug, Default)]
+pub struct UndoArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// Everything that was ever expired
+    #[arg(
+        long,
+        required_unless_present_any = ["mailbox", "message_id", "since", "until"],
+        conflicts_with_all = ["mailbox", "message_id", "since", "until"]
+    )]
+    pub all: bool,
+    /// What was in mailboxes whose name matches: `*` any run of characters, `?` one
+    #[arg(long, value_name = "GLOB")]
+    pub mailbox: Option<String>,
+    /// The message with this Message-ID
+    #[arg(long, value_name = "ID")]
+    pub message_id: Option<String>,
+    /// What was expired from this time on: 2026-11-25, 2026-11-25T10:00 (UTC), or 3d for three days ago
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub since: Option<UnixTime>,
+    /// What was expired before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub until: Option<UnixTime>,
+    /// Say what would be put back, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Put nothing back: let the retention policy judge again what was put back before
+    #[arg(long, conflicts_with = "dry_run")]
+    pub release: bool,
 }
 
 /// Arguments of `sync`.
@@ -104,7 +193,9 @@ mod tests {
         let mut command = Cli::command().term_width(100);
         command.build();
         let version = env!("CARGO_PKG_VERSION");
-        for name in ["", "run", "sync", "status", "check", "approve"] {
+        for name in [
+            "", "run", "sync", "status", "check", "history", "verify", "undo", "approve",
+        ] {
             let command = match name {
                 "" => &mut command,
                 name => command.find_subcommand_mut(name).unwrap(),
@@ -127,6 +218,10 @@ mod tests {
             "postrider status --watch",
             "postrider status --stale-after 5",
             "postrider run home",
+            "postrider undo home",
+            "postrider undo home --all --mailbox INBOX",
+            "postrider history --action burnt",
+            "postrider history --since yesterday",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

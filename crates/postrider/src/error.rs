@@ -42,6 +42,16 @@ pub enum Error {
         /// Why not.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Not every message that was asked for is back on its server.
+    #[error("account {account}: {} could not be put back", crate::words::count(*copies + *refused, "message", "messages"))]
+    NotRestored {
+        /// Whose.
+        account: AccountName,
+        /// How many have no local copy that is what was stored.
+        copies: u64,
+        /// How many the server refused.
+        refused: u64,
+    },
     /// Standard output cannot be written.
     #[error("writing the answer")]
     Output {
@@ -68,6 +78,16 @@ pub enum Error {
         /// The time it had.
         within: Duration,
     },
+    /// The index and the Maildir disagree.
+    #[error("account {account}: {} wrong", crate::words::count(*faults, "message is", "messages are"))]
+    Unsound {
+        /// Whose.
+        account: AccountName,
+        /// How many faults were found and not healed.
+        faults: u64,
+        /// Whether a repair was tried.
+        repaired: bool,
+    },
     /// An argument names an account that the configuration does not.
     #[error("there is no account `{}`", name.escape_debug())]
     UnknownAccount {
@@ -92,7 +112,11 @@ impl Error {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
             Self::Config(_) | Self::LogFilter { .. } | Self::UnknownAccount { .. } => Fault::Config,
-            Self::Output { .. } | Self::Setup { .. } => Fault::LocalIo,
+            Self::NotRestored { copies: 0, .. } => Fault::Unreachable,
+            Self::NotRestored { .. }
+            | Self::Output { .. }
+            | Self::Setup { .. }
+            | Self::Unsound { .. } => Fault::LocalIo,
             Self::Braked { .. } | Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
         }
     }
@@ -119,7 +143,18 @@ impl Error {
             Self::UnknownAccount { nearest, .. } => nearest
                 .as_ref()
                 .map(|near| format!("the nearest name is `{near}`")),
-            Self::Output { .. } | Self::Setup { .. } | Self::StopTimedOut { .. } => None,
+            Self::Unsound {
+                account,
+                repaired: false,
+                ..
+            } => Some(format!(
+                "postrider verify {account} --repair heals what can be healed, and deletes nothing"
+            )),
+            Self::NotRestored { .. }
+            | Self::Output { .. }
+            | Self::Setup { .. }
+            | Self::StopTimedOut { .. }
+            | Self::Unsound { .. } => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use postrider_core::fault::Fault;
+use postrider_engine::EngineError;
 use std::error::Error as _;
 
 /// The status of a command line that is wrong (sysexits).
@@ -13,7 +14,12 @@ const LONGEST: usize = 2_000;
 /// The status that errors end a command with: 0 for none, else the highest ranked.
 #[must_use]
 pub fn status(errors: &[Error]) -> u8 {
-    let usage = |error: &Error| matches!(error, Error::UnknownAccount { .. });
+    let usage = |error: &Error| {
+        matches!(
+            error,
+            Error::UnknownAccount { .. } | Error::Engine(EngineError::NoWayBack { .. })
+        )
+    };
     if errors.iter().any(usage) {
         return USAGE;
     }

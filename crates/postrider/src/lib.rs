@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`cli`] (what can be asked), [`config`] (what was chosen), [`commands`] (one file
 //! per command), [`logging`] and [`events`] (what is told), [`progress`] (what a terminal sees
-//! meanwhile), [`signals`] and [`systemd`] (who else has a say), [`error`] and [`exit`] (how it ends).
+//! meanwhile), [`signals`] and [`systemd`] (who else has a say), [`error`] and [`exit`] (how it ends), [`moment`] and [`words`] (how
+//! times and quantities read).
 
 pub mod cli;
 pub mod commands;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod exit;
 pub mod logging;
+pub mod moment;
 pub mod progress;
 pub mod signals;
 pub mod systemd;

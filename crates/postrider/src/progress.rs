@@ -30,6 +30,15 @@ impl Screen {
         self.0.suspend(write)
     }
 
+    /// A line for something that is counted.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        let line = self.0.add(ProgressBar::no_length());
+        line.set_style(style("{prefix:12} {spinner} {msg}"));
+        line.enable_steady_tick(TICK);
+        Counter(line)
+    }
+
     /// Shows what the engine sends until the sender is dropped. Call it on the runtime.
     #[must_use]
     pub fn watch(&self) -> (ProgressSender, JoinHandle<()>) {
@@ -44,6 +53,24 @@ impl Screen {
             }
         });
         (sender, shown)
+    }
+}
+
+/// One line that counts what a check has read.
+#[derive(Clone, Debug)]
+pub struct Counter(ProgressBar);
+
+impl Counter {
+    /// Shows how far it has come.
+    pub fn show(&self, account: &AccountName, messages: u64, read: u64) {
+        self.0.set_prefix(account.to_string());
+        let messages = count(messages, "message", "messages");
+        self.0.set_message(format!("{messages}, {}", octets(read)));
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
     }
 }
 

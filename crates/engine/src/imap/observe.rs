@@ -105,6 +105,7 @@ pub(crate) async fn chosen(
             id: row.id,
             name: Arc::from(row.name.as_str()),
             maildir: Arc::new(maildir),
+            synced: row.synced_at.is_some(),
         };
         observed.push(Observed {
             local,

@@ -1,7 +1,7 @@
 //! The journey of one pass: list, look, plan, follow what moved, fetch, apply, release, expire.
 
 use crate::connect::Access;
-use crate::context::Account;
+use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
 use crate::imap::observe::{self, Observed};
@@ -10,7 +10,7 @@ use crate::imap::{absent, apply, copies, crew, expire, limits, look, lost, moves
 use crate::local;
 use crate::report::{PassReport, Progress};
 use postrider_imap::{Memory, Session, WireName};
-use postrider_index::{Index, KnownCapabilities};
+use postrider_index::{Index, KnownCapabilities, MailboxId};
 
 /// Mailboxes that are looked at in one flight.
 const MAILBOXES_IN_A_GROUP: usize = 64;
@@ -22,6 +22,11 @@ const MESSAGES_IN_A_GROUP: u64 = 50_000;
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut report = PassReport::default();
     limits::welcome_back(account).await?;
+    if account.lets_go() {
+        let id = account.id;
+        let doubt = move |index: &mut Index| index.doubt_unreceived(id, now());
+        account.shared.index.call(doubt).await?;
+    }
     let access = Access::new(remembered(account).await?);
     let (mut session, events) = access
         .open(
@@ -58,12 +63,21 @@ async fn finish(
 ) -> Result<PassReport, EngineError> {
     let incomplete = planned.iter().filter(|p| !p.complete);
     let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
+    catch_up(account, &incomplete).await?;
     release::release_all(account, &incomplete, &mut report).await?;
     let mailboxes = (&observed[..], trash.as_ref());
     expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
     session.log_out().await;
     Ok(report)
+}
+
+/// What an old index misses may be gone by our own doing: its local copies stay (R4). One complete pass
+/// is what it takes to know everything that it misses.
+async fn catch_up(account: &Account, incomplete: &[MailboxId]) -> Result<(), EngineError> {
+    let (id, whole) = (account.id, incomplete.is_empty());
+    let catch_up = move |index: &mut Index| index.catch_up(id, whole, now());
+    account.shared.index.call(catch_up).await.map(drop)
 }
 
 async fn remembered(account: &Account) -> Result<Memory, EngineError> {

@@ -66,6 +66,8 @@ pub(crate) async fn plan_mailbox(
         }
         rematch::rematch(account, session, &look, uid_validity, &mut orphans).await?;
         look.observed.row.server.uid_validity = Some(uid_validity);
+    } else {
+        rematch::find_again(account, session, &look, uid_validity).await?;
     }
     let compared = compare(account, session, (look, uid_validity), report).await?;
     let actions = actions(account, &compared).await?;

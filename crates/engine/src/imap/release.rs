@@ -70,6 +70,7 @@ async fn release(
         id,
         name: Arc::from(row.name.as_str()),
         maildir: Arc::new(Mailbox::new(&account.settings.maildir, &row.path)),
+        synced: row.synced_at.is_some(),
     };
     let keys: Vec<MessageKey> = files.iter().map(|file| file.key).collect();
     if policy == Vanished::Delete {

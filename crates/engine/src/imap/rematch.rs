@@ -24,20 +24,8 @@ pub(crate) async fn rematch(
     orphans: &mut Orphans,
 ) -> Result<(), EngineError> {
     let id = look.observed.local.id;
-    let index = &account.shared.index;
-    let unmatched = index
-        .call(move |index| index.unmatched(id, uid_validity))
-        .await?;
-    let matched = index
-        .call(move |index| index.uids(id, uid_validity))
-        .await?;
-    let unknown = look.view.messages().iter().map(|m| m.uid);
-    let unknown: UidSet = unknown.filter(|uid| !matched.contains(*uid)).collect();
-    let candidates = describe(session, &look.observed, unknown).await?;
-    let known: Vec<_> = unmatched.iter().map(orphan).collect();
-    let found = match_again(&known, &candidates);
-    let attached: HashSet<_> = found.attach.iter().map(|(key, _)| *key).collect();
-    for row in unmatched.iter().filter(|row| !attached.contains(&row.key)) {
+    let matched = match_by_likeness(account, session, look, uid_validity).await?;
+    for row in &matched.rest {
         orphans.entry((id, row.sha256)).or_default().push(row.key);
     }
     events::UidValidityChanged {
@@ -50,29 +38,87 @@ pub(crate) async fn rematch(
             .uid_validity
             .map_or(0, |v| v.as_u32().into()),
         uidvalidity: uid_validity.as_u32().into(),
-        rematched: found.attach.len() as u64,
-        fetching: found.fetch.count(),
+        rematched: matched.attached,
+        fetching: matched.fetching,
     }
     .emit();
-    let attach = move |index: &mut Index| {
-        let attachments = found.attach.iter().map(|(key, uid)| Attachment {
-            key: *key,
-            server: ServerRef::Imap {
-                uid_validity,
-                uid: *uid,
-            },
-            server_octets: None,
-        });
-        index.attach(&attachments.collect::<Vec<_>>())?;
-        // What the new epoch lacks is gone until its octets turn up.
-        let rest: Vec<_> = unmatched.iter().map(|row| row.key).collect();
-        let rest: Vec<_> = rest
-            .into_iter()
-            .filter(|key| !attached.contains(key))
-            .collect();
-        index.mark_vanished(&rest, now()).map(drop)
+    // What the new epoch lacks is gone until its octets turn up.
+    let rest: Vec<_> = matched.rest.iter().map(|row| row.key).collect();
+    let gone = move |index: &mut Index| index.mark_vanished(&rest, now()).map(drop);
+    account.shared.index.call(gone).await
+}
+
+/// Attaches those messages of the mailbox that have no UID, because the index was lost or they were
+/// displaced, to what the server shows of new ones. The others wait for their octets.
+pub(crate) async fn find_again(
+    account: &Account,
+    session: &mut Session,
+    look: &Look,
+    uid_validity: UidValidity,
+) -> Result<(), EngineError> {
+    let id = look.observed.local.id;
+    let has_displaced = move |index: &mut Index| index.has_displaced(id);
+    if account.shared.index.call(has_displaced).await? {
+        match_by_likeness(account, session, look, uid_validity).await?;
+    }
+    Ok(())
+}
+
+/// What came of a comparison by what the server says of its messages.
+struct Matched {
+    attached: u64,
+    /// Messages at the server that are like none of ours.
+    fetching: u64,
+    /// Messages of ours that are like none, or like several, at the server.
+    rest: Vec<UnmatchedRow>,
+}
+
+async fn match_by_likeness(
+    account: &Account,
+    session: &mut Session,
+    look: &Look,
+    uid_validity: UidValidity,
+) -> Result<Matched, EngineError> {
+    let id = look.observed.local.id;
+    let index = &account.shared.index;
+    let read = move |index: &mut Index| {
+        let unmatched = index.unmatched(id, uid_validity)?;
+        Ok((unmatched, index.uids(id, uid_validity)?))
     };
-    index.call(attach).await
+    let (unmatched, known_uids) = index.call(read).await?;
+    let unknown = look.view.messages().iter().map(|m| m.uid);
+    let unknown: UidSet = unknown.filter(|uid| !known_uids.contains(*uid)).collect();
+    let candidates = describe(session, &look.observed, unknown).await?;
+    // What another program delivered may be like a message and not be it: where something will be
+    // deleted because of it, its octets are asked for.
+    let likeness_will_do = |row: &&UnmatchedRow| row.received || !account.lets_go();
+    let known: Vec<_> = unmatched
+        .iter()
+        .filter(likeness_will_do)
+        .map(orphan)
+        .collect();
+    let found = match_again(&known, &candidates);
+    let attached: HashSet<_> = found.attach.iter().map(|(key, _)| *key).collect();
+    let matched = Matched {
+        attached: found.attach.len() as u64,
+        fetching: found.fetch.count(),
+        rest: unmatched
+            .into_iter()
+            .filter(|row| !attached.contains(&row.key))
+            .collect(),
+    };
+    let attachments = found.attach.iter().map(|(key, uid)| Attachment {
+        key: *key,
+        server: ServerRef::Imap {
+            uid_validity,
+            uid: *uid,
+        },
+        server_octets: None,
+    });
+    let attachments: Vec<_> = attachments.collect();
+    let attach = move |index: &mut Index| index.attach(&attachments);
+    index.call(attach).await?;
+    Ok(matched)
 }
 
 fn orphan(row: &UnmatchedRow) -> Orphan {

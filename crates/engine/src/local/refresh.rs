@@ -6,6 +6,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
+use crate::take_in;
 use postrider_core::message::MessageKey;
 use postrider_index::{BaseHit, Index, KnownFiles, ScanStamp};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, truer};
@@ -56,6 +57,7 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
     let mut scan = scan.map_err(in_mailbox)?;
     // A directory touched in this very second may be touched again without its time changing.
     let stamp = scan.stamp.settled(now()).then(|| scan_stamp(scan.stamp));
+    let mut repaired = 0;
     loop {
         let maildir = Arc::clone(&mailbox.maildir);
         let read = move || {
@@ -68,8 +70,10 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
         if found.is_empty() {
             break;
         }
-        follow(account, mailbox, found).await?;
+        let unknown = follow(account, mailbox, found).await?;
+        repaired += take_in::take_in(account, mailbox, unknown).await?;
     }
+    take_in::tell(account, mailbox, repaired);
     match stamp {
         Some(stamp) => {
             index
@@ -105,23 +109,29 @@ fn strangers(
     Ok(strangers)
 }
 
-/// Records the present names of those messages of the mailbox that are among `strangers`.
+/// Records the present names of those messages of the mailbox that are among `strangers`. Returns the
+/// files that are no message's, as far as the index knows.
 async fn follow(
     account: &Account,
     mailbox: &LocalMailbox,
     strangers: BTreeMap<String, Entry>,
-) -> Result<(), EngineError> {
+) -> Result<Vec<Entry>, EngineError> {
     let (account_id, id, index) = (account.id, mailbox.id, &account.shared.index);
     let look_up = move |index: &mut Index| {
         let mut hits: Vec<(BaseHit, Entry)> = Vec::new();
+        let mut unknown = Vec::new();
         for (base, entry) in strangers {
             let of_base = index.find_by_base(account_id, &base)?.into_iter();
             let here = of_base.filter(|hit| hit.mailbox == id);
+            let before = hits.len();
             hits.extend(here.map(|hit| (hit, entry.clone())));
+            if hits.len() == before && !index.unknown_bases(&[&base])?.is_empty() {
+                unknown.push(entry);
+            }
         }
-        Ok(hits)
+        Ok((hits, unknown))
     };
-    let hits = index.call(look_up).await?;
+    let (hits, unknown) = index.call(look_up).await?;
     let maildir = Arc::clone(&mailbox.maildir);
     let choose = move || {
         let renamed = hits.into_iter().filter_map(|(hit, seen)| {
@@ -134,10 +144,10 @@ async fn follow(
         renamed.collect::<Vec<(MessageKey, String)>>()
     };
     let renamed = DeliveryPool::run(choose).await?;
-    if renamed.is_empty() {
-        return Ok(());
+    if !renamed.is_empty() {
+        index.call(move |index| index.set_files(&renamed)).await?;
     }
-    index.call(move |index| index.set_files(&renamed)).await
+    Ok(unknown)
 }
 
 /// A stamp as the index keeps it.

@@ -67,11 +67,19 @@ pub(crate) async fn identify(
             report,
         );
     }
-    let mut open = Vec::new();
+    let doubtful = doubtful(account, &rows);
+    let (mut open, mut displaced) = (Vec::new(), Vec::new());
     for ((number, identity), listed) in plan.listed.into_iter().zip(&listing) {
         match identity {
+            Identity::Known(key) if doubtful.contains(&key) => {
+                displaced.push(key);
+                sorted.new.push(listed.clone());
+            }
             Identity::Known(key) => drop(sorted.known.insert(number, key)),
-            Identity::Compare(candidates) => open.push((candidates, listed)),
+            Identity::Compare(mut candidates) => {
+                candidates.retain(|key| !doubtful.contains(key));
+                open.push((candidates, listed));
+            }
             Identity::New => sorted.new.push(listed.clone()),
         }
     }
@@ -82,10 +90,18 @@ pub(crate) async fn identify(
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
     let write = move |index: &mut Index| {
         index.mark_vanished(&settled.replaced, now())?;
+        // Until their octets have come: what comes may be another message with the same unique-id.
+        index.mark_vanished(&displaced, now())?;
         index.attach(&settled.attach)
     };
     account.shared.index.call(write).await?;
     Ok(sorted)
+}
+
+/// Messages that another program delivered: where the policy deletes, nothing but their octets will do.
+fn doubtful(account: &Account, rows: &[Pop3Row]) -> HashSet<MessageKey> {
+    let doubtful = |row: &&Pop3Row| !row.received && account.lets_go();
+    rows.iter().filter(doubtful).map(|row| row.key).collect()
 }
 
 /// What the headers told.

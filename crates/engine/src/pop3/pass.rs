@@ -83,6 +83,7 @@ async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineEr
         id: row.id,
         name: Arc::from(row.name.as_str()),
         maildir: Arc::new(maildir),
+        synced: row.synced_at.is_some(),
     };
     Ok((mailbox, row))
 }

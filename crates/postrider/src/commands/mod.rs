@@ -2,9 +2,12 @@
 
 pub mod approve;
 pub mod check;
+pub mod history;
 pub mod run;
 pub mod status;
 pub mod sync;
+pub mod undo;
+pub mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::config::surroundings::Surroundings;
@@ -36,6 +39,9 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
+        Command::History(args) => history::run(args, &config, around),
+        Command::Verify(args) => on_runtime(verify::run(args, &config, around)),
+        Command::Undo(args) => on_runtime(undo::run(args, &config, around)),
         Command::Approve(args) => approve::run(args, &config, around),
     };
     done.unwrap_or_else(|error| vec![error])

@@ -1,0 +1,257 @@
+//! The index against the Maildir, and against the server: what is there, what is not, and what is not
+//! what it was. `repair` heals what can be healed, and deletes nothing.
+//!
+//! Every file is read. What a reader may do to a mailbox is no fault: other flags, another mailbox, new
+//! messages of its own. A missing file is one, because nobody can tell a message that a reader deleted
+//! from one that was lost; a repair fetches it again where the server has it, and otherwise writes
+//! down that it is gone, so that it is told once.
+
+use crate::context::now;
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::state::open_index;
+use postrider_core::account::AccountName;
+use postrider_core::settings::AccountSettings;
+use postrider_index::{Index, IndexError, MailboxRow, StateLock};
+use postrider_maildir::Mailbox;
+use std::path::{Path, PathBuf};
+
+mod files;
+mod server;
+pub use server::ServerReport;
+
+/// Findings that are named one by one; of more, the number is enough.
+const NAMED: usize = 1_000;
+
+/// What is to be checked.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Only these accounts; empty means all.
+    pub only: Vec<AccountName>,
+    /// Whether the server is asked too.
+    pub server: bool,
+    /// Whether what can be healed is healed.
+    pub repair: bool,
+}
+
+/// How far a check has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Checking<'a> {
+    /// The account.
+    pub account: &'a AccountName,
+    /// Messages read so far.
+    pub messages: u64,
+    /// Their octets.
+    pub octets: u64,
+}
+
+/// What was found in one account.
+#[derive(Debug)]
+pub struct VerifyOutcome {
+    /// The account.
+    pub account: AccountName,
+    /// What was found, or why nothing could be.
+    pub result: Result<VerifyReport, EngineError>,
+}
+
+/// What was found in one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Messages whose files were read and are what they were.
+    pub good: u64,
+    /// Octets read.
+    pub octets: u64,
+    /// What is wrong, the first thousand.
+    pub findings: Vec<Finding>,
+    /// What is wrong besides those.
+    pub more_findings: u64,
+    /// What is wrong and was not healed.
+    pub faults: u64,
+    /// Messages that a reader has moved to another mailbox.
+    pub moved: u64,
+    /// Files that are no message of ours: a reader's own.
+    pub strangers: u64,
+    /// Files in `tmp`.
+    pub unfinished: u64,
+    /// Files whose `S=` or `W=` is not true.
+    pub misnamed: u64,
+    /// The other side, where it was asked.
+    pub server: Option<ServerReport>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// The mailbox's decoded name.
+    pub mailbox: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether the repair has healed it.
+    pub healed: bool,
+}
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindingKind {
+    /// The file is not what was stored. A repair keeps it, and fetches the server's copy beside it.
+    Changed,
+    /// The file is nowhere in the account. A repair has it fetched again, where the server has it.
+    Missing,
+    /// A file of our making that the index does not know. A repair takes it in, and so does the next pass.
+    Unknown,
+    /// The file cannot be read.
+    Unreadable,
+}
+
+impl FindingKind {
+    /// The word for people and scripts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl VerifyReport {
+    fn found(&mut self, finding: Finding) {
+        self.faults += u64::from(!finding.healed);
+        if self.findings.len() < NAMED {
+            self.findings.push(finding);
+        } else {
+            self.more_findings += 1;
+        }
+    }
+}
+
+/// Checks accounts one after another. Without a repair it reads beside a running daemon; a repair needs the
+/// state directory for itself (R10). One account's failure stops no other.
+///
+/// # Errors
+/// When an account of `only` does not exist, another instance holds the state directory, or the index
+/// cannot be opened.
+pub async fn verify(
+    settings: crate::EngineSettings,
+    options: VerifyOptions,
+    mut progress: impl FnMut(Checking<'_>) + Send + 'static,
+) -> Result<Vec<VerifyOutcome>, EngineError> {
+    let accounts = crate::sync::chosen(settings.accounts, &options.only)?;
+    let (state_dir, repair) = (settings.state_dir, options.repair);
+    let (mut opened, lock) = DeliveryPool::run(move || open(&state_dir, repair)).await??;
+    let mut outcomes = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let name = account.name.clone();
+        let (settings, index) = (account.clone(), opened.take());
+        let (result, given_back, reporter) = DeliveryPool::run(move || {
+            let mut index = index;
+            let result = files(index.as_mut(), &settings, repair, &mut progress);
+            (result, index, progress)
+        })
+        .await?;
+        (opened, progress) = (given_back, reporter);
+        let mut result = result;
+        if let (Ok(report), true, Some(index)) = (&mut result, options.server, opened.as_mut()) {
+            match server::compare(index, &account, repair).await {
+                Ok(compared) => report.server = Some(compared),
+                Err(error) => result = Err(error),
+            }
+        }
+        outcomes.push(VerifyOutcome {
+            account: name,
+            result,
+        });
+    }
+    if let (Some(index), true) = (opened, repair) {
+        DeliveryPool::run(move || index.close()).await??;
+    }
+    drop(lock);
+    Ok(outcomes)
+}
+
+/// No index is no error: there is nothing to check yet.
+fn open(state_dir: &Path, repair: bool) -> Result<(Option<Index>, Option<StateLock>), EngineError> {
+    if repair {
+        let lock = StateLock::acquire(state_dir)?;
+        return Ok((Some(open_index(state_dir)?), Some(lock)));
+    }
+    match Index::open_read_only(state_dir) {
+        Ok(index) => {
+            let faults = index.check()?;
+            match faults.into_iter().next() {
+                None => Ok((Some(index), None)),
+                Some(found) => Err(IndexError::Corrupt {
+                    path: state_dir.join("index.db"),
+                    found,
+                }
+                .into()),
+            }
+        }
+        Err(IndexError::Missing { .. }) => Ok((None, None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn files(
+    index: Option<&mut Index>,
+    settings: &AccountSettings,
+    repair: bool,
+    progress: &mut impl FnMut(Checking<'_>),
+) -> Result<VerifyReport, EngineError> {
+    let mut report = VerifyReport::default();
+    let Some(index) = index else {
+        return Ok(report);
+    };
+    let Some(id) = index.account_named(&settings.name)? else {
+        return Ok(report);
+    };
+    let mailboxes = index.mailboxes(id)?;
+    require_tree(index, settings, &mailboxes)?;
+    for row in &mailboxes {
+        let mut check = files::Check {
+            index,
+            settings,
+            mailboxes: &mailboxes,
+            row,
+            repair: repair.then(now),
+        };
+        let told = |report: &VerifyReport| {
+            progress(Checking {
+                account: &settings.name,
+                messages: report.good,
+                octets: report.octets,
+            });
+        };
+        check
+            .run(&mut report, told)
+            .map_err(|error| error.in_mailbox(&row.name))?;
+    }
+    Ok(report)
+}
+
+/// As before a pass: a tree that is not mounted is not a tree whose messages are missing.
+fn require_tree(
+    index: &Index,
+    settings: &AccountSettings,
+    mailboxes: &[MailboxRow],
+) -> Result<(), EngineError> {
+    let mut messages = 0;
+    for row in mailboxes {
+        let mailbox = Mailbox::new(&settings.maildir, &row.path);
+        if mailbox.exists().map_err(EngineError::disk)? {
+            return Ok(());
+        }
+        messages += index.held(row.id)?;
+    }
+    if messages == 0 {
+        return Ok(());
+    }
+    Err(EngineError::TreeMissing {
+        path: settings.maildir.clone(),
+        messages,
+    })
+}

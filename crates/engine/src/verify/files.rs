@@ -1,0 +1,233 @@
+//! One mailbox: every message's file, then every file.
+
+use crate::error::EngineError;
+use crate::take_in::found_file;
+use crate::verify::{Finding, FindingKind, VerifyReport};
+use postrider_core::message::MessageKey;
+use postrider_core::settings::AccountSettings;
+use postrider_core::time::Now;
+use postrider_index::{Index, KeptRow, MailboxRow};
+use postrider_maildir::name::token_of;
+use postrider_maildir::{Entry, Examined, Mailbox, MaildirError, examine, scan};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Messages read from the index at a time.
+const PAGE: u32 = 512;
+
+/// What the ledger says.
+const CHANGED: &str = "verify: its file is not what was stored";
+const MISSING: &str = "verify: its file is missing";
+
+/// One mailbox being checked.
+pub(super) struct Check<'a> {
+    pub(super) index: &'a mut Index,
+    pub(super) settings: &'a AccountSettings,
+    pub(super) mailboxes: &'a [MailboxRow],
+    pub(super) row: &'a MailboxRow,
+    /// When the repair is made; `None` without one.
+    pub(super) repair: Option<Now>,
+}
+
+impl Check<'_> {
+    pub(super) fn run(
+        &mut self,
+        report: &mut VerifyReport,
+        mut told: impl FnMut(&VerifyReport),
+    ) -> Result<(), EngineError> {
+        let mut missing: HashMap<String, KeptRow> = HashMap::new();
+        let mut after = MessageKey(0);
+        loop {
+            let page = self.index.kept(self.row.id, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.file.key;
+            for kept in page {
+                let path = self.row.path.join(&kept.file.file);
+                if !self.is_there(&kept, &path, report)? {
+                    missing.insert(kept.file.base.clone(), kept);
+                }
+            }
+            told(report);
+        }
+        self.look_at_files(&mut missing, report)?;
+        self.look_elsewhere(&mut missing, report)?;
+        for kept in missing.into_values() {
+            let path = self.row.path.join(&kept.file.file);
+            let healed = self.forget(&kept, MISSING)?;
+            self.found(FindingKind::Missing, path, healed, report);
+        }
+        self.count_unfinished(report);
+        told(report);
+        Ok(())
+    }
+
+    fn found(&self, kind: FindingKind, path: PathBuf, healed: bool, report: &mut VerifyReport) {
+        report.found(Finding {
+            kind,
+            mailbox: self.row.name.clone(),
+            path,
+            healed,
+        });
+    }
+
+    /// Reads a message's file and compares it with the record. Whether there is one.
+    fn is_there(
+        &mut self,
+        kept: &KeptRow,
+        path: &Path,
+        report: &mut VerifyReport,
+    ) -> Result<bool, EngineError> {
+        let examined = match examine(path) {
+            Ok(examined) => examined,
+            Err(MaildirError::Gone { .. }) => return Ok(false),
+            Err(_) => {
+                self.found(FindingKind::Unreadable, path.to_owned(), false, report);
+                return Ok(true);
+            }
+        };
+        report.octets += examined.octets;
+        if examined.sha256 == kept.file.sha256 {
+            report.good += 1;
+            report.misnamed += u64::from(is_misnamed(path, &examined));
+        } else {
+            let healed = self.keep_changed(kept, path, examined)?;
+            self.found(FindingKind::Changed, path.to_owned(), healed, report);
+        }
+        Ok(true)
+    }
+
+    /// The file stays, as a message of its own that nothing but its octets can match; the one that was
+    /// stored is fetched again, where the server has it.
+    fn keep_changed(
+        &mut self,
+        kept: &KeptRow,
+        path: &Path,
+        examined: Examined,
+    ) -> Result<bool, EngineError> {
+        let Some(now) = self.repair else {
+            return Ok(false);
+        };
+        let healed = self.forget(kept, CHANGED)?;
+        if let Some(entry) = entry_of(path) {
+            let mut file = found_file(&entry, examined, self.settings.protocol);
+            (file.received, file.server_octets) = (false, None);
+            self.index.take_in(self.row.id, &[file], now)?;
+        }
+        Ok(healed)
+    }
+
+    /// Whether the next pass will fetch the message again.
+    fn forget(&mut self, kept: &KeptRow, because: &str) -> Result<bool, EngineError> {
+        let Some(now) = self.repair else {
+            return Ok(false);
+        };
+        let keys = [kept.file.key];
+        self.index.forget_copies(self.row.id, &keys, now, because)?;
+        Ok(kept.on_server)
+    }
+
+    /// Every file of the mailbox: those of missing messages under another name, those that are no
+    /// message's.
+    fn look_at_files(
+        &mut self,
+        missing: &mut HashMap<String, KeptRow>,
+        report: &mut VerifyReport,
+    ) -> Result<(), EngineError> {
+        let mailbox = self.mailbox(self.row);
+        if !mailbox.exists().map_err(EngineError::disk)? {
+            return Ok(());
+        }
+        for entry in scan(&mailbox).map_err(EngineError::disk)? {
+            let entry = entry.map_err(EngineError::disk)?;
+            let (base, path) = (entry.file_name.base(), mailbox.path_of(&entry));
+            if let Some(kept) = missing.remove(base) {
+                if !self.is_there(&kept, &path, report)? {
+                    // Renamed once more at this moment.
+                    missing.insert(kept.file.base.clone(), kept);
+                } else if self.repair.is_some() {
+                    self.index.set_file(kept.file.key, &entry.to_string())?;
+                }
+            } else if !self.index.unknown_bases(&[base])?.is_empty() {
+                self.unknown(&entry, path, report)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(
+        &mut self,
+        entry: &Entry,
+        path: PathBuf,
+        report: &mut VerifyReport,
+    ) -> Result<(), EngineError> {
+        if token_of(entry.file_name.as_str()).is_none() {
+            report.strangers += 1;
+            return Ok(());
+        }
+        let mut healed = false;
+        if let (Some(now), Ok(examined)) = (self.repair, examine(&path)) {
+            let file = found_file(entry, examined, self.settings.protocol);
+            self.index.take_in(self.row.id, &[file], now)?;
+            self.index.forget_state(self.row.id)?;
+            healed = true;
+        }
+        self.found(FindingKind::Unknown, path, healed, report);
+        Ok(())
+    }
+
+    /// Readers move files to other mailboxes, with their names.
+    fn look_elsewhere(
+        &mut self,
+        missing: &mut HashMap<String, KeptRow>,
+        report: &mut VerifyReport,
+    ) -> Result<(), EngineError> {
+        for other in self.mailboxes.iter().filter(|row| row.id != self.row.id) {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let mailbox = self.mailbox(other);
+            if !mailbox.exists().map_err(EngineError::disk)? {
+                continue;
+            }
+            for entry in scan(&mailbox).map_err(EngineError::disk)? {
+                let entry = entry.map_err(EngineError::disk)?;
+                let Some(kept) = missing.remove(entry.file_name.base()) else {
+                    continue;
+                };
+                let path = mailbox.path_of(&entry);
+                if self.is_there(&kept, &path, report)? {
+                    report.moved += 1;
+                } else {
+                    missing.insert(kept.file.base.clone(), kept);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mailbox(&self, row: &MailboxRow) -> Mailbox {
+        Mailbox::new(&self.settings.maildir, &row.path)
+    }
+
+    fn count_unfinished(&self, report: &mut VerifyReport) {
+        let files = std::fs::read_dir(self.mailbox(self.row).tmp());
+        report.unfinished += files.map_or(0, Iterator::count) as u64;
+    }
+}
+
+/// The file's name among its directory's; it lies in `new` or `cur`.
+fn entry_of(path: &Path) -> Option<Entry> {
+    let name = path.file_name()?.to_str()?;
+    let subdir = path.parent()?.file_name()?.to_str()?;
+    Entry::parse(&format!("{subdir}/{name}"))
+}
+
+/// Dovecot believes these sizes, and breaks on wrong ones.
+fn is_misnamed(path: &Path, examined: &Examined) -> bool {
+    let Some(entry) = entry_of(path) else {
+        return false;
+    };
+    let differs = |said: Option<u64>, is: u64| said.is_some_and(|said| said != is);
+    differs(entry.file_name.octets(), examined.octets)
+        || differs(entry.file_name.octets_crlf(), examined.octets_crlf)
+}

@@ -1,0 +1,360 @@
+//! Files of the Maildir that no row knows: of an index that was lost or put back from a backup, or of
+//! another program (R4, CONTRACT section 9).
+//!
+//! They are recorded without an identity at the server and as if they had vanished there, which is
+//! what is known of them; a pass finds out who they are. Nothing local follows from that guess:
+//! they are recorded as released.
+
+use crate::accounts::{AccountId, one};
+use crate::column;
+use crate::error::IndexError;
+use crate::ledger::{self, Action};
+use crate::mailboxes::MailboxId;
+use crate::message::HeaderFields;
+use crate::open::Index;
+use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::time::{Now, UnixTime};
+use rusqlite::{Transaction, params};
+
+/// A file, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFile {
+    /// What its header says.
+    pub header: HeaderFields,
+    /// INTERNALDATE, which is the file's time; `None` under POP3.
+    pub internal_date: Option<UnixTime>,
+    /// Octets of the file.
+    pub octets: u64,
+    /// Octets with CRLF line ends.
+    pub octets_crlf: u64,
+    /// What the server will say of its size; `None` when nothing but the octets shall tell who it is.
+    pub server_octets: Option<u64>,
+    /// The hash of the file.
+    pub sha256: Sha256,
+    /// The hash of the header block.
+    pub header_sha256: Sha256,
+    /// The file's base name.
+    pub base: String,
+    /// The file relative to its mailbox.
+    pub file: String,
+    /// Whether we received it from the server, whole, in an earlier life.
+    pub received: bool,
+}
+
+impl Index {
+    /// Records files that lie in a mailbox; says which messages they are now.
+    ///
+    /// # Errors
+    /// When the database refuses; then none is recorded.
+    pub fn take_in(
+        &mut self,
+        mailbox: MailboxId,
+        files: &[FoundFile],
+        now: Now,
+    ) -> Result<Vec<MessageKey>, IndexError> {
+        let doing = "take files in";
+        let transaction = self.transaction(doing)?;
+        let mut keys = Vec::with_capacity(files.len());
+        for file in files {
+            let key = insert(&transaction, mailbox, file, now);
+            keys.push(key.map_err(IndexError::sql(doing))?);
+        }
+        transaction.commit().map_err(IndexError::sql(doing))?;
+        Ok(keys)
+    }
+
+    /// Which of these base names no message of any account has, and no delivery under way: two accounts may
+    /// deliver into one directory.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn unknown_bases<'b>(&self, bases: &[&'b str]) -> Result<Vec<&'b str>, IndexError> {
+        let sql = "
+            SELECT EXISTS (SELECT 1 FROM message WHERE base = ?1)
+              OR EXISTS (SELECT 1 FROM journal WHERE base = ?1)";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut unknown = Vec::new();
+            for base in bases {
+                if !statement.query_row([base], |row| row.get::<_, bool>(0))? {
+                    unknown.push(*base);
+                }
+            }
+            Ok(unknown)
+        };
+        read().map_err(IndexError::sql("look for messages by their files"))
+    }
+
+    /// Whether a mailbox has messages that are to be matched with what the server shows.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn has_displaced(&self, mailbox: MailboxId) -> Result<bool, IndexError> {
+        let sql = "
+            SELECT EXISTS (SELECT 1 FROM message
+              WHERE mailbox = ? AND uid IS NULL AND uidl IS NULL
+                AND expired_at IS NULL AND removed_at IS NULL)";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([mailbox.0], |row| row.get(0))
+        };
+        read().map_err(IndexError::sql("look for displaced messages"))
+    }
+
+    /// The octets of these messages came from the server and are those of their files.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn mark_received(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+        let doing = "record what was compared";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            let changed = transaction
+                .execute("UPDATE message SET received = 1 WHERE id = ?", [key.0])
+                .map_err(IndexError::sql(doing))?;
+            one(changed, doing, key.0)?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// Those of `keys` that were received from the server: the others prove nothing, whatever their
+    /// files hold (R1).
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn only_received(&self, keys: &[MessageKey]) -> Result<Vec<MessageKey>, IndexError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ? AND received = 1)";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut received = Vec::with_capacity(keys.len());
+            for key in keys {
+                if statement.query_row([key.0], |row| row.get::<_, bool>(0))? {
+                    received.push(*key);
+                }
+            }
+            Ok(received)
+        };
+        read().map_err(IndexError::sql("look what was received"))
+    }
+
+    /// The account's policy lets server copies go by now, and some messages are known by their likeness
+    /// alone: they lose their UIDs, so that the next look asks for their octets. Says how many.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn doubt_unreceived(&mut self, account: AccountId, now: Now) -> Result<usize, IndexError> {
+        let doing = "doubt what was never compared";
+        let doubted = "
+            SELECT 1 FROM message WHERE received = 0 AND uid IS NOT NULL AND expired_at IS NULL
+              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
+        let forget = format!(
+            "UPDATE mailbox SET uid_next = NULL, highest_mod_seq = NULL, messages = NULL
+             WHERE account = ?1 AND EXISTS ({doubted} AND message.mailbox = mailbox.id)"
+        );
+        let displace = "
+            UPDATE message SET uid_validity = NULL, uid = NULL, vanished_at = coalesce(vanished_at, ?2),
+              released_at = coalesce(released_at, ?2)
+            WHERE received = 0 AND uid IS NOT NULL AND expired_at IS NULL
+              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
+        let failed = || IndexError::sql(doing);
+        // Nearly always there is nothing, and nothing is written.
+        let any = format!("SELECT EXISTS ({doubted})");
+        let any = self
+            .connection
+            .query_row(&any, [account.0], |row| row.get(0));
+        if !any.map_err(failed())? {
+            return Ok(0);
+        }
+        let transaction = self.transaction(doing)?;
+        transaction
+            .execute(&forget, [account.0])
+            .map_err(failed())?;
+        let displaced = transaction
+            .execute(displace, (account.0, now.0.as_seconds()))
+            .map_err(failed())?;
+        transaction.commit().map_err(failed())?;
+        Ok(displaced)
+    }
+
+    /// What the server said of this mailbox is not believed any more: the next pass looks at all of it.
+    ///
+    /// # Errors
+    /// When a mailbox is not there or the database refuses.
+    pub fn forget_state(&mut self, mailbox: MailboxId) -> Result<(), IndexError> {
+        let doing = "forget the state of a mailbox";
+        let sql = "
+            UPDATE mailbox SET uid_next = NULL, highest_mod_seq = NULL, messages = NULL WHERE id = ?";
+        let changed = self.connection.execute(sql, [mailbox.0]);
+        one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
+    }
+
+    /// The Maildir holds what the index should know: it is older than that.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn mark_outdated(&mut self, account: AccountId, now: Now) -> Result<(), IndexError> {
+        let sql = "UPDATE account SET outdated_at = ? WHERE id = ? AND outdated_at IS NULL";
+        let row = (now.0.as_seconds(), account.0);
+        let done = self.connection.execute(sql, row);
+        done.map(drop)
+            .map_err(IndexError::sql("record that the index is old"))
+    }
+
+    /// While the index is known to be old: of messages that are missing at the server by now, the local
+    /// copies stay, whoever deleted them there. Says of how many, `None` where the index is not old. It
+    /// is old no more after a `whole` pass.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn catch_up(
+        &mut self,
+        account: AccountId,
+        whole: bool,
+        now: Now,
+    ) -> Result<Option<usize>, IndexError> {
+        let doing = "keep what an old index misses";
+        let failed = || IndexError::sql(doing);
+        let began = "SELECT outdated_at IS NOT NULL FROM account WHERE id = ?";
+        let began = self
+            .connection
+            .query_row(began, [account.0], |row| row.get(0));
+        if !began.map_err(failed())? {
+            return Ok(None);
+        }
+        let transaction = self.transaction(doing)?;
+        let keep = "
+            UPDATE message SET released_at = ?
+            WHERE vanished_at IS NOT NULL AND released_at IS NULL
+              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?)";
+        let kept = transaction
+            .execute(keep, (now.0.as_seconds(), account.0))
+            .map_err(failed())?;
+        if whole {
+            let end = "UPDATE account SET outdated_at = NULL WHERE id = ?";
+            transaction.execute(end, [account.0]).map_err(failed())?;
+        }
+        transaction.commit().map_err(failed())?;
+        Ok(Some(kept))
+    }
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    mailbox: MailboxId,
+    found: &FoundFile,
+    now: Now,
+) -> rusqlite::Result<MessageKey> {
+    // No flags are agreed with the server: those of the file and the server's own are joined.
+    let sql = "
+        INSERT INTO message (mailbox, message_id, subject, from_addr, to_addrs, date, internal_date,
+          octets, octets_crlf, server_octets, sha256, header_sha256, flags, base, file, received,
+          stored_at, vanished_at, released_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13, ?14, ?15, ?16, ?16, ?16)";
+    let header = &found.header;
+    let row = params![
+        mailbox.0,
+        header.message_id,
+        header.subject,
+        header.from_addr,
+        header.to_addrs,
+        header.date.map(UnixTime::as_seconds),
+        found.internal_date.map(UnixTime::as_seconds),
+        column::integer(found.octets),
+        column::integer(found.octets_crlf),
+        found.server_octets.map(column::integer),
+        found.sha256.0,
+        found.header_sha256.0,
+        found.base,
+        found.file,
+        found.received,
+        now.0.as_seconds(),
+    ];
+    transaction.prepare_cached(sql)?.execute(row)?;
+    let key = MessageKey(transaction.last_insert_rowid());
+    ledger::append(
+        transaction,
+        key,
+        Action::Stored,
+        now,
+        "found in the Maildir",
+    )?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
+
+    fn found(mark: u8, received: bool) -> FoundFile {
+        let like = message(imap(7, 1), mark);
+        FoundFile {
+            header: like.header,
+            internal_date: like.internal_date,
+            octets: like.octets,
+            octets_crlf: like.octets_crlf,
+            server_octets: Some(like.octets_crlf),
+            sha256: like.sha256,
+            header_sha256: Sha256([mark; 32]),
+            base: like.base,
+            file: like.file,
+            received,
+        }
+    }
+
+    #[test]
+    fn r4_what_is_taken_in_waits_for_a_match_and_is_never_released() {
+        let mut bench = Bench::new();
+        let keys = bench
+            .index
+            .take_in(bench.mailbox, &[found(1, true), found(2, false)], now(9))
+            .unwrap();
+        let unmatched = bench.index.unmatched(bench.mailbox, epoch(7)).unwrap();
+        assert_eq!(
+            unmatched.iter().map(|row| row.key).collect::<Vec<_>>(),
+            keys
+        );
+        assert!(bench.index.has_displaced(bench.mailbox).unwrap());
+        assert!(bench.index.unreleased(bench.mailbox).unwrap().is_empty());
+        assert_eq!(bench.index.only_received(&keys).unwrap(), keys[..1]);
+        assert_eq!(bench.count("ledger_entry"), 2);
+    }
+
+    #[test]
+    fn a_base_is_known_in_every_mailbox_and_while_it_is_delivered() {
+        let mut bench = Bench::new();
+        bench.store(vec![message(imap(7, 1), 1)]);
+        let under_way = crate::testing::intent(message(imap(7, 2), 2));
+        bench.index.begin(&[under_way]).unwrap();
+        let unknown = bench.index.unknown_bases(&["base1", "base2", "base3"]);
+        assert_eq!(unknown.unwrap(), ["base3"]);
+    }
+
+    #[test]
+    fn r4_what_an_old_index_misses_is_kept_once() {
+        let mut bench = Bench::new();
+        let other = bench.index.mailbox(bench.account, &new_mailbox("Other"));
+        other.unwrap();
+        let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
+        assert_eq!(
+            bench.index.catch_up(bench.account, true, now(8)).unwrap(),
+            None
+        );
+        bench.index.mark_outdated(bench.account, now(9)).unwrap();
+        bench.index.mark_vanished(&keys[..1], now(9)).unwrap();
+        assert_eq!(
+            bench.index.catch_up(bench.account, true, now(9)).unwrap(),
+            Some(1)
+        );
+        bench.index.mark_vanished(&keys[1..], now(10)).unwrap();
+        assert_eq!(
+            bench.index.catch_up(bench.account, true, now(10)).unwrap(),
+            None
+        );
+        let unreleased = bench.index.unreleased(bench.mailbox).unwrap();
+        assert_eq!(
+            unreleased.iter().map(|f| f.key).collect::<Vec<_>>(),
+            keys[1..]
+        );
+    }
+}

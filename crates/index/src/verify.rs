@@ -1,0 +1,129 @@
+//! What `verify` reads of the messages, a page at a time, and what its repair writes down.
+
+use crate::column;
+use crate::error::IndexError;
+use crate::ledger::{self, Action};
+use crate::mailboxes::MailboxId;
+use crate::messages::{FILE, MessageFile, message_file};
+use crate::open::Index;
+use postrider_core::message::MessageKey;
+use postrider_core::time::Now;
+use rusqlite::Row;
+
+/// A message whose file should be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRow {
+    /// Where it lies and what it must hold.
+    pub file: MessageFile,
+    /// Octets with CRLF line ends.
+    pub octets_crlf: u64,
+    /// Whether the server has its copy, as far as we know.
+    pub on_server: bool,
+}
+
+impl Index {
+    /// The next messages of a mailbox after `after` whose local copy we did not remove, in the order of
+    /// their keys, at most so many.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn kept(
+        &self,
+        mailbox: MailboxId,
+        after: MessageKey,
+        at_most: u32,
+    ) -> Result<Vec<KeptRow>, IndexError> {
+        let file = FILE.replacen(
+            "message.octets",
+            "message.octets, message.octets_crlf,
+              message.vanished_at IS NULL AND message.expired_at IS NULL AS on_server",
+            1,
+        );
+        let sql = format!(
+            "{file} WHERE message.mailbox = ? AND message.id > ? AND message.removed_at IS NULL
+             ORDER BY message.id LIMIT ?"
+        );
+        let row = |row: &Row<'_>| {
+            Ok(KeptRow {
+                file: message_file(row)?,
+                octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
+                on_server: row.get("on_server")?,
+            })
+        };
+        let page = (mailbox.0, after.0, at_most);
+        self.list("list the messages of a mailbox", &sql, page, row)
+    }
+
+    /// The local copies of these messages are no more, or are not what they were, for the reason given. A
+    /// server copy that is there is a new message from now on, and fetched by the next pass.
+    ///
+    /// # Errors
+    /// When a message is not there or the database refuses.
+    pub fn forget_copies(
+        &mut self,
+        mailbox: MailboxId,
+        keys: &[MessageKey],
+        now: Now,
+        because: &str,
+    ) -> Result<(), IndexError> {
+        let doing = "forget lost copies";
+        let failed = || IndexError::sql(doing);
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            let sql = "
+                UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL, removed_at = ?1,
+                  released_at = coalesce(released_at, ?1),
+                  vanished_at = CASE WHEN expired_at IS NULL THEN coalesce(vanished_at, ?1) END
+                WHERE id = ?2";
+            let row = (now.0.as_seconds(), key.0);
+            let changed = transaction.execute(sql, row).map_err(failed())?;
+            crate::accounts::one(changed, doing, key.0)?;
+            ledger::append(&transaction, *key, Action::Removed, now, because).map_err(failed())?;
+        }
+        transaction.commit().map_err(failed())?;
+        self.forget_state(mailbox)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, epoch, imap, message, now, pop3};
+
+    #[test]
+    fn messages_come_in_pages() {
+        let mut bench = Bench::new();
+        let keys = bench.store([1, 2, 3].map(|n| message(imap(7, n.into()), n)).into());
+        bench.index.mark_vanished(&keys[1..2], now(9)).unwrap();
+        let page = bench.index.kept(bench.mailbox, MessageKey(0), 2).unwrap();
+        let seen: Vec<_> = page
+            .iter()
+            .map(|row| (row.file.key, row.on_server))
+            .collect();
+        assert_eq!(seen, [(keys[0], true), (keys[1], false)]);
+        let page = bench.index.kept(bench.mailbox, keys[1], 2).unwrap();
+        assert_eq!(page.len(), 1);
+    }
+
+    #[test]
+    fn what_was_lost_is_neither_known_nor_matched_any_more() {
+        let mut bench = Bench::new();
+        let keys = bench.store(vec![message(imap(7, 1), 1), message(pop3("a"), 2)]);
+        let because = "its file is missing";
+        bench
+            .index
+            .forget_copies(bench.mailbox, &keys, now(9), because)
+            .unwrap();
+        assert!(
+            bench
+                .index
+                .uids(bench.mailbox, epoch(7))
+                .unwrap()
+                .is_empty()
+        );
+        assert!(bench.index.displaced(bench.mailbox).unwrap().is_empty());
+        let page = bench.index.kept(bench.mailbox, MessageKey(0), 9).unwrap();
+        assert!(page.is_empty());
+        assert_eq!(bench.count("ledger WHERE action = 'removed'"), 2);
+    }
+}
