@@ -1,11 +1,15 @@
 """What every scenario works with: servers, mail, clients, sizes and the results."""
 import shutil
+import time
 
 from . import check
 from .results import log
 from .runs import Runs
 from .servers import Servers
 from .store import Store
+
+
+SETTLED = 3           # seconds
 
 
 class Bench:
@@ -36,7 +40,9 @@ class Bench:
         return self.results.record(scenario, peer if isinstance(peer, str) else peer.key, rep, row, **more)
 
     def unchanged(self, scenario, peer, account, user, count, mailboxes, far=False, reps=None):
-        """Passes with nothing to do, after one that settles and is not counted."""
+        """Passes with nothing to do, after one that settles and is not counted. It waits: a client that goes by the times of
+        directories may not trust one that was touched within its resolution."""
+        time.sleep(SETTLED)
         self.runs.once(peer, account)
         want = self.store.expected(user)
         rows = [self.runs.once(peer, account, far) for _ in range(reps or self.reps)]

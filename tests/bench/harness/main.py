@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 
-from . import machine, peers, prepare, report
+from . import machine, peers, prepare, report, self_test
 from .bench import Bench
 from .results import Results, load, log
 from .scenarios import SCENARIOS
@@ -79,6 +79,8 @@ def main():
     o = options()
     if o.quick:
         o.reps = 1
+        if not self_test.passes():
+            raise SystemExit("the harness does not pass its own tests")
     bench_dir = os.path.join(prepare.target(), "bench")
     directory = o.results or os.path.join(bench_dir, "results-quick" if o.quick else "results")
     os.makedirs(directory, exist_ok=True)
