@@ -19,7 +19,7 @@ FIRST = {"initial-1f": "1 mailbox, plain", "initial-1f-tls": "1 mailbox, TLS", "
 class Verdict:
     bar: str
     measured: str
-    ratio: str
+    ratio: str            # to the bar, or to the other side
     verdict: str
     scenario: str
 
@@ -149,16 +149,34 @@ def million(rows, limit_mb=100):
     return judge(bar, "million", every, f"{mb:.1f} MB", f"{mb / limit_mb:.2f}", mb < limit_mb)
 
 
-def verdicts(all_rows, rtt_ms=40):
+@dataclass
+class Section:
+    """Bars of one kind, and the scenarios that decide them."""
+
+    title: str
+    command: str
+    verdicts: list
+
+
+def sections(all_rows, rtt_ms=40):
     rows, big, rtt = Rows(all_rows), USUAL["big"], USUAL["rtt"]
-    out = [times_as_fast(rows, scenario) for scenario in FIRST]
-    out += [near_the_floor(rows, scenario, big, 1.5, f"first sync of {big:,} messages, {what}: at most 1.5 times the slower floor")
+    first = "tests/bench/run --full --scenarios " + ",".join(FIRST)
+    near = [near_the_floor(rows, scenario, big, 1.5, f"first sync of {big:,} messages, {what}: at most 1.5 times the slower floor")
             for scenario, what in FIRST.items()]
-    out.append(near_the_floor(rows, f"initial-rtt{rtt_ms:g}", rtt, 1.3,
-                              f"first sync of {rtt:,} messages with a round trip of {rtt_ms:g} ms: at most 1.3 times the floor"))
-    out.append(round_trips(rows, "unchanged", 2, "round trips, 200 mailboxes, nothing changed: at most 2"))
-    out.append(round_trips(rows, "changed", 6, "round trips, 100 new messages in 3 of 200 mailboxes and 500 flags: at most 6"))
-    out.append(round_trips(rows, "first", 12, "round trips, first sync of 1,000 messages in 200 mailboxes: at most 12"))
-    out += [idle(rows, "idle-cpu", 100), idle(rows, "idle-cpu", USUAL["idle"]), idle(rows, "million-unchanged", USUAL["million"])]
-    out += [idle_growth(rows, "idle-cpu", USUAL["idle"]), idle_growth(rows, "million-unchanged", USUAL["million"])]
-    return out + [memory(rows), million(rows)]
+    far = near_the_floor(rows, f"initial-rtt{rtt_ms:g}", rtt, 1.3,
+                         f"first sync of {rtt:,} messages with a round trip of {rtt_ms:g} ms: at most 1.3 times the floor")
+    said = [round_trips(rows, "unchanged", 2, "round trips, 200 mailboxes, nothing changed: at most 2"),
+            round_trips(rows, "changed", 6, "round trips, 100 new messages in 3 of 200 mailboxes and 500 flags: at most 6"),
+            round_trips(rows, "first", 12, "round trips, first sync of 1,000 messages in 200 mailboxes: at most 12")]
+    cpu = [idle(rows, "idle-cpu", 100), idle(rows, "idle-cpu", USUAL["idle"]), idle(rows, "million-unchanged", USUAL["million"]),
+           idle_growth(rows, "idle-cpu", USUAL["idle"]), idle_growth(rows, "million-unchanged", USUAL["million"])]
+    return [Section("First sync beside mbsync 1.5", first, [times_as_fast(rows, scenario) for scenario in FIRST]),
+            Section("First sync beside the floors", first, near),
+            Section("First sync over a long wire", "tests/bench/run --scenarios initial-rtt", [far]),
+            Section("Round trips", "tests/bench/run --scenarios wire", said),
+            Section("Nothing changed", "tests/bench/run --scenarios idle-cpu,million --peers postrider", cpu),
+            Section("Memory", "tests/bench/run --peers postrider", [memory(rows), million(rows)])]
+
+
+def verdicts(all_rows):
+    return [verdict for section in sections(all_rows) for verdict in section.verdicts]

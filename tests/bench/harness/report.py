@@ -36,14 +36,12 @@ def on_the_wire(rows):
     return table(("pass", "peer", "messages", "connections", "commands", "round trips", "waits", "octets up", "octets down"), lines)
 
 
-def bars_in_markdown(rows):
-    return table(("bar", "measured", "ratio", "verdict", "scenario"),
-                 [(v.bar, v.measured, v.ratio, v.verdict, f"`{v.scenario}`") for v in bars.verdicts(rows)])
-
-
 def markdown(rows):
-    machine = [r for r in rows if r["scenario"] == "machine"]
-    parts = ["## Machine", "\n".join(f"- {r['run']}: {r['check']}" for r in machine), "## Commands",
-             "\n".join(f"    {c}" for c in dict.fromkeys(r["command"] for r in rows)),
-             "## The bars", bars_in_markdown(rows), "## On the wire", on_the_wire(rows), "## All measurements", measurements(rows)]
+    """What docs/performance.md shows, ready to paste."""
+    parts = ["## Machine", "\n".join(f"- {r['run']}: {r['check']}" for r in rows if r["scenario"] == "machine"),
+             "Measured by:", "\n".join(f"    {command}" for command in dict.fromkeys(r["command"] for r in rows)), "## The bars"]
+    for section in bars.sections(rows):
+        lines = [(v.bar, v.measured, v.ratio, v.verdict) for v in section.verdicts]
+        parts += [f"### {section.title}", f"    {section.command}", table(("bar", "measured", "ratio", "verdict"), lines)]
+    parts += ["## On the wire", on_the_wire(rows), "## All measurements", measurements(rows)]
     return "\n\n".join(parts) + "\n"
