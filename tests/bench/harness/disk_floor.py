@@ -29,21 +29,23 @@ def flush(path, call=os.fsync):
 
 
 class Target:
-    """Message i goes to mailbox i modulo mailboxes."""
+    """One mailbox after another is filled, as a client fetches them: a batch that touched all of them would flush as many
+    directories."""
 
-    def __init__(self, base, mailboxes):
+    def __init__(self, base, mailboxes, count):
+        self.each = -(-count // mailboxes)
         self.mailboxes = [os.path.join(base, str(k)) for k in range(mailboxes)]
         for path in self.mailboxes:
             for sub in ("tmp", "new"):
                 os.makedirs(os.path.join(path, sub))
 
     def path(self, i, sub):
-        return os.path.join(self.mailboxes[i % len(self.mailboxes)], sub, str(i))
+        return os.path.join(self.mailboxes[i // self.each], sub, str(i))
 
     def deliver(self, numbers):
         for i in numbers:
             os.rename(self.path(i, "tmp"), self.path(i, "new"))
-        for k in {i % len(self.mailboxes) for i in numbers}:
+        for k in {i // self.each for i in numbers}:
             flush(os.path.join(self.mailboxes[k], "new"))
 
 
@@ -114,7 +116,7 @@ def main():
             blobs.append(f.read())
     seconds = {}
     for way in config["ways"]:
-        target = Target(os.path.join(config["directory"], way), config["mailboxes"])
+        target = Target(os.path.join(config["directory"], way), config["mailboxes"], len(blobs))
         os.sync()
         start = time.monotonic()
         WAYS[way](blobs, target)

@@ -31,7 +31,7 @@ def privileges():
 
 
 def real_disk(path):
-    kind = run(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", path], stdout=subprocess.PIPE, text=True).strip()
+    kind = run(["findmnt", "--noheadings", "--first-only", "--output", "FSTYPE", "--target", path], stdout=subprocess.PIPE, text=True).strip()
     if kind in NO_DISK:
         raise SystemExit(f"{path} is a {kind}, where flushing is free: name a directory on a real disk with --disk")
     return kind
