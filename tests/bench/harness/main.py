@@ -12,6 +12,10 @@ from .scenarios import SCENARIOS
 from .sizes import sizes
 
 
+# Options that are no part of a measurement, and whether a value follows.
+LOCAL = {"--append": False, "--keep": False, "--disk": True, "--base-port": True, "--results": True}
+
+
 def words(text):
     return [word for word in text.split(",") if word]
 
@@ -89,12 +93,24 @@ def main():
         print(report.markdown(load(path)))
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    results = Results(path, o.append, shlex.join(["tests/bench/run"] + sys.argv[1:]))
+    results = Results(path, o.append, command(sys.argv[1:]))
     try:
         measure(o, results, bench_dir)
     finally:
         results.close()
         conclude(load(path), path)
+
+
+def command(arguments):
+    """What was asked, without what is this machine's alone."""
+    out, skip = ["tests/bench/run"], False
+    for word in arguments:
+        name = word.split("=")[0]
+        if skip or name in LOCAL:
+            skip = not skip and LOCAL.get(word, False)
+        else:
+            out.append(word)
+    return shlex.join(out)
 
 
 def conclude(rows, path):
