@@ -8,6 +8,7 @@ import os
 from .messages import Messages
 
 FIRST_DATE = 1600000000
+OURS = ".bench"           # in the name of every file that is written here
 
 
 def mailbox_names(count):
@@ -42,7 +43,9 @@ class Writer:
         os.close(fd)
 
     def add(self, mailbox, number, raw, flags, date):
-        name = f"{date}.M{number:07d}P1.bench,S={len(raw)},W={len(raw)}:2,{flags}"
+        self.add_as(f"{date}.M{number:07d}P1{OURS},S={len(raw)},W={len(raw)}:2,{flags}", mailbox, raw, date)
+
+    def add_as(self, name, mailbox, raw, date):
         path = os.path.join(self.directories[mailbox], "cur", name)
         self._file(path, raw)
         os.utime(path, (date, date))
@@ -62,10 +65,12 @@ def write_mail(top, messages, mailboxes, owner, large=0):
 
 
 def write_tiny(top, messages, owner):
-    """One mailbox of very many small, different messages."""
+    """One mailbox of very many small, different messages. Their names end in what differs: of a name Dovecot hashes little
+    more than the last seven letters, and a million with sizes of one kind at the end fill a handful of its buckets. The
+    sizes come from its cache."""
     writer = Writer(top, ["INBOX"], owner)
     for i in range(messages):
         raw = (f"From: tiny{i % 97}@example.org\r\nTo: user@example.net\r\nSubject: Tiny {i}\r\n"
                f"Date: Sun, 13 Sep 2020 12:26:40 +0000\r\nMessage-ID: <{i}.tiny@bench.example.org>\r\n\r\n{i}\r\n").encode()
-        writer.add(0, i, raw, "S" if i % 3 else "", FIRST_DATE + i)
+        writer.add_as(f"{FIRST_DATE + i}.M{i:07d}P1{OURS}{i:07x}:2,{'S' if i % 3 else ''}", 0, raw, FIRST_DATE + i)
     return writer.octets

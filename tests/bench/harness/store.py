@@ -82,7 +82,7 @@ class Store:
             os.chown(to, VMAIL, VMAIL)
             for name in files:
                 old, new = os.path.join(path, name), os.path.join(to, name)
-                if ".bench," in name:
+                if mailboxes.OURS in name:
                     os.link(old, new)
                 else:
                     shutil.copy2(old, new)
@@ -106,11 +106,11 @@ class Store:
 
     def _digest(self, entry):
         # Only files of ours keep their inode: what Dovecot wrote may get that of a deleted one.
-        sha = self.sha.get(entry.inode()) if ".bench," in entry.name else None
+        sha = self.sha.get(entry.inode()) if mailboxes.OURS in entry.name else None
         if sha is None:
             with open(entry.path, "rb") as f:
                 sha = digest(f.read())
-            if ".bench," in entry.name:
+            if mailboxes.OURS in entry.name:
                 self.sha[entry.inode()] = sha
         return sha
 
