@@ -21,6 +21,8 @@ mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;
