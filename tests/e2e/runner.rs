@@ -15,6 +15,8 @@ mod dovecot_kit;
 #[cfg(test)]
 mod dovecot_sync;
 #[cfg(test)]
+mod explorer;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod maildir_kit;
