@@ -5,7 +5,7 @@ use postrider_tests::dovecot::Dovecot;
 use postrider_tests::maildir::MaildirTree;
 use postrider_tests::oracle::{Oracle, Pop3Oracle};
 use postrider_tests::postrider::{Home, binary};
-use postrider_tests::rig::message;
+use postrider_tests::rig::{files, is_in, message};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -99,8 +99,8 @@ fn assert_no_partial_file(home: &Home, context: &str) {
     if !Path::new(&tree).exists() {
         return;
     }
-    for path in postrider_tests::rig::files(&tree) {
-        if !path.to_string_lossy().contains("/tmp/") {
+    for path in files(&tree) {
+        if !is_in(&path, "tmp") {
             let size = std::fs::metadata(&path).unwrap().len();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             assert!(

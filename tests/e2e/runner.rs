@@ -19,11 +19,15 @@ mod dovecot_ledger;
 #[cfg(test)]
 mod dovecot_refusals;
 #[cfg(test)]
+mod explorer;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
+#[cfg(test)]
+mod power_cut;
 #[cfg(test)]
 mod real_servers;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
+//! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -24,6 +25,7 @@ pub mod daemon;
 pub mod dialogue;
 pub mod digest;
 pub mod dovecot;
+pub mod lossy_disk;
 pub mod maildir;
 pub mod oracle;
 pub mod postrider;

@@ -235,7 +235,9 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn is_in(path: &Path, directory: &str) -> bool {
+/// Whether a file lies directly in a directory of this name; a test's own directory may lie in `/tmp`.
+#[must_use]
+pub fn is_in(path: &Path, directory: &str) -> bool {
     path.parent()
         .and_then(Path::file_name)
         .is_some_and(|name| name == directory)

@@ -92,9 +92,9 @@ pub(crate) async fn let_go(
     report: &mut PassReport,
 ) -> Result<Vec<Going>, EngineError> {
     let policy = account.settings.retention;
-    prove_all(account, &mut held).await?;
+    let fresh = prove_all(account, &mut held).await?;
     let mut verdicts = judge(&policy, &held, judge_by);
-    if stand_again(account, &mut held, &going(&verdicts)).await? {
+    if stand_again(account, &mut held, (&going(&verdicts), &fresh)).await? {
         verdicts = judge(&policy, &held, judge_by);
     }
     tell_held(account, &held, &verdicts);
@@ -123,7 +123,11 @@ fn going(verdicts: &[Verdict]) -> Vec<Going> {
     going.collect()
 }
 
-async fn prove_all(account: &Account, held: &mut [Held<'_>]) -> Result<(), EngineError> {
+/// Proves what is not proven yet; those that are from now on.
+async fn prove_all(
+    account: &Account,
+    held: &mut [Held<'_>],
+) -> Result<HashSet<MessageKey>, EngineError> {
     let all = held.iter().flat_map(|held| held.facts.iter());
     // What is absent cannot be proven; looking for it again and again costs readings.
     let is_open = |f: &&Facts| f.proven_at.is_none() && f.identified;
@@ -136,15 +140,15 @@ async fn prove_all(account: &Account, held: &mut [Held<'_>]) -> Result<(), Engin
             facts.proven_at = proven_at;
         }
     }
-    Ok(())
+    Ok(proven)
 }
 
-/// Reads those that are to go back once more; `true` when that changed the facts. Under plain `delete`
-/// the proof was made a moment ago.
+/// Reads those that are to go back once more; `true` when that changed the facts. A proof under plain
+/// `delete` that is of this very pass is enough; one of a pass that was cut short is not.
 async fn stand_again(
     account: &Account,
     held: &mut [Held<'_>],
-    going: &[Going],
+    (going, fresh): (&[Going], &HashSet<MessageKey>),
 ) -> Result<bool, EngineError> {
     let all = held.iter().flat_map(|held| held.facts.iter());
     let there: HashSet<_> = all
@@ -153,7 +157,8 @@ async fn stand_again(
         .collect();
     let asked = going
         .iter()
-        .filter(|(key, because)| *because != ExpireReason::Delete && there.contains(key));
+        .filter(|(key, because)| *because != ExpireReason::Delete || !fresh.contains(key))
+        .filter(|(key, _)| there.contains(key));
     let asked: Vec<_> = asked.map(|(key, _)| *key).collect();
     if asked.is_empty() {
         return Ok(false);
