@@ -121,6 +121,17 @@ async fn a_mailbox_renamed_at_the_server_is_renamed_here_and_not_fetched_again()
 }
 
 #[tokio::test]
+async fn an_empty_mailbox_that_was_renamed_is_known_by_its_identity_alone() {
+    let rig = synced(3).await;
+    rig.account.create("Empty");
+    rig.pass().await.unwrap();
+    rig.account.rename("Empty", "Waiting");
+    rig.pass().await.unwrap();
+    assert!(rig.maildir().join("Waiting/cur").exists());
+    assert!(!rig.maildir().join("Empty/cur").exists());
+}
+
+#[tokio::test]
 async fn a_new_mailbox_is_no_renamed_one_however_alike_its_numbers() {
     let rig = synced_with(Options::default().without(&["OBJECTID"]), 4).await;
     let other = rig.account.messages("Sent");

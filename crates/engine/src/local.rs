@@ -165,10 +165,7 @@ fn by_name(rows: Vec<MailboxRow>) -> HashMap<String, MailboxRow> {
 
 /// Whether the row says of the mailbox what the server says.
 fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
-    row.role == wanted.role
-        && row.mailbox_id == wanted.mailbox_id
-        && row.lost_at.is_none()
-        && row.name == wanted.name.to_string()
+    row.role == wanted.role && row.lost_at.is_none() && row.name == wanted.name.to_string()
 }
 
 /// A mailbox whose directory is there now.

@@ -14,6 +14,8 @@ pub enum Quirk {
     InboxNotSelectable,
     /// Commands that leave in the same segment as the login are lost.
     LosesWhatFollowsLogin,
+    /// STATUS tells a MAILBOXID that is read from freed memory: any octets, line ends among them.
+    MailboxIdOfFreedMemory,
     /// HIGHESTMODSEQ comes from a server without CONDSTORE.
     ModSeqWithoutCondstore,
     /// The mod-sequence zero.
@@ -71,7 +73,7 @@ const fn sighting(
 
 impl Quirk {
     /// All of them.
-    pub const TABLE: [Sighting; 16] = [
+    pub const TABLE: [Sighting; 17] = [
         sighting(
             Self::InboxInOtherCase,
             "quirk-inbox-in-other-case",
@@ -89,6 +91,12 @@ impl Quirk {
             "quirk-loses-what-follows-login",
             "Courier: imaplogin executes imapd and forgets what it has read ahead (imap/imaplogin.c)",
             "what stays unanswered is sent again, and the login goes alone from then on (`early.rs`)",
+        ),
+        sighting(
+            Self::MailboxIdOfFreedMemory,
+            "quirk-mailbox-id-of-freed-memory",
+            "Cyrus 3.6 (status_lookup_mboxname in imap/statuscache.c; seen on a busy machine)",
+            "STATUS is never asked for it; opening the mailbox tells it too (`status.rs`)",
         ),
         sighting(
             Self::ModSeqWithoutCondstore,

@@ -4,7 +4,6 @@ use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed, Value, parse_number};
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
-use crate::ext::object_id;
 use crate::wire_name::WireName;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::{Uid, UidValidity};
@@ -20,8 +19,6 @@ pub struct MailboxStatus {
     pub uid_validity: Option<UidValidity>,
     /// Requires CONDSTORE (RFC 7162).
     pub highest_mod_seq: Option<ModSeq>,
-    /// An identity that outlives renaming. Requires OBJECTID (RFC 8474).
-    pub mailbox_id: Option<String>,
 }
 
 /// A STATUS response.
@@ -33,13 +30,12 @@ pub struct StatusRow {
     pub status: MailboxStatus,
 }
 
-/// The items we ask for.
+/// The items we ask for. Not MAILBOXID, which SELECT tells as well: `Quirk::MailboxIdOfFreedMemory`.
 pub(crate) fn items(capabilities: &Capabilities) -> String {
     let has = |capability| capabilities.has(capability);
     let mod_seq = has(Capability::Condstore).then_some(" HIGHESTMODSEQ");
-    let id = has(Capability::ObjectId).then_some(" MAILBOXID");
-    let (mod_seq, id) = (mod_seq.unwrap_or_default(), id.unwrap_or_default());
-    format!("(MESSAGES UIDNEXT UIDVALIDITY{mod_seq}{id})")
+    let mod_seq = mod_seq.unwrap_or_default();
+    format!("(MESSAGES UIDNEXT UIDVALIDITY{mod_seq})")
 }
 
 pub(crate) fn command(
@@ -66,10 +62,6 @@ pub(crate) fn parse_status(cursor: &mut Cursor<'_>) -> Parsed<StatusRow> {
         }
         let item = cursor.word().to_ascii_uppercase();
         cursor.skip_spaces();
-        if item == b"MAILBOXID" {
-            status.mailbox_id = object_id::parse(cursor)?;
-            continue;
-        }
         let number = match cursor.peek() {
             Some(b'(') => {
                 cursor.skip_value()?;
@@ -108,7 +100,6 @@ mod tests {
         assert_eq!(row.status.uid_next, Uid::new(44_292));
         assert_eq!(row.status.uid_validity, UidValidity::new(7));
         assert_eq!(row.status.highest_mod_seq, None);
-        assert_eq!(row.status.mailbox_id.as_deref(), Some("F1"));
     }
 
     #[test]

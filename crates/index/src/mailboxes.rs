@@ -24,14 +24,12 @@ pub struct NewMailbox {
     pub name: MailboxName,
     /// What it is for.
     pub role: Option<Role>,
-    /// Its identity across renames. Requires OBJECTID (RFC 8474).
-    pub mailbox_id: Option<String>,
     /// Its directory; absolute. Kept from the first time on.
     pub path: PathBuf,
 }
 
 /// What the server said of a mailbox when it was last in step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerState {
     /// The epoch of its UIDs.
     pub uid_validity: Option<UidValidity>,
@@ -41,6 +39,8 @@ pub struct ServerState {
     pub highest_mod_seq: Option<ModSeq>,
     /// How many messages it holds.
     pub messages: Option<u64>,
+    /// Its identity across renames; once told it is kept. Requires OBJECTID (RFC 8474).
+    pub mailbox_id: Option<String>,
 }
 
 /// When a mailbox's `new` and `cur` had last changed, in nanoseconds since the epoch.
@@ -63,8 +63,6 @@ pub struct MailboxRow {
     pub name: String,
     /// What it is for.
     pub role: Option<Role>,
-    /// Its identity across renames. Requires OBJECTID (RFC 8474).
-    pub mailbox_id: Option<String>,
     /// When two witnesses said that the server has it no more.
     pub lost_at: Option<UnixTime>,
     /// Its directory; absolute.
@@ -135,7 +133,7 @@ impl Index {
         let failed = || IndexError::sql(doing);
         let sql = "
             UPDATE mailbox SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, messages = ?,
-              synced_at = ?
+              mailbox_id = coalesce(?, mailbox_id), synced_at = ?
             WHERE id = ?";
         let transaction = self.transaction(doing)?;
         for (mailbox, server) in states {
@@ -144,6 +142,7 @@ impl Index {
                 server.uid_next.map(Uid::as_u32),
                 server.highest_mod_seq.map(ModSeq::as_i64),
                 server.messages.map(column::integer),
+                server.mailbox_id,
                 now.0.as_seconds(),
                 mailbox.0,
             ];
@@ -226,11 +225,9 @@ fn record(
     if let Some(id) = known().map_err(IndexError::sql(RECORD))? {
         // Only where something is new: a write is a flush.
         let sql = "
-            UPDATE mailbox SET name = ?1, role = ?2, mailbox_id = ?3, lost_at = NULL
-            WHERE id = ?4 AND (name <> ?1 OR role IS NOT ?2 OR mailbox_id IS NOT ?3
-              OR lost_at IS NOT NULL)";
-        let row = params![name, role, mailbox.mailbox_id, id];
-        write(transaction, sql, row)?;
+            UPDATE mailbox SET name = ?1, role = ?2, lost_at = NULL
+            WHERE id = ?3 AND (name <> ?1 OR role IS NOT ?2 OR lost_at IS NOT NULL)";
+        write(transaction, sql, params![name, role, id])?;
         return Ok(MailboxId(id));
     }
     if taken().map_err(IndexError::sql(RECORD))? {
@@ -239,16 +236,8 @@ fn record(
         });
     }
     let sql = "
-        INSERT INTO mailbox (account, wire_name, name, role, mailbox_id, path)
-        VALUES (?, ?, ?, ?, ?, ?)";
-    let row = params![
-        account.0,
-        mailbox.wire_name,
-        name,
-        role,
-        mailbox.mailbox_id,
-        path
-    ];
+        INSERT INTO mailbox (account, wire_name, name, role, path) VALUES (?, ?, ?, ?, ?)";
+    let row = params![account.0, mailbox.wire_name, name, role, path];
     write(transaction, sql, row)?;
     Ok(MailboxId(transaction.last_insert_rowid()))
 }
@@ -271,7 +260,6 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
         wire_name: row.get("wire_name")?,
         name: row.get("name")?,
         role: role.as_deref().and_then(Role::parse),
-        mailbox_id: row.get("mailbox_id")?,
         lost_at: column::time(row, "lost_at")?,
         path: PathBuf::from(row.get::<_, String>("path")?),
         server: ServerState {
@@ -279,6 +267,7 @@ fn mailbox_row(row: &Row<'_>) -> rusqlite::Result<MailboxRow> {
             uid_next: column::uid(row, "uid_next")?,
             highest_mod_seq: mod_seq.and_then(ModSeq::new),
             messages: column::count(row, "messages")?,
+            mailbox_id: row.get("mailbox_id")?,
         },
         synced_at: column::time(row, "synced_at")?,
         stamp: stamp(row)?,

@@ -48,7 +48,7 @@ impl Index {
     ) -> Result<(), IndexError> {
         let doing = "record the new name of a mailbox";
         let sql = "
-            UPDATE mailbox SET wire_name = ?, name = ?, role = ?, path = ?, mailbox_id = ?,
+            UPDATE mailbox SET wire_name = ?, name = ?, role = ?, path = ?,
               moved_from = coalesce(moved_from, path), lost_at = NULL,
               stamp_new_ns = NULL, stamp_cur_ns = NULL
             WHERE id = ?";
@@ -57,7 +57,6 @@ impl Index {
             new.name.to_string(),
             new.role.map(Role::as_str),
             text(&new.path)?,
-            new.mailbox_id,
             mailbox.0,
         ];
         let changed = self.connection.execute(sql, row);

@@ -68,7 +68,6 @@ pub(crate) fn new_mailbox(wire_name: &str) -> NewMailbox {
         wire_name: wire_name.to_owned(),
         name: MailboxName::from_decoded(wire_name, Some('.')),
         role: None,
-        mailbox_id: None,
         path: format!("/mail/home/{wire_name}").into(),
     }
 }

@@ -38,6 +38,8 @@ enum Asked {
     Subscribed,
     /// What there is, and then a mailbox's status.
     ListThenStatus(&'static str),
+    /// What there is, and then INBOX read-write.
+    ListOpen,
     Noop,
     Status,
     /// INBOX read-write, and nothing more.
@@ -134,6 +136,7 @@ impl Asked {
             Self::First(..) | Self::List => vec![Step::List],
             Self::Subscribed => vec![Step::List, Step::Subscriptions],
             Self::ListThenStatus(name) => vec![Step::List, Step::Status(WireName::encode(name))],
+            Self::ListOpen => vec![Step::List, open(SelectMode::ReadWrite)],
             Self::Noop => vec![Step::Noop],
             Self::Status => vec![Step::Status(WireName::encode("Entwürfe"))],
             Self::Select => vec![open(SelectMode::ReadWrite)],
@@ -336,9 +339,6 @@ fn listed(mailbox: &Listed) -> String {
         line.push_str(&format!(
             ", {messages} messages, epoch {validity}, next {next}"
         ));
-        if let Some(id) = &status.mailbox_id {
-            line.push_str(&format!(", id {id}"));
-        }
     }
     line
 }
@@ -349,6 +349,9 @@ fn opened(selected: &Selected) -> String {
     let mut line = format!("open: {exists} messages, epoch {validity}, next {next}");
     if let Some(mod_seq) = selected.highest_mod_seq {
         line.push_str(&format!(", at {mod_seq}"));
+    }
+    if let Some(id) = &selected.mailbox_id {
+        line.push_str(&format!(", id {id}"));
     }
     if selected.read_only {
         line.push_str(", read-only");

@@ -18,7 +18,7 @@ use postrider_index::{Index, MailboxId};
 
 /// Whether the server counts from an earlier point than the one that was recorded of the same epoch.
 pub(crate) fn went_back(look: &Look) -> bool {
-    let (was, is) = (look.observed.row.server, &look.selected);
+    let (was, is) = (&look.observed.row.server, &look.selected);
     let listed = look.observed.status.as_ref();
     let listed = listed.and_then(|status| status.highest_mod_seq);
     was.uid_validity == is.uid_validity

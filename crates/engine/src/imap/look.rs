@@ -170,7 +170,7 @@ fn wanted(account: &Account) -> RowItems {
 /// The UID from which on messages are new, when the mailbox is still the one that was recorded.
 fn known_up_to(observed: &Observed) -> Option<Uid> {
     let status = observed.status.as_ref()?;
-    let recorded = observed.row.server;
+    let recorded = &observed.row.server;
     let same_epoch =
         recorded.uid_validity.is_some() && recorded.uid_validity == status.uid_validity;
     recorded.uid_next.filter(|_| same_epoch)

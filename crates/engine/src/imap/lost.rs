@@ -51,8 +51,9 @@ pub(crate) async fn follow(
     let new = |l: &&Listed| l.selectable && !known.contains(l.wire_name.to_string().as_str());
     let found: Vec<Listed> = listed.iter().filter(new).cloned().collect();
     let found = observe::with_status(session, found).await?;
-    for (lost, to) in candidates(&missing, &found) {
-        if is_the_same(account, session, &lost, &to).await? {
+    let identities = identities(session, &missing, &found).await?;
+    for (lost, to) in candidates(&missing, &found, &identities) {
+        if is_the_same(account, session, &lost, (&to, &identities)).await? {
             rename(account, &lost, &to).await?;
             missing.retain(|row| row.id != lost.id);
         }
@@ -111,7 +112,46 @@ async fn ask_again(
     Ok(())
 }
 
-fn candidates(missing: &[MailboxRow], found: &[Listed]) -> Vec<(MailboxRow, Listed)> {
+/// MAILBOXIDs, by the names on the wire.
+type Identities = HashMap<WireName, String>;
+
+/// The identities of new mailboxes, where we know any of those that are missing: opening a mailbox
+/// tells it.
+async fn identities(
+    session: &mut Session,
+    missing: &[MailboxRow],
+    found: &[Listed],
+) -> Result<Identities, EngineError> {
+    let mut identities = Identities::new();
+    if !missing.iter().any(|row| row.server.mailbox_id.is_some()) {
+        return Ok(identities);
+    }
+    let steps: Vec<Step> = found.iter().map(|l| open(&l.wire_name)).collect();
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        let FlightEvent::Selected { step, selected } = event else {
+            continue;
+        };
+        if let (Some(listed), Some(id)) = (found.get(step), selected.mailbox_id) {
+            identities.insert(listed.wire_name.clone(), id);
+        }
+    }
+    Ok(identities)
+}
+
+fn open(mailbox: &WireName) -> Step {
+    Step::Select {
+        mailbox: mailbox.clone(),
+        mode: SelectMode::ReadOnly,
+        resync: None,
+    }
+}
+
+fn candidates(
+    missing: &[MailboxRow],
+    found: &[Listed],
+    identities: &Identities,
+) -> Vec<(MailboxRow, Listed)> {
     let lost: Vec<LostMailbox<MailboxId>> = missing
         .iter()
         .map(|row| LostMailbox {
@@ -119,7 +159,7 @@ fn candidates(missing: &[MailboxRow], found: &[Listed]) -> Vec<(MailboxRow, List
             name: row.wire_name.clone(),
             uid_validity: row.server.uid_validity,
             uid_next: row.server.uid_next,
-            mailbox_id: row.mailbox_id.clone(),
+            mailbox_id: row.server.mailbox_id.clone(),
         })
         .collect();
     let shown: Vec<FoundMailbox> = found
@@ -129,7 +169,7 @@ fn candidates(missing: &[MailboxRow], found: &[Listed]) -> Vec<(MailboxRow, List
             FoundMailbox {
                 uid_validity: status.uid_validity,
                 uid_next: status.uid_next,
-                mailbox_id: status.mailbox_id,
+                mailbox_id: identities.get(&listed.wire_name).cloned(),
                 old_name: listed.old_name.as_ref().map(ToString::to_string),
             }
         })
@@ -148,14 +188,14 @@ async fn is_the_same(
     account: &Account,
     session: &mut Session,
     lost: &MailboxRow,
-    to: &Listed,
+    (to, identities): (&Listed, &Identities),
 ) -> Result<bool, EngineError> {
     let (id, index) = (lost.id, &account.shared.index);
     let present = index.call(move |index| index.present(id)).await?;
     let Some((epoch, present)) = present.filter(|(_, present)| !present.is_empty()) else {
         // Empty ones are alike; only the server's own word tells them apart.
-        let status = to.status.clone().unwrap_or_default();
-        return Ok(lost.mailbox_id.is_some() && lost.mailbox_id == status.mailbox_id);
+        let known = lost.server.mailbox_id.as_ref();
+        return Ok(known.is_some() && known == identities.get(&to.wire_name));
     };
     let stride = present.len().div_ceil(SAMPLE);
     let sample: Vec<_> = present.iter().rev().step_by(stride.max(1)).collect();
@@ -167,11 +207,7 @@ async fn is_the_same(
         .map(|(row, described)| (row.uid, described.likeness))
         .collect();
     let steps = vec![
-        Step::Select {
-            mailbox: to.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-            resync: None,
-        },
+        open(&to.wire_name),
         Step::Facts {
             uids: expected.keys().copied().collect::<UidSet>(),
         },

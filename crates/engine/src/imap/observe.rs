@@ -125,7 +125,6 @@ pub(crate) fn new_mailbox(account: &Account, listed: &Listed) -> NewMailbox {
         wire_name: listed.wire_name.to_string(),
         name: listed.name.clone(),
         role: listed.role,
-        mailbox_id: listed.status.as_ref().and_then(|s| s.mailbox_id.clone()),
         path: account.settings.maildir.join(relative),
     }
 }

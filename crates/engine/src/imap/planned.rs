@@ -115,6 +115,7 @@ fn planned(
         // next pass compares them all.
         highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
         messages: look.selected.exists.map(u64::from),
+        mailbox_id: look.selected.mailbox_id,
     };
     Planned {
         uid_validity,
@@ -162,7 +163,7 @@ pub(crate) async fn record_states(
 ) -> Result<(), EngineError> {
     let complete = planned.iter().filter(|mailbox| mailbox.complete);
     let states: Vec<(MailboxId, ServerState)> = complete
-        .map(|mailbox| (mailbox.observed.local.id, mailbox.state))
+        .map(|mailbox| (mailbox.observed.local.id, mailbox.state.clone()))
         .collect();
     if states.is_empty() {
         return Ok(());

@@ -74,7 +74,6 @@ async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineEr
         wire_name: "INBOX".to_owned(),
         name,
         role: None,
-        mailbox_id: None,
         path,
     };
     let mut registered = local::register(account, vec![wanted]).await?;
@@ -124,10 +123,8 @@ async fn record_state(
 ) -> Result<(), EngineError> {
     let id = mailbox.id;
     let state = ServerState {
-        uid_validity: None,
-        uid_next: None,
-        highest_mod_seq: None,
         messages: Some(messages as u64),
+        ..ServerState::default()
     };
     let write = move |index: &mut Index| index.set_server_states(&[(id, state)], now());
     account.shared.index.call(write).await

@@ -73,6 +73,7 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
         uid_next: Some(Uid::MAX),
         highest_mod_seq: ModSeq::new(i64::MAX.unsigned_abs()),
         messages: Some(3),
+        mailbox_id: Some("F1".to_owned()),
     };
     let stamp = ScanStamp {
         new_ns: -1,
@@ -80,14 +81,14 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
     };
     bench
         .index
-        .set_server_states(&[(id, server)], now(8))
+        .set_server_states(&[(id, server.clone())], now(8))
         .unwrap();
     bench.index.set_stamps(&[(id, stamp)]).unwrap();
     let rows = bench.index.mailboxes(bench.account).unwrap();
     assert_eq!(rows.len(), 2);
     let (inbox, row) = (&rows[0], &rows[1]);
     assert_eq!(
-        (inbox.name.as_str(), inbox.server, inbox.stamp),
+        (inbox.name.as_str(), inbox.server.clone(), inbox.stamp),
         ("INBOX", ServerState::default(), None)
     );
     assert_eq!(
@@ -95,7 +96,7 @@ fn a_mailbox_follows_the_server_but_keeps_its_place() {
         ("Sent", "Sent", Some(Role::Sent))
     );
     assert_eq!(row.path, Path::new("/mail/home/Sent"));
-    assert_eq!((row.server, row.stamp), (server, Some(stamp)));
+    assert_eq!((row.server.clone(), row.stamp), (server, Some(stamp)));
     assert_eq!(row.synced_at, Some(UnixTime::from_seconds(8)));
 }
 

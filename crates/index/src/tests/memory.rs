@@ -1,7 +1,7 @@
 //! What the index remembers of an IMAP server besides its messages.
 
 use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
-use crate::{Identity, KnownCapabilities, NewMailbox, Relocation, ServerState, Side, Skip};
+use crate::{Identity, KnownCapabilities, Relocation, ServerState, Side, Skip};
 use postrider_core::uid::Uid;
 
 fn uid(number: u32) -> Uid {
@@ -30,11 +30,10 @@ fn a_renamed_mailbox_keeps_its_row_and_its_files_are_on_their_way() {
         .mailbox(bench.account, &new_mailbox("Old"))
         .unwrap();
     bench.index.lose_mailbox(old, now(5)).unwrap();
-    let new = NewMailbox {
-        mailbox_id: Some("F1".to_owned()),
-        ..new_mailbox("New")
-    };
-    bench.index.rename_mailbox(old, &new).unwrap();
+    bench
+        .index
+        .rename_mailbox(old, &new_mailbox("New"))
+        .unwrap();
     let mut bench = bench.restart();
     let open = bench.index.open_moves(bench.account).unwrap();
     assert_eq!(open.len(), 1);

@@ -83,9 +83,8 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.set_checked(mailbox, None).unwrap();
     index.judge_clock(account, now(1)).unwrap();
     index.note_quota(account, Some(80)).unwrap();
-    let state = ServerState::default();
     index
-        .set_server_states(&[(mailbox, state)], now(1))
+        .set_server_states(&[(mailbox, ServerState::default())], now(1))
         .unwrap();
     index.base_among(mailbox, epoch(7), &uids("1:5")).unwrap();
     index.live(mailbox, epoch(7)).unwrap();

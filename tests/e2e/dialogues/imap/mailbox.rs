@@ -1,8 +1,8 @@
 //! Mailboxes: listing them, opening them, their flags, and removing from them.
 
 use crate::dialogues::imap::Asked::{
-    self, ChangedSince, Expunge, ExpungeDeleted, Flags, List, ListThenStatus, Search, Select,
-    Subscribed,
+    self, ChangedSince, Expunge, ExpungeDeleted, Flags, List, ListOpen, ListThenStatus, Search,
+    Select, Subscribed,
 };
 use crate::dialogues::{Row, play, row};
 
@@ -496,11 +496,12 @@ pub(super) const NAMES: &[Row<Asked>] = &[
         0 done",
     ),
     row(
-        "list-mailbox-id",
-        List,
-        "0 mailbox INBOX, not subscribed, 1 messages, epoch 1, next 2, id F2212ea87
-        0 mailbox odd, not subscribed, 0 messages, epoch 1, next 1
-        0 done",
+        "quirk-mailbox-id-of-freed-memory",
+        ListOpen,
+        "0 mailbox INBOX, not subscribed, 1 messages, epoch 1, next 2
+        0 done
+        1 open: 1 messages, epoch 1, next 2, id F2212ea87
+        1 done",
     ),
     row(
         "list-namespaces",
