@@ -9,6 +9,7 @@ mod dialogue_kit;
 #[cfg(test)]
 mod dialogues;
 #[cfg(test)]
+mod dovecot_brake;
 mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;

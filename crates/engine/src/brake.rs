@@ -4,7 +4,7 @@ use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
 use postrider_core::brake::engages;
-use postrider_index::{Index, MailboxId, Side};
+use postrider_index::{Braking, Index, MailboxId, Side};
 
 /// What would be removed.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +17,18 @@ pub(crate) struct Removal<'a> {
     pub(crate) removing: u64,
     /// of so many.
     pub(crate) held: u64,
+    /// By this rule, in the words of the configuration.
+    pub(crate) because: &'a str,
+}
+
+impl Removal<'_> {
     /// What a person should look at before approving it.
-    pub(crate) advice: &'a str,
+    const fn advice(&self) -> &'static str {
+        match self.side {
+            Side::Local => "would remove them here; look at the mailbox on the server",
+            Side::Server => "would delete them on the server; look at the mailbox here",
+        }
+    }
 }
 
 /// Whether the brake holds a removal. It is told once.
@@ -28,24 +38,31 @@ pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<boo
         side,
         removing,
         held,
+        because,
         ..
     } = removal;
     let brake = account.settings.brake;
     if !brake.is_some_and(|brake| engages(&brake, removing, held)) {
         return Ok(false);
     }
+    let rule = because.to_owned();
     let look = move |index: &mut Index| {
-        if index.brake_approved(mailbox, side, removing)? {
+        let braking = Braking {
+            removing,
+            held,
+            because: &rule,
+        };
+        if index.brake_approved(mailbox, side, braking)? {
             return Ok((true, false));
         }
-        let news = index.engage_brake(mailbox, side, (removing, held), now())?;
+        let news = index.engage_brake(mailbox, side, braking, now())?;
         Ok((false, news))
     };
     let (approved, news) = account.shared.index.call(look).await?;
     if news {
         let hint = format!(
-            "{}; if this is right, type `postrider approve {}`",
-            removal.advice,
+            "{because} {}; if this is right, type `postrider approve {}`",
+            removal.advice(),
             account.log_name()
         );
         events::BrakeEngaged {

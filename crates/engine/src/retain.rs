@@ -17,7 +17,7 @@ use postrider_core::retention::{
 use postrider_core::time::Now;
 use postrider_core::uid::Uid;
 use postrider_index::{Index, RetainedRow, Side};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A server copy that is to go, and the rule that says so.
 pub(crate) type Going = (MessageKey, ExpireReason);
@@ -226,18 +226,19 @@ async fn braked(
     }
     let (mailbox, name) = (held.mailbox.id, &held.mailbox.name);
     let removing = going.len() as u64;
-    let Some((_, rule)) = going.first() else {
+    if going.is_empty() {
         brake::release(account, (mailbox, name), Side::Server, 0).await?;
         return Ok(false);
-    };
-    let advice = format!("{rule} would delete them on the server; look at the mailbox here");
+    }
+    let rules: BTreeSet<ExpireReason> = going.iter().map(|(_, rule)| *rule).collect();
+    let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
     let removal = Removal {
         mailbox,
         name,
         side: Side::Server,
         removing,
         held: held.facts.len() as u64,
-        advice: &advice,
+        because: &rules.join(", "),
     };
     let holds = brake::holds(account, removal).await?;
     if holds {

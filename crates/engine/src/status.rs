@@ -4,7 +4,7 @@ use crate::context::now;
 use crate::error::EngineError;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::time::UnixTime;
-use postrider_index::{AccountStatusRow, Index, IndexError};
+use postrider_index::{AccountStatusRow, BrakeRow, Index, IndexError};
 use std::path::Path;
 
 /// How one account fares.
@@ -30,8 +30,10 @@ pub struct AccountStatus {
     pub unproven: u64,
     /// Those whose deletion was asked for and not yet confirmed.
     pub pending_expiry: u64,
-    /// Messages whose removal the brake holds and nobody has approved (R6).
+    /// Messages whose removal the brakes hold and nobody has approved (R6).
     pub braked: u64,
+    /// Those brakes, each with what it holds and why.
+    pub brakes: Vec<Braked>,
 }
 
 /// What one brake holds.
@@ -45,6 +47,23 @@ pub struct Braked {
     pub removing: u64,
     /// Of so many.
     pub held: u64,
+    /// The rule by which they would go, in the words of the configuration.
+    pub because: String,
+    /// When it engaged.
+    pub since: Option<UnixTime>,
+}
+
+impl From<BrakeRow> for Braked {
+    fn from(row: BrakeRow) -> Self {
+        Self {
+            mailbox: row.name,
+            side: row.side,
+            removing: row.removing,
+            held: row.held,
+            because: row.because,
+            since: row.engaged_at,
+        }
+    }
 }
 
 /// Lets everything go that an account's brakes hold now; says what that is. A running daemon sees it in
@@ -62,13 +81,7 @@ pub fn approve(state_dir: &Path, account: &AccountName) -> Result<Vec<Braked>, E
         return Ok(Vec::new());
     };
     let held = index.approve(id, now())?;
-    let braked = held.into_iter().map(|row| Braked {
-        mailbox: row.name,
-        side: row.side,
-        removing: row.removing,
-        held: row.held,
-    });
-    Ok(braked.collect())
+    Ok(held.into_iter().map(Braked::from).collect())
 }
 
 /// Reads the state of every account the index knows, without disturbing a running daemon. Empty when
@@ -82,13 +95,19 @@ pub fn status(state_dir: &Path) -> Result<Vec<AccountStatus>, EngineError> {
         Err(IndexError::Missing { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    Ok(index.statuses()?.into_iter().filter_map(of_row).collect())
+    let mut statuses = Vec::new();
+    for row in index.statuses()? {
+        let brakes = index.brakes(row.id)?;
+        statuses.extend(of_row(row, brakes));
+    }
+    Ok(statuses)
 }
 
 /// `None` for a name that no configuration can hold: somebody else wrote it.
-fn of_row(row: AccountStatusRow) -> Option<AccountStatus> {
+fn of_row(row: AccountStatusRow, brakes: Vec<BrakeRow>) -> Option<AccountStatus> {
     let name = AccountName::parse(&row.name).ok()?;
     let protocol = Protocol::parse(&row.protocol)?;
+    let waiting = brakes.into_iter().filter(|row| row.approved_at.is_none());
     Some(AccountStatus {
         name,
         protocol,
@@ -101,5 +120,6 @@ fn of_row(row: AccountStatusRow) -> Option<AccountStatus> {
         unproven: row.waiting_for_proof,
         pending_expiry: row.waiting_for_expiry,
         braked: row.waiting_for_approval,
+        brakes: waiting.map(Braked::from).collect(),
     })
 }

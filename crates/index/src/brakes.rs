@@ -28,6 +28,17 @@ impl Side {
     }
 }
 
+/// What would be removed from one side of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Braking<'a> {
+    /// So many messages
+    pub removing: u64,
+    /// of so many,
+    pub held: u64,
+    /// by this rule.
+    pub because: &'a str,
+}
+
 /// A brake that has engaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrakeRow {
@@ -41,6 +52,8 @@ pub struct BrakeRow {
     pub removing: u64,
     /// Of so many.
     pub held: u64,
+    /// The rule by which they would go.
+    pub because: String,
     /// When it engaged.
     pub engaged_at: Option<UnixTime>,
     /// When a person said that it may go on; as many messages as `removing` says, and no more.
@@ -49,7 +62,8 @@ pub struct BrakeRow {
 
 impl Index {
     /// The brake has engaged. Says whether that is news: the same brake engages again in every pass
-    /// until somebody decides. An approval for fewer messages is no approval for these.
+    /// until somebody decides. An approval for fewer messages, or for another rule, is no approval for
+    /// these.
     ///
     /// # Errors
     /// When the database refuses.
@@ -57,27 +71,29 @@ impl Index {
         &mut self,
         mailbox: MailboxId,
         side: Side,
-        (removing, held): (u64, u64),
+        braking: Braking<'_>,
         now: Now,
     ) -> Result<bool, IndexError> {
         let doing = "record the brake";
         let sql = "
-            INSERT INTO brake (mailbox, side, removing, held, engaged_at) VALUES (?1, ?2, ?3, ?4, ?5)
+            INSERT INTO brake (mailbox, side, removing, held, because, engaged_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)
             ON CONFLICT (mailbox, side) DO UPDATE
-              SET removing = ?3, held = ?4, engaged_at = ?5, approved_at = NULL
-              WHERE removing <> ?3 OR held <> ?4 OR approved_at IS NOT NULL";
+              SET removing = ?3, held = ?4, because = ?5, engaged_at = ?6, approved_at = NULL
+              WHERE removing <> ?3 OR held <> ?4 OR because <> ?5 OR approved_at IS NOT NULL";
         let row = params![
             mailbox.0,
             side.as_str(),
-            column::integer(removing),
-            column::integer(held),
+            column::integer(braking.removing),
+            column::integer(braking.held),
+            braking.because,
             now.0.as_seconds(),
         ];
         let changed = self.connection.execute(sql, row);
         Ok(changed.map_err(IndexError::sql(doing))? > 0)
     }
 
-    /// Whether a person has let this brake go for so many messages.
+    /// Whether a person has let this brake go for so many messages by this rule.
     ///
     /// # Errors
     /// When the database refuses.
@@ -85,12 +101,13 @@ impl Index {
         &self,
         mailbox: MailboxId,
         side: Side,
-        removing: u64,
+        braking: Braking<'_>,
     ) -> Result<bool, IndexError> {
         let sql = "
-            SELECT approved_at IS NOT NULL AND removing >= ? FROM brake
+            SELECT approved_at IS NOT NULL AND removing >= ? AND because = ? FROM brake
             WHERE mailbox = ? AND side = ?";
-        let row = params![column::integer(removing), mailbox.0, side.as_str()];
+        let removing = column::integer(braking.removing);
+        let row = params![removing, braking.because, mailbox.0, side.as_str()];
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row(row, |row| row.get(0)).optional()
@@ -145,6 +162,7 @@ fn brake_row(row: &Row<'_>) -> rusqlite::Result<BrakeRow> {
         side: row.get("side")?,
         removing: column::count(row, "removing")?.unwrap_or_default(),
         held: column::count(row, "held")?.unwrap_or_default(),
+        because: row.get("because")?,
         engaged_at: column::time(row, "engaged_at")?,
         approved_at: column::time(row, "approved_at")?,
     })

@@ -50,7 +50,7 @@ mod tests;
 
 pub use accounts::{AccountId, KnownCapabilities};
 pub use aside::set_aside;
-pub use brakes::{BrakeRow, Side};
+pub use brakes::{BrakeRow, Braking, Side};
 pub use error::IndexError;
 pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};

@@ -1,5 +1,6 @@
 //! What `status` shows.
 
+use crate::accounts::AccountId;
 use crate::column;
 use crate::error::IndexError;
 use crate::open::Index;
@@ -9,6 +10,8 @@ use rusqlite::Row;
 /// An account at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountStatusRow {
+    /// Its row.
+    pub id: AccountId,
     /// Its name.
     pub name: String,
     /// `imap` or `pop3`.
@@ -64,6 +67,7 @@ fn status_row(row: &Row<'_>) -> rusqlite::Result<AccountStatusRow> {
     let count =
         |column: &str| Ok::<_, rusqlite::Error>(column::count(row, column)?.unwrap_or_default());
     Ok(AccountStatusRow {
+        id: AccountId(row.get("id")?),
         name: row.get("name")?,
         protocol: row.get("protocol")?,
         last_success_at: column::time(row, "last_success_at")?,

@@ -58,6 +58,18 @@ pub enum Vanished {
     Delete,
 }
 
+impl Vanished {
+    /// The rule in the words of the configuration.
+    #[must_use]
+    pub const fn as_rule(self) -> &'static str {
+        match self {
+            Self::Keep => "retention: vanished: keep",
+            Self::TrashFlag => "retention: vanished: trash-flag",
+            Self::Delete => "retention: vanished: delete",
+        }
+    }
+}
+
 impl Policy {
     /// The server keeps everything. IMAP's default.
     pub const KEEP: Self = Self {

@@ -60,7 +60,7 @@ async fn release(
         side: Side::Local,
         removing,
         held,
-        advice: "look at the mailbox on the server",
+        because: policy.as_rule(),
     };
     if brake::holds(account, removal).await? {
         report.braked += removing;

@@ -1,7 +1,7 @@
 //! What the index remembers of an IMAP server besides its messages.
 
 use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
-use crate::{Identity, KnownCapabilities, Relocation, ServerState, Side, Skip};
+use crate::{Braking, Identity, KnownCapabilities, Relocation, ServerState, Side, Skip};
 use postrider_core::uid::Uid;
 
 fn uid(number: u32) -> Uid {
@@ -207,15 +207,24 @@ fn copies_are_found_by_what_the_server_calls_their_octets() {
 fn r6_an_approval_holds_for_what_was_shown_and_no_more() {
     let mut bench = Bench::new();
     let (mailbox, side) = (bench.mailbox, Side::Local);
+    let braking = |removing| Braking {
+        removing,
+        held: 200,
+        because: "vanished: delete",
+    };
     let engage = |bench: &mut Bench, removing| {
         bench
             .index
-            .engage_brake(mailbox, side, (removing, 200), now(1))
+            .engage_brake(mailbox, side, braking(removing), now(1))
             .unwrap()
     };
     assert!(engage(&mut bench, 120), "news");
     assert!(!engage(&mut bench, 120), "no news");
-    let approved = |bench: &Bench, n| bench.index.brake_approved(mailbox, side, n).unwrap();
+    let approves = |bench: &Bench, what| {
+        let approved = bench.index.brake_approved(mailbox, side, what);
+        approved.unwrap()
+    };
+    let approved = |bench: &Bench, n| approves(bench, braking(n));
     assert!(!approved(&bench, 120));
     assert_eq!(bench.index.statuses().unwrap()[0].waiting_for_approval, 120);
     let shown = bench.index.approve(bench.account, now(2)).unwrap();
@@ -223,6 +232,11 @@ fn r6_an_approval_holds_for_what_was_shown_and_no_more() {
     assert_eq!(bench.index.statuses().unwrap()[0].waiting_for_approval, 0);
     assert!(approved(&bench, 120) && approved(&bench, 100));
     assert!(!approved(&bench, 121));
+    let other = Braking {
+        because: "vanished: trash-flag",
+        ..braking(120)
+    };
+    assert!(!approves(&bench, other), "another rule");
     assert!(engage(&mut bench, 150), "more than was approved");
     assert!(!approved(&bench, 120));
     assert_eq!(bench.index.brakes(bench.account).unwrap()[0].removing, 150);

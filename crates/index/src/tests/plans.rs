@@ -1,7 +1,7 @@
 //! No method reads a whole table of messages to find one.
 
 use crate::testing::{Bench, epoch, imap, intent, message, new_mailbox, now, pop3};
-use crate::{AccountId, Attachment, Identity, Index, MailboxId, ServerState, Side};
+use crate::{AccountId, Attachment, Braking, Identity, Index, MailboxId, ServerState, Side};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
@@ -106,10 +106,15 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.held(mailbox).unwrap();
     index.mark_released(keys, now(1), "test").unwrap();
     index.mark_removed(keys, now(1), "test").unwrap();
+    let braking = Braking {
+        removing: 1,
+        held: 2,
+        because: "test",
+    };
     index
-        .engage_brake(mailbox, Side::Local, (1, 2), now(1))
+        .engage_brake(mailbox, Side::Local, braking, now(1))
         .unwrap();
-    index.brake_approved(mailbox, Side::Local, 1).unwrap();
+    index.brake_approved(mailbox, Side::Local, braking).unwrap();
     index.brakes(account).unwrap();
     index.approve(account, now(1)).unwrap();
     index.release_brake(mailbox, Side::Local).unwrap();

@@ -38,9 +38,11 @@ fn said(account: &str, approved: &[Braked]) -> String {
             side,
             removing,
             held,
+            because,
+            ..
         } = braked;
         format!(
-            "{account}: {mailbox}: {removing} of {held} {side} copies may be removed by the next pass\n"
+            "{account}: {mailbox}: {removing} of {held} {side} copies may be removed by the next pass ({because})\n"
         )
     };
     approved.iter().map(line).collect()
@@ -58,10 +60,12 @@ mod tests {
             side: "local".to_owned(),
             removing: 120,
             held: 200,
+            because: "retention: vanished: delete".to_owned(),
+            since: None,
         };
         assert_eq!(
             said("home", &[braked]),
-            "home: Work: 120 of 200 local copies may be removed by the next pass\n"
+            "home: Work: 120 of 200 local copies may be removed by the next pass (retention: vanished: delete)\n"
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::logging::Logging;
 use crate::words::{short, span};
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::UnixTime;
-use postrider_engine::AccountStatus;
+use postrider_engine::{AccountStatus, Braked};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +28,7 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     if args.json {
         answer(&document(&rows, now, args.stale_after).to_string())?;
     } else {
-        answer(&table(&rows, now))?;
+        answer(&format!("{}{}", table(&rows, now), waits(&rows, now)))?;
     }
     let stale = rows
         .iter()
@@ -137,6 +137,30 @@ fn cells(row: &Row<'_>, now: UnixTime) -> [String; 5] {
     ]
 }
 
+/// What the brakes hold, and why: a line for each mailbox.
+fn waits(rows: &[Row<'_>], now: UnixTime) -> String {
+    let mut lines = String::new();
+    for known in rows.iter().filter_map(|row| row.known.as_ref()) {
+        for braked in &known.brakes {
+            let Braked {
+                mailbox,
+                side,
+                removing,
+                held,
+                because,
+                since,
+            } = braked;
+            let since = since.map(|at| format!("for {}: ", span(now.since(at))));
+            let (since, name) = (since.unwrap_or_default(), &known.name);
+            lines.push_str(&format!(
+                "\n{name}: {mailbox}: {removing} of {held} {side} copies wait {since}{because} would remove \
+                 them.\n  If that is right: postrider approve {name}\n"
+            ));
+        }
+    }
+    lines
+}
+
 fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> Value {
     let row = |row: &Row<'_>| {
         let known = row.known.as_ref();
@@ -144,6 +168,17 @@ fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> V
             let at = jiff::Timestamp::from_second(at?.as_seconds()).ok()?;
             Some(at.to_string())
         };
+        let brake = |braked: &Braked| {
+            json!({
+                "mailbox": braked.mailbox,
+                "side": braked.side,
+                "removing": braked.removing,
+                "held": braked.held,
+                "because": braked.because,
+                "since": time(braked.since),
+            })
+        };
+        let brakes = known.map_or_else(Vec::new, |known| known.brakes.iter().map(brake).collect());
         json!({
             "account": row.settings.name.as_str(),
             "protocol": row.settings.protocol.as_str(),
@@ -156,6 +191,7 @@ fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> V
             "unproven": known.map_or(0, |known| known.unproven),
             "pending_expiry": known.map_or(0, |known| known.pending_expiry),
             "braked": known.map_or(0, |known| known.braked),
+            "brakes": brakes,
             "stale": stale_after.map(|_| row.is_stale(now, stale_after)),
         })
     };

@@ -52,6 +52,7 @@ fn known(name: &str, success_ago: Option<i64>, error_ago: Option<i64>) -> Accoun
         unproven: 1,
         pending_expiry: 0,
         braked: 0,
+        brakes: Vec::new(),
     }
 }
 
@@ -90,6 +91,31 @@ healed   imap      1 min ago     1204
 fresh    imap      never         -
 "
     );
+}
+
+#[test]
+fn what_a_brake_holds_is_told_with_its_rule() {
+    let (accounts, mut index) = (accounts(), index());
+    index[1].brakes.push(Braked {
+        mailbox: "Work".to_owned(),
+        side: "server".to_owned(),
+        removing: 120,
+        held: 200,
+        because: "retention: keep_latest: 80".to_owned(),
+        since: Some(UnixTime::from_seconds(NOW.as_seconds() - 7_200)),
+    });
+    let rows = rows(&accounts, &index);
+    assert_eq!(
+        waits(&rows, NOW),
+        "
+home: Work: 120 of 200 server copies wait for 2 h: retention: keep_latest: 80 would remove them.
+  If that is right: postrider approve home
+"
+    );
+    let document = document(&rows, NOW, None);
+    let brake = &document["accounts"][0]["brakes"][0];
+    assert_eq!(brake["because"], "retention: keep_latest: 80");
+    assert_eq!(brake["since"], "2027-01-15T06:00:00Z");
 }
 
 #[test]
