@@ -10,6 +10,7 @@ mod dialogue_kit;
 mod dialogues;
 #[cfg(test)]
 mod dovecot_brake;
+#[cfg(test)]
 mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;

@@ -68,14 +68,22 @@ pub fn follow_all(from: &Mailbox, to: &Mailbox) -> Result<(), MaildirError> {
         }
     }
     crate::flush_directories(&[to])?;
+    remove_empty(from)
+}
+
+/// Removes a mailbox in which nothing is left; what still holds something stays.
+///
+/// # Errors
+/// When a directory cannot be removed for another reason.
+pub fn remove_empty(mailbox: &Mailbox) -> Result<(), MaildirError> {
     for directory in [
-        from.subdir(Subdir::Cur),
-        from.subdir(Subdir::New),
-        from.tmp(),
+        mailbox.subdir(Subdir::Cur),
+        mailbox.subdir(Subdir::New),
+        mailbox.tmp(),
     ] {
         remove_if_empty(&directory)?;
     }
-    remove_if_empty(from.dir())
+    remove_if_empty(mailbox.dir())
 }
 
 fn move_each(source: &Path, target: &Path) -> Result<(), MaildirError> {

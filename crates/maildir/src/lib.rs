@@ -37,7 +37,7 @@ pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
 pub use examine::{Examined, examine};
 pub use flags::set_flags;
-pub use follow::{follow, follow_all, remove};
+pub use follow::{follow, follow_all, remove, remove_empty};
 pub use incoming::{Incoming, Received};
 pub use layout::{directory, name_of, twin, twin_key};
 pub use link::{Original, link};

@@ -64,6 +64,7 @@ pub(crate) fn a_message_moved_at_the_server_takes_its_file_along(server: &dyn Se
     }
     let report = sync(&home);
     assert_eq!((&report["new"], &report["octets"]), (&0.into(), &0.into()));
+    assert_eq!(report["vanished"], 0, "what moved is not gone");
     let tree = tree(&home);
     tree.assert_holds("INBOX", &hashes(&mut oracle, "INBOX"));
     tree.assert_holds(&server.directory("Work"), &hashes(&mut oracle, &work));
@@ -80,6 +81,9 @@ pub(crate) fn a_mailbox_renamed_at_the_server_is_renamed_here(server: &dyn Serve
     oracle.rename(&server.wire_name("Work"), &new);
     let report = sync(&home);
     assert_eq!((&report["new"], &report["octets"]), (&0.into(), &0.into()));
+    assert_eq!(report["vanished"], 0, "what moved is not gone");
+    let old = home.path().join("Mail").join(server.directory("Work"));
+    assert!(!old.exists(), "nothing of the old name is left");
     let tree = tree(&home);
     let directory = server.directory("Archive/2026");
     tree.assert_holds(&directory, &hashes(&mut oracle, &new));

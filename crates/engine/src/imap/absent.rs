@@ -5,7 +5,6 @@ use crate::error::EngineError;
 use crate::imap::compare::Witness;
 use crate::imap::observe::Observed;
 use crate::imap::planned::Planned;
-use crate::report::PassReport;
 use postrider_core::message::MessageKey;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, RowItems, SelectMode, Session, Step};
@@ -17,7 +16,6 @@ pub(crate) async fn confirm(
     account: &Account,
     session: &mut Session,
     planned: &mut [Planned],
-    report: &mut PassReport,
 ) -> Result<Vec<MessageKey>, EngineError> {
     let asked: Vec<usize> = (0..planned.len())
         .filter(|at| planned.get(*at).is_some_and(|p| !p.absent.is_empty()))
@@ -45,7 +43,6 @@ pub(crate) async fn confirm(
         mailbox.complete &= mailbox.absent.len() == absent;
         gone.extend(mailbox.absent.iter().map(|(key, _)| *key));
     }
-    report.vanished += gone.len() as u64;
     let keys = gone.clone();
     let write = move |index: &mut Index| index.mark_vanished(&keys, now());
     account.shared.index.call(write).await?;

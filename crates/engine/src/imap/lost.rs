@@ -9,7 +9,6 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe;
-use crate::report::PassReport;
 use crate::step::Step as Point;
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
@@ -21,18 +20,26 @@ use postrider_index::{Index, MailboxId, MailboxRow, OpenMove};
 use postrider_maildir::{Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Messages whose descriptions must agree before a mailbox is believed to be another one renamed.
 const SAMPLE: usize = 16;
 
+/// A mailbox that the server has no more, and the messages that were in it.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    row: MailboxRow,
+    pub(crate) messages: Vec<MessageKey>,
+}
+
 /// Finds out what became of the mailboxes that `listed` lacks. Those that are there all the same are
-/// added to it; renamed ones are renamed here; of the others the messages are gone, and returned.
+/// added to it; renamed ones are renamed here; the others are returned, and [`tell`] tells of them when
+/// it is known what became of their messages.
 pub(crate) async fn follow(
     account: &Account,
     session: &mut Session,
     listed: &mut Vec<Listed>,
-    report: &mut PassReport,
-) -> Result<Vec<MessageKey>, EngineError> {
+) -> Result<Vec<Lost>, EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let rows = index.call(move |index| index.mailboxes(id)).await?;
     let shown: HashSet<String> = listed.iter().map(|l| l.wire_name.to_string()).collect();
@@ -58,11 +65,12 @@ pub(crate) async fn follow(
             missing.retain(|row| row.id != lost.id);
         }
     }
-    let mut gone = Vec::new();
+    let mut lost = Vec::new();
     for row in missing {
-        gone.append(&mut lose(account, &row, report).await?);
+        let messages = lose(account, &row).await?;
+        lost.push(Lost { row, messages });
     }
-    Ok(gone)
+    Ok(lost)
 }
 
 /// STATUS for each mailbox that LIST left out. One that answers is there; only one that is refused
@@ -274,11 +282,7 @@ fn carry(tree: &Path, open: &OpenMove) -> Result<(), MaildirError> {
 
 /// The mailbox is gone, and its messages with it. Their local copies are another matter
 /// (`retention.vanished`).
-async fn lose(
-    account: &Account,
-    row: &MailboxRow,
-    report: &mut PassReport,
-) -> Result<Vec<MessageKey>, EngineError> {
+async fn lose(account: &Account, row: &MailboxRow) -> Result<Vec<MessageKey>, EngineError> {
     let id = row.id;
     let lose = move |index: &mut Index| {
         let present = index.present(id)?.map_or_else(Vec::new, |(_, rows)| rows);
@@ -287,13 +291,40 @@ async fn lose(
         index.lose_mailbox(id, now())?;
         Ok(gone)
     };
-    let gone = account.shared.index.call(lose).await?;
-    report.vanished += gone.len() as u64;
-    events::MailboxVanished {
-        account: account.log_name(),
-        mailbox: &row.name,
-        messages: gone.len() as u64,
+    account.shared.index.call(lose).await
+}
+
+/// Tells what became of lost mailboxes. One whose messages have all moved to one other was renamed,
+/// by a server that numbers them anew then (Courier); nothing of it is left here.
+pub(crate) async fn tell(
+    account: &Account,
+    lost: &[Lost],
+    moved: &HashMap<MessageKey, Arc<str>>,
+) -> Result<(), EngineError> {
+    for Lost { row, messages } in lost {
+        let to: HashSet<&Arc<str>> = messages.iter().filter_map(|key| moved.get(key)).collect();
+        let left = messages.iter().filter(|key| !moved.contains_key(key));
+        let left = left.count() as u64;
+        let mut to = to.into_iter();
+        if let (Some(mailbox), None, 0) = (to.next(), to.next(), left) {
+            let maildir = Mailbox::new(&account.settings.maildir, &row.path);
+            let removed =
+                DeliveryPool::run(move || postrider_maildir::remove_empty(&maildir)).await?;
+            removed.map_err(EngineError::disk)?;
+            events::MailboxRenamed {
+                account: account.log_name(),
+                mailbox,
+                was: &row.name,
+            }
+            .emit();
+        } else {
+            events::MailboxVanished {
+                account: account.log_name(),
+                mailbox: &row.name,
+                messages: left,
+            }
+            .emit();
+        }
     }
-    .emit();
-    Ok(gone)
+    Ok(())
 }

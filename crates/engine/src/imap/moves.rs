@@ -20,24 +20,25 @@ use postrider_index::{Index, MailboxId, OpenRelocation, Relocation};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// New messages of one mailbox that are described to be compared with the gone ones. A mailbox with
 /// more is being filled, not sorted into; describing them would cost more than it saves.
 const DESCRIBED_AT_MOST: u64 = 5_000;
 
 /// Finds the messages of `gone` among the new ones, gives them their new place in index and Maildir,
-/// and takes them out of the downloads.
+/// and takes them out of the downloads. Returns them with the names of their mailboxes.
 pub(crate) async fn follow(
     account: &Account,
     session: &mut Session,
     planned: &mut [Planned],
     gone: Vec<MessageKey>,
     report: &mut PassReport,
-) -> Result<(), EngineError> {
+) -> Result<HashMap<MessageKey, Arc<str>>, EngineError> {
     let wanted =
         |mailbox: &Planned| !mailbox.fetch.is_empty() && mailbox.fetch.count() <= DESCRIBED_AT_MOST;
     if gone.is_empty() || !planned.iter().any(wanted) {
-        return Ok(());
+        return Ok(HashMap::new());
     }
     let index = &account.shared.index;
     let described = index.call(move |index| index.describe(&gone)).await?;
@@ -53,7 +54,7 @@ pub(crate) async fn follow(
     let new = describe(session, planned).await?;
     let moved = moves(&gone, &new);
     if moved.is_empty() {
-        return Ok(());
+        return Ok(HashMap::new());
     }
     let mut relocations = Vec::with_capacity(moved.len());
     for mailbox in planned.iter_mut() {
@@ -79,21 +80,27 @@ pub(crate) async fn follow(
     index.call(relocate).await?;
     account.shared.steps.reached(Point::Relocated)?;
     finish(account).await?;
-    for to in &moved {
-        tell(account, planned, to);
-    }
+    let places = moved.iter().filter_map(|to| tell(account, planned, to));
+    let places = places.collect();
     let moved = moved.iter().map(|to| (to.mailbox, to.uid)).collect();
-    reflag(account, planned, &new, &moved, report).await
+    reflag(account, planned, &new, &moved, report).await?;
+    Ok(places)
 }
 
-fn tell(account: &Account, planned: &[Planned], to: &Move<MailboxId>) {
-    let mailbox = planned.iter().find(|p| p.observed.local.id == to.mailbox);
+fn tell(
+    account: &Account,
+    planned: &[Planned],
+    to: &Move<MailboxId>,
+) -> Option<(MessageKey, Arc<str>)> {
+    let mailbox = planned.iter().find(|p| p.observed.local.id == to.mailbox)?;
+    let name = &mailbox.observed.local.name;
     events::MessageMoved {
         account: account.log_name(),
-        mailbox: mailbox.map_or("", |mailbox| &mailbox.observed.local.name),
+        mailbox: name,
         uid: to.uid.as_u32().into(),
     }
     .emit();
+    Some((to.key, Arc::clone(name)))
 }
 
 /// Pulls the flags that the messages have in their new mailbox.

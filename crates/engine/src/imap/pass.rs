@@ -37,7 +37,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         .await?;
     remember(account, session.memory()).await?;
     let mut listed = observe::listed(events)?;
-    let mut gone = lost::follow(account, &mut session, &mut listed, &mut report).await?;
+    let lost = lost::follow(account, &mut session, &mut listed).await?;
     let trash = observe::trash(&listed);
     let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;
@@ -46,8 +46,12 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
-    gone.extend(absent::confirm(account, &mut session, &mut planned, &mut report).await?);
-    moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
+    let mut gone = absent::confirm(account, &mut session, &mut planned).await?;
+    gone.extend(lost.iter().flat_map(|lost| &lost.messages));
+    report.vanished = gone.len() as u64;
+    let moved = moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
+    report.vanished = report.vanished.saturating_sub(moved.len() as u64);
+    lost::tell(account, &lost, &moved).await?;
     let session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
     finish(account, session, (observed, trash), &planned, report).await
