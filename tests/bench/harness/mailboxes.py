@@ -67,7 +67,8 @@ def write_mail(top, messages, mailboxes, owner, large=0):
 def write_tiny(top, messages, owner):
     """One mailbox of very many small, different messages. Their names end in what differs: of a name Dovecot hashes little
     more than the last seven letters, and a million with sizes of one kind at the end fill a handful of its buckets. The
-    sizes come from its cache."""
+    sizes come from its cache. All are read: where Dovecot looks for the file of an unread one in vain, it lists the whole
+    directory again."""
     writer = Writer(top, ["INBOX"], owner)
     for i in range(messages):
         raw = (f"From: tiny{i % 97}@example.org\r\nTo: user@example.net\r\nSubject: Tiny {i}\r\n"
