@@ -4,6 +4,7 @@ use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
 use postrider_core::brake::engages;
+use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, MailboxId, Side};
 
 /// What would be removed.
@@ -17,6 +18,8 @@ pub(crate) struct Removal<'a> {
     pub(crate) removing: u64,
     /// of so many.
     pub(crate) held: u64,
+    /// By which rule.
+    pub(crate) rule: &'a str,
     /// What a person should look at before approving it.
     pub(crate) advice: &'a str,
 }
@@ -42,6 +45,14 @@ pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<boo
         Ok((false, news))
     };
     let (approved, news) = account.shared.index.call(look).await?;
+    if !approved {
+        account.note(removal.name, || Deed::Wait {
+            side: side.as_str(),
+            removing,
+            held,
+            because: removal.rule.to_owned(),
+        });
+    }
     if news {
         let hint = format!(
             "{}; if this is right, type `postrider approve {}`",

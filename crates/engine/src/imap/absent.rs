@@ -7,6 +7,8 @@ use crate::imap::observe::Observed;
 use crate::imap::planned::Planned;
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
+use postrider_core::plan::imap::Action;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, RowItems, SelectMode, Session, Step};
 use postrider_index::Index;
@@ -19,6 +21,10 @@ pub(crate) async fn confirm(
     planned: &mut [Planned],
     report: &mut PassReport,
 ) -> Result<Vec<MessageKey>, EngineError> {
+    if !account.sees_all() {
+        postpone(planned);
+        return Ok(Vec::new());
+    }
     let asked: Vec<usize> = (0..planned.len())
         .filter(|at| planned.get(*at).is_some_and(|p| !p.absent.is_empty()))
         .collect();
@@ -43,13 +49,28 @@ pub(crate) async fn confirm(
             .absent
             .retain(|(_, uid)| !answer.found.contains(*uid));
         mailbox.complete &= mailbox.absent.len() == absent;
-        gone.extend(mailbox.absent.iter().map(|(key, _)| *key));
+        for (key, uid) in mailbox.absent.iter().copied() {
+            let vanish = || Deed::Plan(Action::Vanish { key, uid });
+            account.note(&mailbox.observed.local.name, vanish);
+            gone.push(key);
+        }
     }
     report.vanished += gone.len() as u64;
     let keys = gone.clone();
     let write = move |index: &mut Index| index.mark_vanished(&keys, now());
     account.shared.index.call(write).await?;
     Ok(gone)
+}
+
+/// What is gone from a mailbox may have moved to one that is not looked at: then its file is to follow, and
+/// nothing to be fetched again. A pass over all mailboxes finds out; until then it is not believed.
+fn postpone(planned: &mut [Planned]) {
+    for mailbox in planned {
+        if !mailbox.absent.is_empty() {
+            mailbox.absent.clear();
+            mailbox.complete = false;
+        }
+    }
 }
 
 /// Opens the mailbox again and asks differently from the first time.

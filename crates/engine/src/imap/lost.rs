@@ -9,10 +9,12 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe;
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::step::Step as Point;
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::moves::{FoundMailbox, LostMailbox, renames};
 use postrider_core::plan::uid_validity::Likeness;
 use postrider_core::uid::{Uid, UidSet};
@@ -26,13 +28,17 @@ use std::path::Path;
 const SAMPLE: usize = 16;
 
 /// Finds out what became of the mailboxes that `listed` lacks. Those that are there all the same are
-/// added to it; renamed ones are renamed here; of the others the messages are gone, and returned.
+/// added to it; renamed ones are renamed here; of the others the messages are gone, and returned. A pass
+/// over some mailboxes leaves that to one over all.
 pub(crate) async fn follow(
     account: &Account,
     session: &mut Session,
     listed: &mut Vec<Listed>,
     report: &mut PassReport,
 ) -> Result<Vec<MessageKey>, EngineError> {
+    if !account.sees_all() {
+        return Ok(Vec::new());
+    }
     let (id, index) = (account.id, &account.shared.index);
     let rows = index.call(move |index| index.mailboxes(id)).await?;
     let shown: HashSet<String> = listed.iter().map(|l| l.wire_name.to_string()).collect();
@@ -206,6 +212,9 @@ async fn rename(account: &Account, lost: &MailboxRow, to: &Listed) -> Result<(),
         .await?;
     account.shared.steps.reached(Point::Renamed)?;
     finish(account).await?;
+    account.note(&name, || Deed::Rename {
+        was: lost.name.clone(),
+    });
     events::MailboxRenamed {
         account: account.log_name(),
         mailbox: &name,
@@ -222,7 +231,16 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     for one in open {
         let mailbox = one.mailbox;
         let tree = account.settings.maildir.clone();
-        let moved = DeliveryPool::run(move || carry(&tree, &one)).await?;
+        let Some(leave) = account.part.leave() else {
+            // The files stay, and so does the row's word on where they are.
+            let stay = move |index: &mut Index| {
+                index.settle_move(mailbox)?;
+                index.move_mailbox(mailbox, &one.from)
+            };
+            index.call(stay).await?;
+            continue;
+        };
+        let moved = DeliveryPool::run(move || carry(&tree, &one, leave)).await?;
         moved.map_err(EngineError::disk)?;
         account.shared.steps.reached(Point::Followed)?;
         index.call(move |index| index.settle_move(mailbox)).await?;
@@ -230,7 +248,7 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn carry(tree: &Path, open: &OpenMove) -> Result<(), MaildirError> {
+fn carry(tree: &Path, open: &OpenMove, _leave: Leave) -> Result<(), MaildirError> {
     let (from, to) = (Mailbox::new(tree, &open.from), Mailbox::new(tree, &open.to));
     to.create()?;
     postrider_maildir::follow_all(&from, &to)
@@ -253,10 +271,15 @@ async fn lose(
     };
     let gone = account.shared.index.call(lose).await?;
     report.vanished += gone.len() as u64;
+    let messages = gone.len() as u64;
+    account.note(&row.name, || Deed::Lose { messages });
+    for message in gone.iter().copied() {
+        account.note(&row.name, || Deed::Vanish { message });
+    }
     events::MailboxVanished {
         account: account.log_name(),
         mailbox: &row.name,
-        messages: gone.len() as u64,
+        messages,
     }
     .emit();
     Ok(gone)
