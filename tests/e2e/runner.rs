@@ -31,6 +31,8 @@ mod power_cut;
 #[cfg(test)]
 mod real_servers;
 #[cfg(test)]
+mod simulation_dry_run;
+#[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]
 mod simulation_knowing;

@@ -19,7 +19,7 @@ use postrider_core::plan::deed::Deed;
 use postrider_core::plan::imap::Action;
 use postrider_core::time::UnixTime;
 use postrider_index::{HeaderFields, Index, Intent, JournalId, MailboxId, NamedRow, NewMessage};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Leave to change what others see: the server, the mail tree. Executors ask to be shown one.
@@ -141,6 +141,28 @@ impl Account {
     /// Writes a deed down that needs no leave: something is left alone, or only the index is told.
     pub(crate) fn note(&self, mailbox: &str, deed: impl FnOnce() -> Deed) {
         let _acting = self.leave(mailbox, || [deed()]);
+    }
+
+    /// Writes down that messages are gone from the server, before the index is told: by our own doing, where
+    /// their deletion was asked for and never answered (R2).
+    pub(crate) async fn note_gone(
+        &self,
+        mailbox: &str,
+        keys: &[MessageKey],
+    ) -> Result<(), EngineError> {
+        if self.part.leave().is_some() {
+            return Ok(());
+        }
+        let asked = keys.to_vec();
+        let lost = move |index: &mut Index| index.lost_answers(&asked);
+        let mut lost: HashMap<_, _> = self.shared.index.call(lost).await?.into_iter().collect();
+        for message in keys.iter().copied() {
+            self.note(mailbox, || match lost.remove(&message) {
+                Some(because) => Deed::Settle { message, because },
+                None => Deed::Vanish { message },
+            });
+        }
+        Ok(())
     }
 
     /// Whether the file of a message would be here, and proven, after what the pass has come to so far.

@@ -149,7 +149,7 @@ impl Index {
     /// # Errors
     /// When the database refuses.
     pub fn mark_vanished(&mut self, keys: &[MessageKey], now: Now) -> Result<usize, IndexError> {
-        let requested = self.requested(keys)?;
+        let requested = self.lost_answers(keys)?;
         if !requested.is_empty() {
             self.mark_expired(&requested, now)?;
         }
@@ -240,8 +240,15 @@ impl Index {
         self.end_each(gone, sql, now, Action::Expired)
     }
 
-    /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says.
-    fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
+    /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says when they
+    /// are found to be gone.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn lost_answers(
+        &self,
+        keys: &[MessageKey],
+    ) -> Result<Vec<(MessageKey, String)>, IndexError> {
         let sql = "
             SELECT coalesce(expire_because, 'retention') || ' (the server''s answer was lost)'
             FROM message

@@ -7,8 +7,6 @@ use crate::imap::observe::Observed;
 use crate::imap::planned::Planned;
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
-use postrider_core::plan::deed::Deed;
-use postrider_core::plan::imap::Action;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, RowItems, SelectMode, Session, Step};
 use postrider_index::Index;
@@ -49,11 +47,11 @@ pub(crate) async fn confirm(
             .absent
             .retain(|(_, uid)| !answer.found.contains(*uid));
         mailbox.complete &= mailbox.absent.len() == absent;
-        for (key, uid) in mailbox.absent.iter().copied() {
-            let vanish = || Deed::Plan(Action::Vanish { key, uid });
-            account.note(&mailbox.observed.local.name, vanish);
-            gone.push(key);
-        }
+        let here: Vec<_> = mailbox.absent.iter().map(|(key, _)| *key).collect();
+        account
+            .note_gone(&mailbox.observed.local.name, &here)
+            .await?;
+        gone.extend(here);
     }
     report.vanished += gone.len() as u64;
     let keys = gone.clone();

@@ -261,21 +261,20 @@ async fn lose(
     row: &MailboxRow,
     report: &mut PassReport,
 ) -> Result<Vec<MessageKey>, EngineError> {
-    let id = row.id;
-    let lose = move |index: &mut Index| {
-        let present = index.present(id)?.map_or_else(Vec::new, |(_, rows)| rows);
-        let gone: Vec<MessageKey> = present.iter().map(|row| row.key).collect();
-        index.mark_vanished(&gone, now())?;
-        index.lose_mailbox(id, now())?;
-        Ok(gone)
-    };
-    let gone = account.shared.index.call(lose).await?;
-    report.vanished += gone.len() as u64;
+    let (id, index) = (row.id, &account.shared.index);
+    let present = index.call(move |index| index.present(id)).await?;
+    let present = present.map_or_else(Vec::new, |(_, rows)| rows);
+    let gone: Vec<MessageKey> = present.iter().map(|row| row.key).collect();
     let messages = gone.len() as u64;
     account.note(&row.name, || Deed::Lose { messages });
-    for message in gone.iter().copied() {
-        account.note(&row.name, || Deed::Vanish { message });
-    }
+    account.note_gone(&row.name, &gone).await?;
+    let lost = gone.clone();
+    let lose = move |index: &mut Index| {
+        index.mark_vanished(&lost, now())?;
+        index.lose_mailbox(id, now())
+    };
+    index.call(lose).await?;
+    report.vanished += messages;
     events::MailboxVanished {
         account: account.log_name(),
         mailbox: &row.name,
