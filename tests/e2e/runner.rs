@@ -13,6 +13,8 @@ mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;
 #[cfg(test)]
+mod dovecot_dry_run;
+#[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
 mod dovecot_ledger;
