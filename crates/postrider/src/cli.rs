@@ -154,8 +154,8 @@ pub struct SyncArgs {
     /// Accounts to sync [default: all]
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
-    /// Only mailboxes whose name matches: `*` any run of characters, `?` one. What moved, vanished or was
-    /// renamed, and what a quota asks for, waits for a pass over all of them
+    /// Only mailboxes whose name matches: `*` any run of characters, `?` one. What vanished, moved away or was
+    /// renamed, and what a quota asks for, waits for a pass over all; what moved here is fetched
     #[arg(long, value_name = "GLOB")]
     pub mailbox: Option<String>,
     /// Say what would be fetched, flagged and deleted, and why, and change nothing: not on the server,
