@@ -397,3 +397,127 @@ async fn a_pass_that_would_fail_is_said_to() {
         (met.fault(), met.story())
     );
 }
+
+/// Numbers that look random and are the same in every run (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        (!all.is_empty()).then(|| &all[self.roll(all.len())])
+    }
+
+    fn policy(&mut self) -> Policy {
+        let protect = Protect {
+            flagged: self.roll(2) == 0,
+            unread: self.roll(3) == 0,
+        };
+        let all = [
+            Policy::KEEP,
+            after(30),
+            latest(4),
+            locally(),
+            Policy::DELETE,
+        ];
+        let mut policy = all[self.roll(all.len())];
+        if policy != Policy::DELETE {
+            policy.protect = protect;
+        }
+        policy
+    }
+
+    /// One thing that happens between two passes.
+    fn happening(&mut self, rig: &Rig, serial: &mut usize) -> String {
+        let mailboxes = rig.account.mailboxes();
+        let mailbox = self.of(&mailboxes).unwrap().clone();
+        let messages = rig.account.messages(&mailbox);
+        let uid = self.of(&messages).map_or(0, |message| message.uid);
+        match self.roll(9) {
+            0 | 1 => {
+                *serial += 1;
+                let date = 1_700_000_000 + *serial as i64;
+                rig.account
+                    .append(&mailbox, message(&mailbox, *serial), &[], date);
+                format!("{mailbox}: new")
+            }
+            2 => {
+                let flag = ["\\Seen", "\\Flagged", "work"][self.roll(3)];
+                rig.account.change_flags(&mailbox, uid, &[flag], &[]);
+                format!("{mailbox}: {uid} {flag}")
+            }
+            3 => {
+                rig.account
+                    .change_flags(&mailbox, uid, &[], &["\\Seen", "\\Flagged"]);
+                format!("{mailbox}: {uid} bare")
+            }
+            4 => {
+                rig.account.expunge(&mailbox, uid);
+                format!("{mailbox}: {uid} gone")
+            }
+            5 => {
+                let to = self.of(&mailboxes).unwrap();
+                if *to != mailbox {
+                    rig.account.move_message(&mailbox, uid, to);
+                }
+                format!("{mailbox}: {uid} to {to}")
+            }
+            6 => {
+                let mut files = files(rig.maildir());
+                files.sort();
+                if let Some(file) = self.of(&files) {
+                    std::fs::remove_file(file).unwrap();
+                }
+                "a file deleted".to_owned()
+            }
+            7 => {
+                rig.grow_older(20 * DAY);
+                "older".to_owned()
+            }
+            _ => {
+                rig.account.bump_uid_validity(&mailbox);
+                format!("{mailbox}: renumbered")
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_what_is_announced_is_done() {
+    let mut failed = Vec::new();
+    for seed in 1..=21 {
+        if tokio::spawn(story(seed)).await.is_err() {
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds {failed:?}, see above");
+}
+
+/// Six passes, each foretold, with a handful of happenings in between.
+async fn story(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let policy = dice.policy();
+    let vanished = [Vanished::Keep, Vanished::TrashFlag, Vanished::Delete][dice.roll(3)];
+    let mut rig = match seed % 7 {
+        0 => pop3(5, policy).await,
+        1 | 2 => imap(Options::old(), 4, policy).await,
+        _ => imap(Options::default(), 4, policy).await,
+    };
+    if rig.settings.protocol == Protocol::Imap {
+        rig.settings.vanished = vanished;
+    }
+    let (mut when, mut serial) = (format!("seed {seed}: {policy:?}, {vanished:?}"), 100);
+    for _ in 0..6 {
+        compare(&rig, &when).await;
+        for _ in 0..=dice.roll(4) {
+            let happened = dice.happening(&rig, &mut serial);
+            when.push_str(&format!("; {happened}"));
+        }
+        when.push('.');
+    }
+}

@@ -19,7 +19,7 @@ use postrider_core::plan::deed::Deed;
 use postrider_core::plan::imap::Action;
 use postrider_core::time::UnixTime;
 use postrider_index::{HeaderFields, Index, Intent, JournalId, MailboxId, NamedRow, NewMessage};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Leave to change what others see: the server, the mail tree. Executors ask to be shown one.
@@ -154,10 +154,9 @@ impl Account {
             return Ok(());
         }
         let asked = keys.to_vec();
-        let lost = move |index: &mut Index| index.lost_answers(&asked);
-        let mut lost: HashMap<_, _> = self.shared.index.call(lost).await?.into_iter().collect();
-        for message in keys.iter().copied() {
-            self.note(mailbox, || match lost.remove(&message) {
+        let foresee = move |index: &mut Index| index.foresee_vanished(&asked);
+        for (message, lost) in self.shared.index.call(foresee).await? {
+            self.note(mailbox, || match lost {
                 Some(because) => Deed::Settle { message, because },
                 None => Deed::Vanish { message },
             });

@@ -49,6 +49,7 @@ pub(crate) async fn rematch(
     .emit();
     // What the new epoch lacks is gone until its octets turn up.
     let rest: Vec<_> = matched.rest.iter().map(|row| row.key).collect();
+    account.note_gone(&look.observed.local.name, &rest).await?;
     let gone = move |index: &mut Index| index.mark_vanished(&rest, now()).map(drop);
     account.shared.index.call(gone).await
 }
