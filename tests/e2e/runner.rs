@@ -15,6 +15,8 @@ mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;
 #[cfg(test)]
+mod dovecot_dry_run;
+#[cfg(test)]
 mod dovecot_kit;
 #[cfg(test)]
 mod dovecot_ledger;
@@ -32,6 +34,8 @@ mod mailserver_kit;
 mod power_cut;
 #[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod simulation_dry_run;
 #[cfg(test)]
 mod simulation_imap;
 #[cfg(test)]

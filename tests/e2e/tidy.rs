@@ -48,6 +48,40 @@ const DEV_LAYERS: &[(&str, &[&str])] = &[("postrider", &["postrider-mailserver"]
 /// STYLE rule 4.
 const FILE_LIMIT: usize = 600;
 
+/// What changes a server or a mail tree. In the engine only who was given a leave may say it
+/// (`rehearsal.rs`): `sync --dry-run` has none.
+const CHANGES: [&str; 16] = [
+    "SelectMode::ReadWrite",
+    "Step::Append",
+    "Step::Copy",
+    "Step::Expunge",
+    "Step::Move",
+    "Step::StoreFlags",
+    ".create()",
+    "delete_and_quit(",
+    "follow_all(",
+    "postrider_maildir::follow(",
+    "postrider_maildir::link(",
+    "postrider_maildir::place(",
+    "postrider_maildir::remove_empty(",
+    "postrider_maildir::resume(",
+    "postrider_maildir::set_flags(",
+    "postrider_maildir::sweep(",
+];
+
+/// Who changes without being shown one, and why.
+const UNSHOWN: [(&str, &str); 3] = [
+    (
+        "deliver/whole.rs",
+        "a part of `Delivery`, which asks for one",
+    ),
+    ("delivery_pool.rs", "works for `Delivery`"),
+    (
+        "undo/put_back.rs",
+        "a command of its own, with a dry run of its own",
+    ),
+];
+
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap().to_owned()
@@ -196,4 +230,26 @@ fn every_extension_names_its_rfc() {
         );
     }
     assert!(seen > 0, "there is no src/ext anywhere");
+}
+
+#[test]
+fn what_changes_server_or_mail_asks_for_a_leave() {
+    let mut changing = 0;
+    for (path, text) in sources() {
+        let Ok(path) = path.strip_prefix("crates/engine/src") else {
+            continue;
+        };
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let Some(change) = CHANGES.iter().find(|change| text.contains(**change)) else {
+            continue;
+        };
+        changing += 1;
+        let is_unshown = UNSHOWN.iter().any(|(known, _)| path == Path::new(known));
+        assert!(
+            text.contains("Leave") || is_unshown,
+            "{} says {change} and asks for no `Leave`",
+            path.display()
+        );
+    }
+    assert!(changing > 8, "the executors have moved: {changing}");
 }

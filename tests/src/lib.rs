@@ -8,6 +8,7 @@
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
+//! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -25,6 +26,7 @@ pub mod daemon;
 pub mod dialogue;
 pub mod digest;
 pub mod dovecot;
+pub mod foretold;
 pub mod lossy_disk;
 pub mod maildir;
 pub mod oracle;

@@ -9,7 +9,8 @@ use postrider_core::settings::{
     TlsMode,
 };
 use postrider_engine::{
-    EngineError, EngineSettings, PassReport, Shutdown, Steps, SyncOptions, sync,
+    EngineError, EngineSettings, PassReport, Rehearsal, Shutdown, Steps, SyncOptions, rehearse,
+    sync,
 };
 use postrider_mailserver::{Account, Mailstore, Options, Server};
 use std::collections::BTreeMap;
@@ -84,6 +85,35 @@ impl Rig {
         let (_trigger, shutdown) = Shutdown::new();
         let mut outcomes = sync(settings, options, shutdown).await?;
         outcomes.pop().expect("one outcome for one account").result
+    }
+
+    /// What [`Rig::pass`] would do.
+    ///
+    /// # Errors
+    /// What the pass would end with.
+    pub async fn rehearse(&self) -> Result<Rehearsal, EngineError> {
+        let settings = EngineSettings {
+            state_dir: self.state_dir(),
+            accounts: vec![self.settings.clone()],
+        };
+        let (_trigger, shutdown) = Shutdown::new();
+        let mut outcomes = rehearse(settings, SyncOptions::default(), shutdown).await?;
+        outcomes.pop().expect("one outcome for one account").1
+    }
+
+    /// A copy of the index, so that looking at it leaves nothing beside it.
+    #[must_use]
+    pub fn index(&self) -> rusqlite::Connection {
+        let copy = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::copy(self.state_dir().join("index.db"), copy.path()).expect("an index");
+        let path = copy.into_temp_path().keep().expect("a path");
+        let index = rusqlite::Connection::open(&path).expect("an index");
+        // The connection has the file; nobody else needs it.
+        index
+            .pragma_update(None, "journal_mode", "DELETE")
+            .expect("no log");
+        std::fs::remove_file(path).expect("a file without a name");
+        index
     }
 
     /// Where index and lock live.

@@ -37,6 +37,9 @@ pub(crate) async fn review(account: &Account, mailbox: &LocalMailbox) -> Result<
 /// Compares a mailbox with what should lie in it, where its directory has changed since it was last
 /// compared. What [`review`] has looked for in this pass is not counted twice.
 pub(crate) async fn compare(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineError> {
+    if account.lacks_directory(mailbox)? {
+        return Ok(());
+    }
     let (id, index) = (mailbox.id, &account.shared.index);
     let in_mailbox = |error| EngineError::disk(error).in_mailbox(&mailbox.name);
     let read = move |index: &mut Index| Ok((index.checked(id)?, index.absent(id)?));
@@ -89,8 +92,15 @@ pub(crate) struct Found {
 
 /// Looks for files: where they were last seen, then in every mailbox of the account.
 pub(crate) async fn sort(account: &Account, files: Vec<MessageFile>) -> Result<Found, EngineError> {
+    let (promised, files): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|file| account.is_promised(file.key));
+    let promised = promised.into_iter().map(|file| file.key);
     if files.is_empty() {
-        return Ok(Found::default());
+        return Ok(Found {
+            keys: promised.collect(),
+            places: HashMap::new(),
+        });
     }
     let id = account.id;
     let mailboxes = account.shared.index.call(move |index| index.mailboxes(id));
@@ -99,7 +109,7 @@ pub(crate) async fn sort(account: &Account, files: Vec<MessageFile>) -> Result<F
     let found = DeliveryPool::run(move || find(&tree, &mailboxes, files)).await?;
     let places = found.map_err(EngineError::disk)?;
     Ok(Found {
-        keys: places.keys().copied().collect(),
+        keys: places.keys().copied().chain(promised).collect(),
         places,
     })
 }

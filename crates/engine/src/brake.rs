@@ -4,6 +4,7 @@ use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
 use postrider_core::brake::engages;
+use postrider_core::plan::deed::Deed;
 use postrider_index::{Braking, Index, MailboxId, Side};
 
 /// What would be removed.
@@ -59,6 +60,14 @@ pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<boo
         Ok((false, news))
     };
     let (approved, news) = account.shared.index.call(look).await?;
+    if !approved {
+        account.note(removal.name, || Deed::Wait {
+            side: side.as_str(),
+            removing,
+            held,
+            because: because.to_owned(),
+        });
+    }
     if news {
         let hint = format!(
             "{because} {}; if this is right, type `postrider approve {}`",

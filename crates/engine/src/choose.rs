@@ -74,6 +74,11 @@ fn no(because: &str) -> Choice {
     }
 }
 
+/// Whether a pass over some mailboxes only is about this one.
+pub(crate) fn is_meant(only: Option<&str>, name: &str, role: Option<Role>) -> bool {
+    only.is_none_or(|pattern| matches(pattern, name, role))
+}
+
 fn matches(pattern: &str, name: &str, role: Option<Role>) -> bool {
     if pattern.starts_with('\\') {
         return role.is_some_and(|role| role.as_str().eq_ignore_ascii_case(pattern));

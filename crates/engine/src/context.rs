@@ -2,6 +2,7 @@
 
 use crate::delivery_pool::DeliveryPool;
 use crate::index_thread::IndexHandle;
+use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
@@ -34,6 +35,10 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// Only mailboxes that match this glob; `None`: all that are chosen.
+    pub(crate) only: Option<Arc<str>>,
+    /// Whether the pass is carried out or rehearsed.
+    pub(crate) part: Part,
     /// Set once what dead processes left in `tmp` is gone.
     pub(crate) swept: OnceCell<()>,
 }
@@ -63,6 +68,12 @@ impl Account {
     /// a message by, where we did not receive them ourselves.
     pub(crate) fn lets_go(&self) -> bool {
         self.settings.retention.has_rule()
+    }
+
+    /// Whether the pass sees all mailboxes of the account. One that does not cannot say of a message
+    /// where it went, nor which is the oldest of all.
+    pub(crate) const fn sees_all(&self) -> bool {
+        self.only.is_none()
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

@@ -12,6 +12,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::rehearsal::Leave;
 use crate::report::Progress;
 use crate::step::{Step, Steps};
 use postrider_core::flag::FlagSet;
@@ -94,7 +95,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(account: Account) -> Self {
+    pub(crate) fn new(account: Account, _leave: Leave) -> Self {
         Self {
             account,
             batch: Vec::new(),

@@ -3,6 +3,7 @@
 //! One struct per event; nothing else in the workspace logs above `trace`. `docs/events.md` is made
 //! from [`TABLE`], and a test keeps the two equal.
 
+use std::future::Future;
 use tracing::Level;
 
 /// One row of the documentation: name, level, fixed sentence, fields.
@@ -31,8 +32,11 @@ macro_rules! events {
             }
 
             impl $kind<'_> {
-                /// Tells the log.
+                /// Tells the log, unless this is a rehearsal.
                 pub fn emit(&self) {
+                    if is_unheard() {
+                        return;
+                    }
                     tracing::event!(
                         target: "postrider",
                         Level::$level,
@@ -82,6 +86,21 @@ events! {
     "quota.neared" WARN "the box at the server is nearly full" QuotaNeared { account: &'a str, resource: &'a str, used: u64, limit: u64, share: u64, hint: &'a str }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
     "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: Option<&'a str>, mailbox: Option<&'a str>, path: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
+}
+
+tokio::task_local! {
+    /// There while a task rehearses.
+    static UNHEARD: ();
+}
+
+/// Plays `rehearsal` without telling the log of it: events are about what has happened, and nothing
+/// does. What a task of its own tells is heard all the same; a rehearsal starts none.
+pub(crate) async fn unheard<T>(rehearsal: impl Future<Output = T>) -> T {
+    UNHEARD.scope((), rehearsal).await
+}
+
+fn is_unheard() -> bool {
+    UNHEARD.try_with(|()| ()).is_ok()
 }
 
 /// The page `docs/events.md`.

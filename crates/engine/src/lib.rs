@@ -4,7 +4,7 @@
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
-//! `imap::pass` and `pop3::pass` are the journeys; `deliver` stores messages, `prove` reads them
+//! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `prove` reads them
 //! back, `recover` heals what a crash left and `take_in` what a lost index left; [`events`] is what the log says.
 
 mod absence;
@@ -28,6 +28,7 @@ mod password;
 mod pop3;
 mod prove;
 mod recover;
+mod rehearsal;
 mod report;
 mod retain;
 mod shutdown;
@@ -44,12 +45,13 @@ pub use check::{CheckReport, CheckedMailbox, check};
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
+pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use state::EngineSettings;
 pub use status::{AccountStatus, Braked, approve, status};
 pub use step::{Step, Steps};
-pub use sync::{SyncOptions, sync};
+pub use sync::{Rehearsal, SyncOptions, rehearse, sync};
 pub use undo::{UndoItem, UndoOptions, UndoOutcome, plan_undo, release, undo};
 pub use verify::{
     Checking, Finding, FindingKind, ServerReport, VerifyOptions, VerifyOutcome, VerifyReport,

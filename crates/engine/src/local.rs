@@ -3,8 +3,10 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
+use crate::rehearsal::Leave;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::view::LocalView;
 use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
@@ -19,7 +21,7 @@ pub(crate) use refresh::{refresh, scan_stamp};
 const FEW: usize = 16;
 
 /// Gives each mailbox a row and a directory. A mailbox keeps the directory it was first given; where
-/// two would share one, the later gets a suffix that no name encodes to.
+/// two would share one, the later gets a suffix that no name encodes to. A rehearsal makes no directory.
 pub(crate) async fn register(
     account: &Account,
     mut wanted: Vec<NewMailbox>,
@@ -42,10 +44,19 @@ pub(crate) async fn register(
         .index
         .call(move |index| rows(index, id, &tree, (wanted, known)))
         .await?;
-    let create = move || rows.into_iter().map(|row| create(&root, row)).collect();
+    let leave = account.part.leave();
+    let create = move || {
+        let create = |row| create(&root, row, leave);
+        rows.into_iter().map(create).collect()
+    };
     let made: Vec<Made> = DeliveryPool::run::<Result<_, _>>(create).await??;
-    for Made { row, was_lost, .. } in &made {
-        if *was_lost {
+    for Made { row, was_there, .. } in &made {
+        if !was_there {
+            account.note(&row.name, || Deed::Make);
+        }
+        // It had been in step, and its directory was gone: whatever lay in it is lost, and no reader
+        // deleted it (R5).
+        if !was_there && row.synced_at.is_some() {
             let id = row.id;
             let note = move |index: &mut Index| index.note_remade(id, now());
             account.shared.index.call(note).await?;
@@ -172,22 +183,21 @@ fn agrees(row: &MailboxRow, wanted: &NewMailbox) -> bool {
 struct Made {
     row: MailboxRow,
     mailbox: Mailbox,
-    /// It had been in step, and its directory was gone: whatever lay in it is lost, and no reader
-    /// deleted it (R5).
-    was_lost: bool,
+    was_there: bool,
 }
 
-/// Makes the directory.
-fn create(root: &Path, row: MailboxRow) -> Result<Made, EngineError> {
+/// Makes the directory, with leave.
+fn create(root: &Path, row: MailboxRow, leave: Option<Leave>) -> Result<Made, EngineError> {
     let mailbox = Mailbox::new(root, &row.path);
     let in_mailbox = |error| EngineError::disk(error).in_mailbox(&row.name);
     let was_there = mailbox.exists().map_err(in_mailbox)?;
-    mailbox.create().map_err(in_mailbox)?;
-    let was_lost = row.synced_at.is_some() && !was_there;
+    if leave.is_some() {
+        mailbox.create().map_err(in_mailbox)?;
+    }
     Ok(Made {
         row,
         mailbox,
-        was_lost,
+        was_there,
     })
 }
 
@@ -210,7 +220,7 @@ async fn entries(
     mailbox: &LocalMailbox,
     keys: Vec<MessageKey>,
 ) -> Result<Vec<(MessageFile, Entry)>, EngineError> {
-    if keys.is_empty() {
+    if keys.is_empty() || account.lacks_directory(mailbox)? {
         return Ok(Vec::new());
     }
     let rows = account
@@ -256,11 +266,12 @@ fn locate(
 }
 
 /// Renames files so that their names bear these flags. Returns those that could not be found under
-/// the name they had a moment ago: a reader was faster.
+/// the name they had a moment ago: a reader was faster. Without leave the index alone gets the names.
 pub(crate) async fn set_flags(
     account: &Account,
     mailbox: &LocalMailbox,
     wanted: Vec<(MessageKey, FlagSet)>,
+    leave: Option<Leave>,
 ) -> Result<HashSet<MessageKey>, EngineError> {
     let keys = wanted.iter().map(|(key, _)| *key).collect();
     let found = entries(account, mailbox, keys).await?;
@@ -269,25 +280,29 @@ pub(crate) async fn set_flags(
         .map(|(row, entry)| (row.key, entry))
         .collect();
     let maildir = Arc::clone(&mailbox.maildir);
-    let rename = move || {
+    let rename_all = move || {
         let (mut renamed, mut failed) = (Vec::new(), HashSet::new());
         for (key, flags) in wanted {
             let Some(entry) = found.get(&key) else {
                 failed.insert(key);
                 continue;
             };
-            match postrider_maildir::set_flags(&maildir, entry, &flags) {
+            let named = match leave {
+                Some(leave) => rename(&maildir, entry, &flags, leave),
+                None => Ok(postrider_maildir::reflagged(entry, &flags)),
+            };
+            match named {
                 Ok(entry) => renamed.push((key, entry.to_string())),
                 Err(MaildirError::Gone { .. }) => drop(failed.insert(key)),
                 Err(error) => return Err(error),
             }
         }
-        if !renamed.is_empty() {
+        if !renamed.is_empty() && leave.is_some() {
             postrider_maildir::flush_directories(&[&maildir])?;
         }
         Ok((renamed, failed))
     };
-    let done = DeliveryPool::run(rename).await?;
+    let done = DeliveryPool::run(rename_all).await?;
     let (renamed, failed) =
         done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
     if !renamed.is_empty() {
@@ -295,6 +310,15 @@ pub(crate) async fn set_flags(
         account.shared.index.call(write).await?;
     }
     Ok(failed)
+}
+
+fn rename(
+    mailbox: &Mailbox,
+    entry: &Entry,
+    flags: &FlagSet,
+    _leave: Leave,
+) -> Result<Entry, MaildirError> {
+    postrider_maildir::set_flags(mailbox, entry, flags)
 }
 
 /// Finds a file by its base name in any mailbox of the account: readers move files.

@@ -31,8 +31,12 @@ pub(crate) async fn prove(
         let rows = index
             .call(move |index| index.file_of(&index.only_received(&asked)?))
             .await?;
+        let (promised, rows): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| account.is_promised(row.key));
         let (mailboxes, tree) = (mailboxes.clone(), account.settings.maildir.clone());
-        let read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
+        let mut read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
+        read_back.extend(promised.iter().map(|row| row.key));
         let good = read_back.clone();
         index
             .call(move |index| index.mark_proven(&good, now()))
@@ -66,6 +70,9 @@ pub(crate) async fn prove_again(
         let Found { keys, places } = absence::sort(account, rows.clone()).await?;
         let absent = rows.iter().filter(|row| !keys.contains(&row.key));
         standing.absent.extend(absent.map(|row| row.key));
+        let promised = rows.iter().map(|row| row.key);
+        let promised = promised.filter(|key| account.is_promised(*key));
+        standing.whole.extend(promised);
         let whole = move || {
             let whole = rows.iter().filter(|row| {
                 let place = places.get(&row.key);

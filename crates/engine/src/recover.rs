@@ -11,6 +11,8 @@ use crate::error::EngineError;
 use crate::events;
 use crate::imap::{lost, moves};
 use crate::local::locate_anywhere;
+use crate::rehearsal::Leave;
+use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
 use std::path::Path;
@@ -38,14 +40,21 @@ async fn recover(account: &Account) -> Result<(), EngineError> {
     }
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
     let tree = account.settings.maildir.clone();
-    let sorted = DeliveryPool::run(move || sort(open, &tree, &mailboxes)).await?;
+    let leave = account.part.leave();
+    let sorted = DeliveryPool::run(move || sort(open, (&tree, &mailboxes), leave)).await?;
     let Sorted { delivered, lost } = sorted.map_err(EngineError::disk)?;
     let (recorded, forgotten) = (delivered.len() as u64, lost.len() as u64);
     let close = move |index: &mut Index| {
-        index.record(&delivered, now())?;
-        index.forget(&lost)
+        let keys = index.record(&delivered, now())?;
+        index.forget(&lost)?;
+        Ok(keys)
     };
-    index.call(close).await?;
+    let keys = index.call(close).await?;
+    account.promise_all(&keys);
+    account.note("", || Deed::Heal {
+        recorded,
+        forgotten,
+    });
     events::IndexRepaired {
         account: Some(account.log_name()),
         mailbox: None,
@@ -65,8 +74,8 @@ struct Sorted {
 
 fn sort(
     open: Vec<OpenEntry>,
-    tree: &Path,
-    mailboxes: &[MailboxRow],
+    (tree, mailboxes): (&Path, &[MailboxRow]),
+    leave: Option<Leave>,
 ) -> Result<Sorted, MaildirError> {
     let mut sorted = Sorted {
         delivered: Vec::new(),
@@ -81,23 +90,43 @@ fn sort(
             continue;
         };
         let mailbox = Mailbox::new(tree, &row.path);
-        let resumed = postrider_maildir::resume(&mailbox, &entry.intent.tmp, &known)?;
+        let here = match leave {
+            Some(leave) => resume(&mailbox, &entry, &known, leave)?,
+            None => postrider_maildir::is_resumable(&mailbox, &entry.intent.tmp, &known)?,
+        };
         let moved = || locate_anywhere(tree, mailboxes, &known).is_some();
-        if resumed != Resumed::Missing || moved() {
+        if here || moved() {
             touched.push(mailbox);
             sorted.delivered.push(entry.id);
         } else {
             sorted.lost.push(entry.id);
         }
     }
+    if leave.is_none() {
+        return Ok(sorted);
+    }
     // The names may not be on the disk yet; recording them says that they are.
     postrider_maildir::flush_directories(&touched.iter().collect::<Vec<_>>())?;
     Ok(sorted)
 }
 
+/// Gives the file its name; whether there was one.
+fn resume(
+    mailbox: &Mailbox,
+    entry: &OpenEntry,
+    known: &Entry,
+    _leave: Leave,
+) -> Result<bool, MaildirError> {
+    let resumed = postrider_maildir::resume(mailbox, &entry.intent.tmp, known)?;
+    Ok(resumed != Resumed::Missing)
+}
+
 /// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. This process
 /// is alive, so its own files stay.
 async fn sweep(account: &Account) -> Result<(), EngineError> {
+    if account.part.leave().is_none() {
+        return Ok(());
+    }
     let (id, index) = (account.id, &account.shared.index);
     let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
     let mut dead = index.call(|index| index.past_writers()).await?;

@@ -11,6 +11,7 @@ use crate::events;
 use crate::prove::{prove, prove_again};
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{
     Arrival, ExpireReason, Facts, KeepReasons, LocalCopy, Policy, Usage, Verdict, decide,
 };
@@ -181,8 +182,20 @@ async fn stand_again(
     Ok(changed)
 }
 
-/// Tells of messages that the policy lets go and a guard holds: somebody waits for them to go.
+/// What is about to be done to a server copy that goes.
+pub(crate) fn deed(account: &Account, (message, because): Going) -> Deed {
+    Deed::Expire {
+        message,
+        because,
+        method: account.settings.retention.method,
+        fetched: account.is_promised(message),
+    }
+}
+
+/// Tells of messages that the policy lets go and a guard holds: somebody waits for them to go. A rehearsal
+/// names each, and those that are protected as well.
 fn tell_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
+    note_held(account, held, verdicts);
     let held_back = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::Keep { message, because } if because.is_only_guards() => {
             Some((*message, *because))
@@ -198,13 +211,45 @@ fn tell_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
             }
         }
         for (because, messages) in counts {
-            tell(account, held.mailbox, messages, &because);
+            say(account, held.mailbox, messages, &because);
+        }
+    }
+}
+
+fn note_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
+    if account.part.leave().is_some() {
+        return;
+    }
+    let held_back = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Keep { message, because } if because.is_hold() => Some((*message, *because)),
+        Verdict::Keep { .. } | Verdict::Expire { .. } => None,
+    });
+    let held_back: HashMap<MessageKey, KeepReasons> = held_back.collect();
+    for held in held {
+        for facts in &held.facts {
+            let Some(because) = held_back.get(&facts.message) else {
+                continue;
+            };
+            account.note(&held.mailbox.name, || Deed::Hold {
+                message: Some(facts.message),
+                messages: 1,
+                because: because.to_string(),
+            });
         }
     }
 }
 
 /// One line for server copies that stay though the policy lets them go.
 pub(crate) fn tell(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) {
+    account.note(&mailbox.name, || Deed::Hold {
+        message: None,
+        messages,
+        because: because.to_owned(),
+    });
+    say(account, mailbox, messages, because);
+}
+
+fn say(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) {
     events::ServerCopyHeld {
         account: account.log_name(),
         mailbox: &mailbox.name,

@@ -4,6 +4,7 @@ use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::index_thread::{IndexHandle, IndexThread};
+use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
@@ -30,7 +31,8 @@ pub struct EngineSettings {
 pub(crate) struct State {
     pub(crate) shared: Shared,
     thread: IndexThread,
-    _lock: StateLock,
+    /// `None`: a rehearsal, which changes nothing in the state directory and so locks nobody out.
+    lock: Option<StateLock>,
 }
 
 impl State {
@@ -45,6 +47,25 @@ impl State {
             Ok::<_, EngineError>((lock, open_index(&state_dir)?))
         });
         let (lock, index) = opened.await??;
+        Self::of(index, Some(lock), (progress, steps)).await
+    }
+
+    /// A copy of the index as it is now, or an empty one where there is none. Nothing is locked, made or
+    /// written; a daemon may be at work meanwhile (R10).
+    pub(crate) async fn rehearse(
+        state_dir: PathBuf,
+        progress: Option<ProgressSender>,
+    ) -> Result<Self, EngineError> {
+        let copied = DeliveryPool::run(move || copy_of_index(&state_dir));
+        let index = copied.await??;
+        Self::of(index, None, (progress, Steps::default())).await
+    }
+
+    async fn of(
+        index: Index,
+        lock: Option<StateLock>,
+        (progress, steps): (Option<ProgressSender>, Steps),
+    ) -> Result<Self, EngineError> {
         let (thread, index) = IndexThread::start(index)?;
         let namer = new_writer(&index).await?;
         let shared = Shared {
@@ -58,7 +79,7 @@ impl State {
         Ok(Self {
             shared,
             thread,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -78,6 +99,11 @@ impl State {
             settings: Arc::new(settings),
             shared: self.shared.clone(),
             shutdown,
+            only: None,
+            part: match self.lock {
+                Some(_) => Part::Act,
+                None => Part::Rehearse(Script::default()),
+            },
             swept: OnceCell::new(),
         })
     }
@@ -87,12 +113,19 @@ impl State {
         let Self {
             shared,
             thread,
-            _lock: lock,
-            ..
+            lock,
         } = self;
         drop(shared);
         thread.join().await;
         drop(lock);
+    }
+}
+
+/// A damaged index would be set aside, and what it knew found again: so it is as if there were none.
+fn copy_of_index(state_dir: &Path) -> Result<Index, EngineError> {
+    match Index::scratch_of(state_dir) {
+        Err(IndexError::Corrupt { .. } | IndexError::Missing { .. }) => Ok(Index::scratch()?),
+        copied => Ok(copied?),
     }
 }
 

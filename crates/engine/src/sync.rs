@@ -1,13 +1,18 @@
 //! One complete pass over each account, and then the end.
 
 use crate::account::pass;
+use crate::context::Account;
 use crate::error::EngineError;
+use crate::events::unheard;
+use crate::rehearsal::Rehearsed;
 use crate::report::{AccountOutcome, PassReport, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
+use std::future::Future;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// How a one-shot sync is run.
@@ -15,6 +20,8 @@ use tokio::task::JoinSet;
 pub struct SyncOptions {
     /// Only these accounts; empty means all.
     pub only: Vec<AccountName>,
+    /// Only mailboxes whose decoded name matches: `*` any run of characters, `?` one, or a role.
+    pub mailbox: Option<String>,
     /// Where progress goes.
     pub progress: Option<ProgressSender>,
     /// For crash tests: where to stop dead.
@@ -35,28 +42,83 @@ pub async fn sync(
 ) -> Result<Vec<AccountOutcome>, EngineError> {
     let accounts = chosen(settings.accounts, &options.only)?;
     let state = State::open(settings.state_dir, options.progress, options.steps).await?;
+    let only = options.mailbox.map(Arc::from);
+    let journey = |mut account: Account| {
+        account.only.clone_from(&only);
+        async move { pass(&account).await }
+    };
+    let ended = each(state, accounts, shutdown, journey).await?;
+    let outcome = |(account, result)| AccountOutcome { account, result };
+    Ok(ended.into_iter().map(outcome).collect())
+}
+
+/// What a rehearsed pass over one account came to.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// What [`sync`] would report. Octets are by the server's word, and of messages that may be here under
+    /// another identity it is not known yet whether they are new.
+    pub report: PassReport,
+    /// Everything that would be done, in the order of the pass.
+    pub deeds: Vec<Rehearsed>,
+}
+
+/// Plays the same passes through without carrying anything out: neither on the server, nor in the mail
+/// tree, nor in the state directory, which need not be there and may be in use.
+///
+/// # Errors
+/// When the index cannot be read, or an account of `only` does not exist. An account whose pass would
+/// fail has that error.
+pub async fn rehearse(
+    settings: EngineSettings,
+    options: SyncOptions,
+    shutdown: Shutdown,
+) -> Result<Vec<(AccountName, Result<Rehearsal, EngineError>)>, EngineError> {
+    let accounts = chosen(settings.accounts, &options.only)?;
+    let state = State::rehearse(settings.state_dir, options.progress).await?;
+    let only = options.mailbox.map(Arc::from);
+    let journey = |mut account: Account| {
+        account.only.clone_from(&only);
+        async move {
+            let report = unheard(pass(&account)).await?;
+            let deeds = account.rehearsed().await?;
+            Ok(Rehearsal { report, deeds })
+        }
+    };
+    each(state, accounts, shutdown, journey).await
+}
+
+/// How one account's journey ended.
+type Ended<T> = (AccountName, Result<T, EngineError>);
+
+/// Walks a journey with every account, all at the same time; what came of it, in their order.
+async fn each<T, J>(
+    state: State,
+    accounts: Vec<AccountSettings>,
+    shutdown: Shutdown,
+    journey: impl Fn(Account) -> J,
+) -> Result<Vec<Ended<T>>, EngineError>
+where
+    T: Send + 'static,
+    J: Future<Output = Result<T, EngineError>> + Send + 'static,
+{
     let mut passes = JoinSet::new();
-    let mut outcomes: Vec<(usize, AccountOutcome)> = Vec::with_capacity(accounts.len());
+    let mut ended: Vec<(usize, Ended<T>)> = Vec::with_capacity(accounts.len());
     for (at, settings) in accounts.into_iter().enumerate() {
         let name = settings.name.clone();
         match state.account(settings, shutdown.clone()).await {
             Ok(account) => {
-                passes.spawn(async move { (at, name, pass(&account).await) });
+                let walked = journey(account);
+                passes.spawn(async move { (at, (name, walked.await)) });
             }
-            Err(error) => outcomes.push((at, ended(name, Err(error)))),
+            Err(error) => ended.push((at, (name, Err(error)))),
         }
     }
     while let Some(finished) = passes.join_next().await {
-        let (at, name, result) = finished.map_err(|_| EngineError::JobLost)?;
-        outcomes.push((at, ended(name, result)));
+        ended.push(finished.map_err(|_| EngineError::JobLost)?);
     }
     state.close().await;
-    outcomes.sort_by_key(|(at, _)| *at);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
-}
-
-const fn ended(account: AccountName, result: Result<PassReport, EngineError>) -> AccountOutcome {
-    AccountOutcome { account, result }
+    ended.sort_by_key(|(at, _)| *at);
+    Ok(ended.into_iter().map(|(_, ended)| ended).collect())
 }
 
 pub(crate) fn chosen(

@@ -9,7 +9,8 @@
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`],
-//! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`].
+//! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
+//! are a rehearsal's.
 
 pub mod absences;
 pub mod accounts;
@@ -29,11 +30,13 @@ pub mod marks;
 pub mod message;
 pub mod messages;
 mod migrate;
+pub mod named;
 pub mod open;
 pub mod pop3;
 pub mod relocations;
 pub mod renames;
 pub mod retained;
+pub mod scratch;
 mod seal;
 pub mod skips;
 pub mod status;
@@ -61,6 +64,7 @@ pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
 pub use marks::Attachment;
 pub use message::{HeaderFields, NewMessage};
 pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
+pub use named::NamedRow;
 pub use open::Index;
 pub use pop3::Pop3Row;
 pub use relocations::{OpenRelocation, Relocation};

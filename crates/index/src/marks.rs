@@ -149,7 +149,9 @@ impl Index {
     /// # Errors
     /// When the database refuses.
     pub fn mark_vanished(&mut self, keys: &[MessageKey], now: Now) -> Result<usize, IndexError> {
-        let requested = self.requested(keys)?;
+        let foreseen = self.foresee_vanished(keys)?.into_iter();
+        let requested = foreseen.filter_map(|(key, because)| Some((key, because?)));
+        let requested: Vec<_> = requested.collect();
         if !requested.is_empty() {
             self.mark_expired(&requested, now)?;
         }
@@ -240,21 +242,28 @@ impl Index {
         self.end_each(gone, sql, now, Action::Expired)
     }
 
-    /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says.
-    fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
+    /// Those among `keys` that [`Index::mark_vanished`] would change; with what the ledger would say, where
+    /// their expiry was asked for and never answered.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn foresee_vanished(
+        &self,
+        keys: &[MessageKey],
+    ) -> Result<Vec<(MessageKey, Option<String>)>, IndexError> {
         let sql = "
-            SELECT coalesce(expire_because, 'retention') || ' (the server''s answer was lost)'
+            SELECT iif(expire_requested_at IS NULL, NULL,
+              coalesce(expire_because, 'retention') || ' (the server''s answer was lost)')
             FROM message
-            WHERE id = ? AND expire_requested_at IS NOT NULL AND expired_at IS NULL
-              AND vanished_at IS NULL";
+            WHERE id = ? AND expired_at IS NULL AND vanished_at IS NULL";
         let one = |key: &MessageKey| {
             let mut statement = self.connection.prepare_cached(sql)?;
             let because = statement.query_row([key.0], |row| row.get(0)).optional()?;
             Ok(because.map(|because| (*key, because)))
         };
-        let requested: rusqlite::Result<Vec<_>> = keys.iter().map(one).collect();
-        let requested = requested.map_err(IndexError::sql("look for lost answers"))?;
-        Ok(requested.into_iter().flatten().collect())
+        let foreseen: rusqlite::Result<Vec<_>> = keys.iter().map(one).collect();
+        let foreseen = foreseen.map_err(IndexError::sql("look for lost answers"))?;
+        Ok(foreseen.into_iter().flatten().collect())
     }
 
     /// Ends the server copies of `keys` by `sql`, and tells the ledger of those it changed.

@@ -78,7 +78,7 @@ impl Index {
         Ok(index)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, IndexError> {
+    pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Self, IndexError> {
         let connection = Connection::open_with_flags(path, flags).map_err(opening(path))?;
         connection.busy_timeout(BUSY).map_err(opening(path))?;
         connection.set_prepared_statement_cache_capacity(64);

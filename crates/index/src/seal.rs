@@ -45,17 +45,22 @@ impl Index {
 /// Takes the seal of an index file off, and says whether it was whole. Whatever happens to the file
 /// from now on happens without it.
 pub(crate) fn take_off(path: &Path) -> Result<bool, IndexError> {
-    let seal = seal(path);
-    let said = fs::read_to_string(&seal).ok();
+    let (seal, whole) = (seal(path), is_whole(path));
     match fs::remove_file(&seal) {
-        Ok(()) => Ok(said.is_some() && said == likeness(path) && !has_log(path)),
+        Ok(()) => Ok(whole),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(IndexError::io("remove", &seal)(error)),
     }
 }
 
+/// Whether the index file is sealed and its seal whole.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    let said = fs::read_to_string(seal(path)).ok();
+    said.is_some() && said == likeness(path) && !has_log(path)
+}
+
 /// What changes with whatever is done to a file.
-fn likeness(path: &Path) -> Option<String> {
+pub(crate) fn likeness(path: &Path) -> Option<String> {
     let found = fs::metadata(path).ok()?;
     let (inode, octets) = (found.ino(), found.size());
     let (seconds, nanoseconds) = (found.mtime(), found.mtime_nsec());

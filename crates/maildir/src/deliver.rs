@@ -166,6 +166,26 @@ pub fn resume(mailbox: &Mailbox, unique: &str, intended: &Entry) -> Result<Resum
     }
 }
 
+/// Whether [`resume`] would find the message, in `tmp` or under a name. Touches nothing.
+///
+/// # Errors
+/// When the system refuses.
+pub fn is_resumable(
+    mailbox: &Mailbox,
+    unique: &str,
+    intended: &Entry,
+) -> Result<bool, MaildirError> {
+    if scan::locate(mailbox, intended)?.is_some() {
+        return Ok(true);
+    }
+    let Some(unique) = FileName::parse(unique) else {
+        return Ok(false);
+    };
+    let path = mailbox.tmp().join(unique.as_str());
+    let exists = path.try_exists();
+    exists.map_err(MaildirError::io("look at", &path))
+}
+
 /// Makes the names in `new` and `cur` of all mailboxes durable, each directory once.
 ///
 /// `tmp` is not flushed: a name that comes back there after a power cut is only rubbish for the

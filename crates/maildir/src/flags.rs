@@ -20,20 +20,29 @@ pub fn set_flags(
     current: &Entry,
     flags: &FlagSet,
 ) -> Result<Entry, MaildirError> {
-    let bare = current.subdir == Subdir::New && flags.letters().is_empty();
-    let same = current.file_name.flags() == flags.without_keywords();
-    if same && (bare || current.subdir == Subdir::Cur) {
-        return Ok(current.clone());
+    let wanted = reflagged(current, flags);
+    if wanted == *current {
+        return Ok(wanted);
     }
-    let wanted = Entry {
-        subdir: Subdir::Cur,
-        file_name: current.file_name.with_flags(flags),
-    };
     let (from, to) = (mailbox.path_of(current), mailbox.path_of(&wanted));
     match rename_exclusive(&from, &to) {
         Ok(()) => Ok(wanted),
         Err(Errno::NOENT) => Err(MaildirError::Gone { path: from }),
         Err(error) => Err(MaildirError::io("set the flags of", &from)(error)),
+    }
+}
+
+/// The name that [`set_flags`] gives a message.
+#[must_use]
+pub fn reflagged(current: &Entry, flags: &FlagSet) -> Entry {
+    let bare = current.subdir == Subdir::New && flags.letters().is_empty();
+    let same = current.file_name.flags() == flags.without_keywords();
+    if same && (bare || current.subdir == Subdir::Cur) {
+        return current.clone();
+    }
+    Entry {
+        subdir: Subdir::Cur,
+        file_name: current.file_name.with_flags(flags),
     }
 }
 

@@ -32,11 +32,11 @@ pub mod sweep;
 
 pub use alone::Alone;
 pub use content::ContentHash;
-pub use deliver::{Placement, Resumed, flush, flush_directories, place, resume};
+pub use deliver::{Placement, Resumed, flush, flush_directories, is_resumable, place, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
 pub use examine::{Examined, examine};
-pub use flags::set_flags;
+pub use flags::{reflagged, set_flags};
 pub use follow::{follow, follow_all, remove, remove_empty};
 pub use incoming::{Incoming, Received};
 pub use layout::{directory, name_of, twin, twin_key};

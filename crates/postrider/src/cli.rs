@@ -154,6 +154,14 @@ pub struct SyncArgs {
     /// Accounts to sync [default: all]
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
+    /// Only mailboxes whose name matches: `*` any run of characters, `?` one. What vanished, moved away or was
+    /// renamed, and what a quota asks for, waits for a pass over all; what moved here is fetched
+    #[arg(long, value_name = "GLOB")]
+    pub mailbox: Option<String>,
+    /// Say what would be fetched, flagged and deleted, and why, and change nothing: not on the server,
+    /// not here. A daemon may run meanwhile
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -213,8 +221,6 @@ mod tests {
         for line in [
             "postrider",
             "postrider fetch",
-            "postrider sync --dry-run",
-            "postrider sync --mailbox INBOX",
             "postrider status --watch",
             "postrider status --stale-after 5",
             "postrider run home",

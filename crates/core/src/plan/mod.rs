@@ -4,8 +4,9 @@
 //! [`view::LocalView`] what lies in the Maildir, [`view::ServerView`] what the server says now.
 //! [`imap::plan_imap`] and [`pop3::plan_pop3`] compare them; [`uid_validity::rematch`] finds known
 //! messages again when the server has renumbered them (R4), [`moves::moves`] and [`moves::renames`]
-//! when it has moved them or renamed their mailbox.
+//! when it has moved them or renamed their mailbox. A [`deed::Deed`] is anything that a pass does.
 
+pub mod deed;
 pub mod flags;
 pub mod imap;
 pub mod moves;

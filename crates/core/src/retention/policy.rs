@@ -59,13 +59,13 @@ pub enum Vanished {
 }
 
 impl Vanished {
-    /// The rule in the words of the configuration.
+    /// As the log and the ledger say it.
     #[must_use]
     pub const fn as_rule(self) -> &'static str {
         match self {
-            Self::Keep => "retention: vanished: keep",
-            Self::TrashFlag => "retention: vanished: trash-flag",
-            Self::Delete => "retention: vanished: delete",
+            Self::Keep => "vanished: keep",
+            Self::TrashFlag => "vanished: trash-flag",
+            Self::Delete => "vanished: delete",
         }
     }
 }

@@ -67,6 +67,9 @@ impl KeepReason {
     /// What holds a message that the policy lets go: nothing that the user asked for.
     pub const GUARDS: [Self; 3] = [Self::NotIdentified, Self::NotProven, Self::LocalCopyMissing];
 
+    /// What a user asked for who protects messages.
+    pub const PROTECTIONS: [Self; 2] = [Self::Flagged, Self::Unread];
+
     const fn bit(self) -> u16 {
         1 << self as u16
     }
@@ -120,6 +123,15 @@ impl KeepReasons {
     #[must_use]
     pub fn is_only_guards(self) -> bool {
         !self.is_empty() && self.iter().all(|r| KeepReason::GUARDS.contains(&r))
+    }
+
+    /// Whether a rule lets it go, and it stays all the same: a guard holds it, or it is protected.
+    #[must_use]
+    pub fn is_hold(self) -> bool {
+        let holds = |reason: KeepReason| {
+            KeepReason::GUARDS.contains(&reason) || KeepReason::PROTECTIONS.contains(&reason)
+        };
+        !self.is_empty() && self.iter().all(holds)
     }
 }
 

@@ -17,6 +17,10 @@ pub(crate) async fn confirm(
     session: &mut Session,
     planned: &mut [Planned],
 ) -> Result<Vec<MessageKey>, EngineError> {
+    if !account.sees_all() {
+        postpone(planned);
+        return Ok(Vec::new());
+    }
     let asked: Vec<usize> = (0..planned.len())
         .filter(|at| planned.get(*at).is_some_and(|p| !p.absent.is_empty()))
         .collect();
@@ -41,12 +45,27 @@ pub(crate) async fn confirm(
             .absent
             .retain(|(_, uid)| !answer.found.contains(*uid));
         mailbox.complete &= mailbox.absent.len() == absent;
-        gone.extend(mailbox.absent.iter().map(|(key, _)| *key));
+        let here: Vec<_> = mailbox.absent.iter().map(|(key, _)| *key).collect();
+        account
+            .note_gone(&mailbox.observed.local.name, &here)
+            .await?;
+        gone.extend(here);
     }
     let keys = gone.clone();
     let write = move |index: &mut Index| index.mark_vanished(&keys, now());
     account.shared.index.call(write).await?;
     Ok(gone)
+}
+
+/// What is gone from a mailbox may have moved to one that is not looked at: then its file is to follow, and
+/// nothing to be fetched again. A pass over all mailboxes finds out; until then it is not believed.
+fn postpone(planned: &mut [Planned]) {
+    for mailbox in planned {
+        if !mailbox.absent.is_empty() {
+            mailbox.absent.clear();
+            mailbox.complete = false;
+        }
+    }
 }
 
 /// Opens the mailbox again and asks differently from the first time.

@@ -7,6 +7,7 @@ use crate::report::PassReport;
 use crate::step::Step;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::imap::Action;
 use postrider_index::Index;
 
@@ -40,7 +41,8 @@ pub(crate) async fn apply(
     if agreed.is_empty() && returned.is_empty() {
         return Ok(true);
     }
-    let failed = local::set_flags(account, mailbox, reflag).await?;
+    let leave = account.leave(&mailbox.name, || plan.iter().cloned().map(Deed::Plan));
+    let failed = local::set_flags(account, mailbox, reflag, leave).await?;
     account.shared.steps.reached(Step::Reflagged)?;
     agreed.retain(|(key, _)| !failed.contains(key));
     report.flags_pulled += agreed.len() as u64;

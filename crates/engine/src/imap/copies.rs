@@ -9,9 +9,11 @@ use crate::imap::fetch::Order;
 use crate::imap::observe::Observed;
 use crate::imap::planned::Planned;
 use crate::local::locate_anywhere;
+use crate::rehearsal::Promise;
 use crate::report::PassReport;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::plan::deed::Deed;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_index::{Identity, Index, LocalCopy, MailboxRow};
 use postrider_maildir::{Entry, Original, Received};
@@ -110,10 +112,13 @@ pub(crate) async fn link(
     if further.is_empty() {
         return Ok(Vec::new());
     }
+    let Some(leave) = account.part.leave() else {
+        return promise(account, further, report).await;
+    };
     let id = account.id;
     let rows = account.shared.index.call(move |index| index.mailboxes(id));
     let rows = Arc::new(rows.await?);
-    let mut delivery = Delivery::new(account.clone());
+    let mut delivery = Delivery::new(account.clone(), leave);
     let mut missing = Vec::new();
     for one in further {
         let copies = copies(account, &one.email_id).await?;
@@ -124,6 +129,37 @@ pub(crate) async fn link(
     }
     let stored = delivery.finish().await?;
     report.new += stored.iter().filter(|message| message.fresh).count() as u64;
+    Ok(orders(missing))
+}
+
+/// What a rehearsal does instead: what is here, or promised, would be linked.
+async fn promise(
+    account: &Account,
+    further: Vec<Further>,
+    report: &mut PassReport,
+) -> Result<Vec<Order>, EngineError> {
+    let mut missing = Vec::new();
+    for one in further {
+        let Some(copy) = copies(account, &one.email_id).await?.pop() else {
+            missing.push(one);
+            continue;
+        };
+        let promise = Promise {
+            mailbox: one.observed.local.id,
+            server: ServerRef::Imap {
+                uid_validity: one.uid_validity,
+                uid: one.uid,
+            },
+            flags: one.flags,
+            internal_date: copy.internal_date,
+            message_id: None,
+            octets: copy.server_octets,
+        };
+        for message in account.promise(vec![promise]).await? {
+            account.note(&one.observed.local.name, || Deed::Link { message });
+        }
+        report.new += 1;
+    }
     Ok(orders(missing))
 }
 

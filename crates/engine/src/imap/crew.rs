@@ -9,6 +9,7 @@ use crate::connect::Access;
 use crate::context::Account;
 use crate::error::EngineError;
 use crate::imap::fetch::{Order, Worked, work};
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_imap::Session;
 use postrider_index::MailboxId;
@@ -25,14 +26,17 @@ const OCTETS_PER_HAND: u64 = 16 << 20;
 /// Orders that nobody has taken yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
+    /// To store what is ordered.
+    pub(crate) leave: Leave,
     orders: Arc<Mutex<VecDeque<Order>>>,
 }
 
 impl Queue {
     /// INBOX first, for it is waited for; then the large ones, so that all hands end together.
-    fn new(mut orders: Vec<Order>) -> Self {
+    fn new(mut orders: Vec<Order>, leave: Leave) -> Self {
         orders.sort_by_key(|order| (!order.is_inbox(), std::cmp::Reverse(order.octets)));
         Self {
+            leave,
             orders: Arc::new(Mutex::new(orders.into())),
         }
     }
@@ -50,14 +54,14 @@ pub(crate) async fn fetch(
     account: &Account,
     access: &Access,
     session: Session,
-    orders: Vec<Order>,
+    (orders, leave): (Vec<Order>, Leave),
     report: &mut PassReport,
 ) -> Result<(Session, HashSet<MailboxId>), EngineError> {
     let sizes = orders
         .iter()
         .map(|order| (order.uids.count(), order.octets));
     let hands = hands(&sizes.collect::<Vec<_>>(), account.settings.connections);
-    let queue = Queue::new(orders);
+    let queue = Queue::new(orders, leave);
     let mut crew = JoinSet::new();
     for _ in 1..hands {
         let (account, access, queue) = (account.clone(), access.clone(), queue.clone());

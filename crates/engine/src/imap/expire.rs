@@ -7,6 +7,7 @@ use crate::events;
 use crate::imap::observe::Observed;
 use crate::imap::quota::{self, Room};
 use crate::imap::removal::{self, Whither};
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step as Point;
@@ -41,6 +42,10 @@ pub(crate) async fn expire_all(
     if policy.quota.is_some() || (report.new > 0 && quota::is_told(session)) {
         room = quota::ask(account, session, observed).await?;
         quota::warn(account, room.fullest()).await?;
+    }
+    if !account.sees_all() {
+        // The oldest of some mailboxes are not the oldest of the box.
+        room = Room::default();
     }
     if !policy.has_rule() {
         return Ok(());
@@ -142,7 +147,8 @@ async fn remove(
         return Ok(());
     }
     let asked = here.keys().copied().collect();
-    let there = match open(session, (mailbox, whither), asked).await? {
+    let leave = account.part.leave();
+    let there = match open(session, (mailbox, whither, leave), asked).await? {
         Ok(there) => there,
         Err(because) => {
             retain::tell(account, &observed.local, here.len() as u64, because);
@@ -155,11 +161,15 @@ async fn remove(
     }
     let told = here.values().map(|(key, why)| (*key, why.to_string()));
     let told: Vec<(MessageKey, String)> = told.collect();
+    let Some(leave) = leave else {
+        let refused = removal::foresee(session, &there, whither).await?;
+        return foreseen(account, observed, (&here, refused), report).await;
+    };
     let (requested, index) = (told.clone(), &account.shared.index);
     let request = move |index: &mut Index| index.request_expiry(&requested, now());
     index.call(request).await?;
     account.shared.steps.reached(Point::ExpiryRequested)?;
-    if let Some(because) = removal::remove(session, there, whither).await? {
+    if let Some(because) = removal::remove(session, there, whither, leave).await? {
         let keys: Vec<_> = told.iter().map(|(key, _)| *key).collect();
         let withdraw = move |index: &mut Index| index.withdraw_expiry(&keys);
         index.call(withdraw).await?;
@@ -177,17 +187,45 @@ async fn remove(
     retain::went(account, &observed.local, here.len() as u64).await
 }
 
-/// Opens the mailbox for writing and asks which of the messages it still holds. None when the server has
-/// renumbered since; the reason where the server lets nothing be deleted.
+/// Where a rehearsal ends: with the deeds, which would be done now, and the copy of the index told of them.
+async fn foreseen(
+    account: &Account,
+    observed: &Observed,
+    (here, refused): (&HashMap<Uid, Going>, Option<String>),
+    report: &mut PassReport,
+) -> Result<(), EngineError> {
+    if let Some(because) = refused {
+        retain::tell(account, &observed.local, here.len() as u64, &because);
+        return Ok(());
+    }
+    let mut here: Vec<_> = here.iter().collect();
+    here.sort_unstable_by_key(|(uid, _)| **uid);
+    for (_, going) in &here {
+        account.note(&observed.local.name, || retain::deed(account, **going));
+    }
+    report.expired += here.len() as u64;
+    let told = here.iter().map(|(_, (key, why))| (*key, why.to_string()));
+    let told: Vec<(MessageKey, String)> = told.collect();
+    let index = &account.shared.index;
+    let expired = index.call(move |index| index.mark_expired(&told, now()));
+    expired.await.map(drop)
+}
+
+/// Opens the mailbox, for writing with leave, and asks which of the messages it still holds. None when the
+/// server has renumbered since; the reason where the server lets nothing be deleted.
 async fn open(
     session: &mut Session,
-    (mailbox, whither): (&Opened<'_>, &Whither),
+    (mailbox, whither, leave): (&Opened<'_>, &Whither, Option<Leave>),
     uids: UidSet,
 ) -> Result<Result<UidSet, &'static str>, EngineError> {
     let steps = vec![
         Step::Select {
             mailbox: mailbox.observed.wire_name.clone(),
-            mode: SelectMode::ReadWrite,
+            // What is opened for reading only does not say what could be deleted in it.
+            mode: match leave {
+                Some(_) => SelectMode::ReadWrite,
+                None => SelectMode::ReadOnly,
+            },
             resync: None,
         },
         Step::Search { uids: uids.clone() },
@@ -207,7 +245,8 @@ async fn open(
     let Some(selected) = opened.filter(same).filter(|_| done) else {
         return Ok(Ok(UidSet::new()));
     };
-    Ok(match removal::obstacle(session, &selected, whither) {
+    let obstacle = leave.and_then(|_| removal::obstacle(session, &selected, whither));
+    Ok(match obstacle {
         Some(because) => Err(because),
         None => Ok(uids.intersect(found.iter())),
     })

@@ -89,7 +89,7 @@ impl Worked {
 pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) -> Worked {
     let mut receiving = Receiving {
         account,
-        delivery: Delivery::new(account.clone()),
+        delivery: Delivery::new(account.clone(), queue.leave),
         report: PassReport::default(),
         taken: Vec::new(),
         legs: Vec::new(),

@@ -7,6 +7,7 @@ use crate::error::EngineError;
 use crate::events;
 use crate::imap::planned::Planned;
 use crate::report::PassReport;
+use postrider_core::plan::deed::Deed;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidSet};
@@ -55,6 +56,11 @@ pub(crate) async fn hold_back(
     }
     report.skipped += skips.len() as u64;
     for skip in &skips {
+        account.note(&planned.observed.local.name, || Deed::Skip {
+            uid: Some(skip.uid),
+            octets: skip.octets,
+            because: skip.because.clone(),
+        });
         events::MessageSkipped {
             account: account.log_name(),
             mailbox: &planned.observed.local.name,

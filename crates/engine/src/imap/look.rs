@@ -13,6 +13,7 @@ use crate::imap::fresh::Fresh;
 use crate::imap::observe::Observed;
 use crate::report::PassReport;
 use postrider_core::mod_seq::ModSeq;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::view::{ServerMessage, ServerView};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{
@@ -215,6 +216,11 @@ fn take_row(shown: &mut Shown, row: FlagsRow) {
 }
 
 fn skipped(account: &Account, observed: &Observed, because: &str) {
+    account.note(&observed.local.name, || Deed::Skip {
+        uid: None,
+        octets: None,
+        because: because.to_owned(),
+    });
     events::MessageSkipped {
         account: account.log_name(),
         mailbox: &observed.local.name,

@@ -9,9 +9,11 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe;
+use crate::rehearsal::Leave;
 use crate::step::Step as Point;
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::moves::{FoundMailbox, LostMailbox, renames};
 use postrider_core::plan::uid_validity::Likeness;
 use postrider_core::uid::{Uid, UidSet};
@@ -34,12 +36,15 @@ pub(crate) struct Lost {
 
 /// Finds out what became of the mailboxes that `listed` lacks. Those that are there all the same are
 /// added to it; renamed ones are renamed here; the others are returned, and [`tell`] tells of them when
-/// it is known what became of their messages.
+/// it is known what became of their messages. A pass over some mailboxes leaves all that to one over all.
 pub(crate) async fn follow(
     account: &Account,
     session: &mut Session,
     listed: &mut Vec<Listed>,
 ) -> Result<Vec<Lost>, EngineError> {
+    if !account.sees_all() {
+        return Ok(Vec::new());
+    }
     let (id, index) = (account.id, &account.shared.index);
     let rows = index.call(move |index| index.mailboxes(id)).await?;
     let shown: HashSet<String> = listed.iter().map(|l| l.wire_name.to_string()).collect();
@@ -250,6 +255,9 @@ async fn rename(account: &Account, lost: &MailboxRow, to: &Listed) -> Result<(),
         .await?;
     account.shared.steps.reached(Point::Renamed)?;
     finish(account).await?;
+    account.note(&name, || Deed::Rename {
+        was: lost.name.clone(),
+    });
     events::MailboxRenamed {
         account: account.log_name(),
         mailbox: &name,
@@ -266,7 +274,16 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     for one in open {
         let mailbox = one.mailbox;
         let tree = account.settings.maildir.clone();
-        let moved = DeliveryPool::run(move || carry(&tree, &one)).await?;
+        let Some(leave) = account.part.leave() else {
+            // The files stay, and so does the row's word on where they are.
+            let stay = move |index: &mut Index| {
+                index.settle_move(mailbox)?;
+                index.move_mailbox(mailbox, &one.from)
+            };
+            index.call(stay).await?;
+            continue;
+        };
+        let moved = DeliveryPool::run(move || carry(&tree, &one, leave)).await?;
         moved.map_err(EngineError::disk)?;
         account.shared.steps.reached(Point::Followed)?;
         index.call(move |index| index.settle_move(mailbox)).await?;
@@ -274,7 +291,7 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn carry(tree: &Path, open: &OpenMove) -> Result<(), MaildirError> {
+fn carry(tree: &Path, open: &OpenMove, _leave: Leave) -> Result<(), MaildirError> {
     let (from, to) = (Mailbox::new(tree, &open.from), Mailbox::new(tree, &open.to));
     to.create()?;
     postrider_maildir::follow_all(&from, &to)
@@ -283,15 +300,18 @@ fn carry(tree: &Path, open: &OpenMove) -> Result<(), MaildirError> {
 /// The mailbox is gone, and its messages with it. Their local copies are another matter
 /// (`retention.vanished`).
 async fn lose(account: &Account, row: &MailboxRow) -> Result<Vec<MessageKey>, EngineError> {
-    let id = row.id;
+    let (id, index) = (row.id, &account.shared.index);
+    let present = index.call(move |index| index.present(id)).await?;
+    let present = present.map_or_else(Vec::new, |(_, rows)| rows);
+    let gone: Vec<MessageKey> = present.iter().map(|row| row.key).collect();
+    account.note_gone(&row.name, &gone).await?;
+    let lost = gone.clone();
     let lose = move |index: &mut Index| {
-        let present = index.present(id)?.map_or_else(Vec::new, |(_, rows)| rows);
-        let gone: Vec<MessageKey> = present.iter().map(|row| row.key).collect();
-        index.mark_vanished(&gone, now())?;
-        index.lose_mailbox(id, now())?;
-        Ok(gone)
+        index.mark_vanished(&lost, now())?;
+        index.lose_mailbox(id, now())
     };
-    account.shared.index.call(lose).await
+    index.call(lose).await?;
+    Ok(gone)
 }
 
 /// Tells what became of lost mailboxes. One whose messages have all moved to one other was renamed,
@@ -307,10 +327,12 @@ pub(crate) async fn tell(
         let left = left.count() as u64;
         let mut to = to.into_iter();
         if let (Some(mailbox), None, 0) = (to.next(), to.next(), left) {
-            let maildir = Mailbox::new(&account.settings.maildir, &row.path);
-            let removed =
-                DeliveryPool::run(move || postrider_maildir::remove_empty(&maildir)).await?;
-            removed.map_err(EngineError::disk)?;
+            let was = row.name.clone();
+            if let Some(leave) = account.leave(mailbox, || [Deed::Rename { was }]) {
+                let maildir = Mailbox::new(&account.settings.maildir, &row.path);
+                let removed = DeliveryPool::run(move || clear(&maildir, leave)).await?;
+                removed.map_err(EngineError::disk)?;
+            }
             events::MailboxRenamed {
                 account: account.log_name(),
                 mailbox,
@@ -318,6 +340,7 @@ pub(crate) async fn tell(
             }
             .emit();
         } else {
+            account.note(&row.name, || Deed::Lose { messages: left });
             events::MailboxVanished {
                 account: account.log_name(),
                 mailbox: &row.name,
@@ -327,4 +350,8 @@ pub(crate) async fn tell(
         }
     }
     Ok(())
+}
+
+fn clear(mailbox: &Mailbox, _leave: Leave) -> Result<(), MaildirError> {
+    postrider_maildir::remove_empty(mailbox)
 }

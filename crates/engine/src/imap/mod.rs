@@ -5,7 +5,7 @@
 //! [`compare`] puts it beside what is known, [`planned`] decides, with [`rematch`] for a changed
 //! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
 //! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow. [`crew`] opens
-//! connections that [`fetch`] what is left, [`copies`] links what is here already. [`release`] deals
+//! connections that [`fetch`] what is left ([`promise`]: or would), [`copies`] links what is here already. [`release`] deals
 //! with local copies of vanished messages, [`expire`] with server copies: [`quota`] says how full the
 //! box is, [`removal`] how they go.
 
@@ -25,6 +25,7 @@ pub(crate) mod moves;
 pub(crate) mod observe;
 pub(crate) mod pass;
 pub(crate) mod planned;
+pub(crate) mod promise;
 pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;

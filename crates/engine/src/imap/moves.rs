@@ -8,9 +8,11 @@ use crate::events;
 use crate::imap::apply::apply;
 use crate::imap::planned::Planned;
 use crate::local;
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::step::Step as Point;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::imap::{plan_imap, reflagged};
 use postrider_core::plan::moves::{Gone, Move, Shown, moves};
 use postrider_core::plan::view::{Base, ServerMessage, ServerView};
@@ -94,6 +96,8 @@ fn tell(
 ) -> Option<(MessageKey, Arc<str>)> {
     let mailbox = planned.iter().find(|p| p.observed.local.id == to.mailbox)?;
     let name = &mailbox.observed.local.name;
+    let (message, uid) = (to.key, to.uid);
+    account.note(name, || Deed::Move { message, uid });
     events::MessageMoved {
         account: account.log_name(),
         mailbox: name,
@@ -207,7 +211,11 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     }
     let keys: Vec<MessageKey> = open.iter().map(|open| open.key).collect();
     let tree = account.settings.maildir.clone();
-    let moved = DeliveryPool::run(move || carry(&tree, &open)).await?;
+    let moved = match account.part.leave() {
+        Some(leave) => DeliveryPool::run(move || carry(&tree, &open, leave)).await?,
+        // They are found where they lie: in the account, if not in their mailbox.
+        None => Ok(Vec::new()),
+    };
     let moved = moved.map_err(EngineError::disk)?;
     account.shared.steps.reached(Point::Followed)?;
     let settle = move |index: &mut Index| {
@@ -217,7 +225,11 @@ pub(crate) async fn finish(account: &Account) -> Result<(), EngineError> {
     index.call(settle).await
 }
 
-fn carry(tree: &Path, open: &[OpenRelocation]) -> Result<Vec<(MessageKey, String)>, MaildirError> {
+fn carry(
+    tree: &Path,
+    open: &[OpenRelocation],
+    _leave: Leave,
+) -> Result<Vec<(MessageKey, String)>, MaildirError> {
     let (mut moved, mut targets, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for file in open {
         let (from, to) = (Mailbox::new(tree, &file.from), Mailbox::new(tree, &file.to));

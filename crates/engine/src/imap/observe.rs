@@ -1,6 +1,6 @@
 //! Looking at the server: which mailboxes there are, which of them changed, and how.
 
-use crate::choose::Chooser;
+use crate::choose::{Chooser, is_meant};
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
 use postrider_core::mailbox::Role;
@@ -95,7 +95,10 @@ pub(crate) async fn chosen(
     let chooser = Chooser::of(&account.settings, session.capabilities(), &listed);
     let chosen: Vec<bool> = listed.iter().map(|l| chooser.choose(l).chosen).collect();
     let mut chosen = chosen.into_iter();
-    listed.retain(|_| chosen.next().unwrap_or_default());
+    let only = account.only.as_deref();
+    listed.retain(|l| {
+        chosen.next().unwrap_or_default() && is_meant(only, &l.name.to_string(), l.role)
+    });
     let listed = with_status(session, listed).await?;
     let mut observed = Vec::with_capacity(listed.len());
     let new = listed.iter().map(|l| new_mailbox(account, l)).collect();

@@ -6,11 +6,14 @@ use crate::error::EngineError;
 use crate::imap::fetch::Order;
 use crate::imap::observe::{self, Observed};
 use crate::imap::planned::{Planned, plan_mailbox, record_states};
-use crate::imap::{absent, apply, copies, crew, expire, limits, look, lost, moves, release};
+use crate::imap::{
+    absent, apply, copies, crew, expire, limits, look, lost, moves, promise, release,
+};
 use crate::local;
 use crate::report::{PassReport, Progress};
 use postrider_imap::{Memory, Session, WireName};
 use postrider_index::{Index, KnownCapabilities, MailboxId};
+use std::collections::HashSet;
 
 /// Mailboxes that are looked at in one flight.
 const MAILBOXES_IN_A_GROUP: usize = 64;
@@ -79,7 +82,7 @@ async fn finish(
 /// What an old index misses may be gone by our own doing: its local copies stay (R4). One complete pass
 /// is what it takes to know everything that it misses.
 async fn catch_up(account: &Account, incomplete: &[MailboxId]) -> Result<(), EngineError> {
-    let (id, whole) = (account.id, incomplete.is_empty());
+    let (id, whole) = (account.id, incomplete.is_empty() && account.sees_all());
     let catch_up = move |index: &mut Index| index.catch_up(id, whole, now());
     account.shared.index.call(catch_up).await.map(drop)
 }
@@ -161,8 +164,10 @@ async fn fetch(
     if orders.is_empty() && later.is_empty() {
         return Ok(session);
     }
+    // Of what is promised, only what somebody asks for later need be known.
+    let wanted = account.lets_go() || !later.is_empty();
     let (mut session, mut incomplete) =
-        crew::fetch(account, access, session, orders, report).await?;
+        download(account, access, session, (orders, wanted), report).await?;
     copies::identify(account, planned).await?;
     let linking = !later.is_empty();
     let missing = copies::link(account, later, report).await?;
@@ -173,13 +178,32 @@ async fn fetch(
     let orders: Vec<Order> = missing.into_iter().collect();
     if !orders.is_empty() {
         let rest;
-        (session, rest) = crew::fetch(account, access, session, orders, report).await?;
+        (session, rest) = download(account, access, session, (orders, wanted), report).await?;
         incomplete.extend(rest);
     }
     for mailbox in planned {
         mailbox.complete &= !incomplete.contains(&mailbox.observed.local.id);
     }
     Ok(session)
+}
+
+/// Fetches all orders; in a rehearsal, promises them. Gives back the session, and the mailboxes of which
+/// not everything arrived.
+async fn download(
+    account: &Account,
+    access: &Access,
+    mut session: Session,
+    (orders, wanted): (Vec<Order>, bool),
+    report: &mut PassReport,
+) -> Result<(Session, HashSet<MailboxId>), EngineError> {
+    for order in &orders {
+        account.note(&order.observed.local.name, || promise::deed(order));
+    }
+    if let Some(leave) = account.part.leave() {
+        return crew::fetch(account, access, session, (orders, leave), report).await;
+    }
+    let incomplete = promise::promise(account, &mut session, (&orders, wanted), report).await?;
+    Ok((session, incomplete))
 }
 
 fn order(planned: &mut Planned) -> Option<Order> {

@@ -12,11 +12,16 @@ use crate::imap::{doubt, limits, rematch};
 use crate::local;
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::imap::{Action, Plan, plan_imap, reflagged};
 use postrider_core::plan::view::{Base, ServerView};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::Session;
 use postrider_index::{Identity, Index, MailboxId, ServerState};
+
+/// Why nothing of a mailbox is kept.
+const NOT_LASTING: &str =
+    "the server gives its messages no lasting UIDs (UIDVALIDITY is missing, or UIDNOTSTICKY)";
 
 /// A mailbox that was looked at and planned for.
 #[derive(Debug)]
@@ -133,12 +138,18 @@ fn planned(
 
 fn unkeepable(account: &Account, look: &Look, report: &mut PassReport) {
     report.skipped += 1;
+    let mailbox = &look.observed.local.name;
+    account.note(mailbox, || Deed::Skip {
+        uid: None,
+        octets: None,
+        because: NOT_LASTING.to_owned(),
+    });
     events::MessageSkipped {
         account: account.log_name(),
-        mailbox: &look.observed.local.name,
+        mailbox,
         uid: None,
         number: None,
-        because: "the server gives its messages no lasting UIDs (UIDVALIDITY is missing, or UIDNOTSTICKY)",
+        because: NOT_LASTING,
     }
     .emit();
 }

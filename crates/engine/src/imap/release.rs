@@ -7,18 +7,16 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::local;
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::step::Step;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::retention::Vanished;
 use postrider_index::{Index, MailboxId, MailboxRow, MessageFile, Side};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::sync::Arc;
-
-/// What the log and the ledger say.
-const DELETED: &str = "vanished: delete";
-const TRASHED: &str = "vanished: trash-flag";
 
 /// Carries out the policy in every mailbox of the account but the incomplete ones, the lost ones
 /// included.
@@ -27,7 +25,7 @@ pub(crate) async fn release_all(
     incomplete: &[MailboxId],
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
-    if account.settings.vanished == Vanished::Keep {
+    if account.settings.vanished == Vanished::Keep || !account.sees_all() {
         return Ok(());
     }
     let (id, index) = (account.id, &account.shared.index);
@@ -73,19 +71,30 @@ async fn release(
         synced: row.synced_at.is_some(),
     };
     let keys: Vec<MessageKey> = files.iter().map(|file| file.key).collect();
+    let deeds = || keys.iter().map(|message| deed(policy, *message));
+    let leave = account.leave(&row.name, deeds);
     if policy == Vanished::Delete {
-        remove(&mailbox, &files).await?;
+        if let Some(leave) = leave {
+            remove(&mailbox, &files, leave).await?;
+        }
         account.shared.steps.reached(Step::Released)?;
-        let record = move |index: &mut Index| index.mark_removed(&keys, now(), DELETED);
+        let record = move |index: &mut Index| index.mark_removed(&keys, now(), policy.as_rule());
         index.call(record).await?;
         files.iter().for_each(|file| tell(account, row, file));
     } else {
-        trash(account, &mailbox, keys.clone()).await?;
+        trash(account, &mailbox, keys.clone(), leave).await?;
         account.shared.steps.reached(Step::Released)?;
-        let record = move |index: &mut Index| index.mark_released(&keys, now(), TRASHED);
+        let record = move |index: &mut Index| index.mark_released(&keys, now(), policy.as_rule());
         index.call(record).await?;
     }
     brake::release(account, (id, &row.name), Side::Local, removing).await
+}
+
+const fn deed(policy: Vanished, message: MessageKey) -> Deed {
+    match policy {
+        Vanished::Delete => Deed::Remove { message },
+        Vanished::Keep | Vanished::TrashFlag => Deed::TrashFlag { message },
+    }
 }
 
 fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
@@ -93,13 +102,17 @@ fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
         account: account.log_name(),
         mailbox: &row.name,
         file: &file.file,
-        because: DELETED,
+        because: Vanished::Delete.as_rule(),
     }
     .emit();
 }
 
 /// A file that a reader has moved to another mailbox is the reader's: it is left there.
-async fn remove(mailbox: &LocalMailbox, files: &[MessageFile]) -> Result<(), EngineError> {
+async fn remove(
+    mailbox: &LocalMailbox,
+    files: &[MessageFile],
+    _leave: Leave,
+) -> Result<(), EngineError> {
     let known: Vec<Entry> = files.iter().filter_map(|f| Entry::parse(&f.file)).collect();
     let maildir = Arc::clone(&mailbox.maildir);
     let remove = move || {
@@ -116,10 +129,12 @@ async fn trash(
     account: &Account,
     mailbox: &LocalMailbox,
     keys: Vec<MessageKey>,
+    leave: Option<Leave>,
 ) -> Result<(), EngineError> {
     let view = local::view(account, mailbox, keys).await?;
     let flagged = |(key, flags): (MessageKey, FlagSet)| (key, flags.with(Flag::Deleted));
     let wanted: Vec<_> = view.flags.into_iter().map(flagged).collect();
     // One that a reader renames at this moment gets its flag in the next pass or never: it is a hint.
-    local::set_flags(account, mailbox, wanted).await.map(drop)
+    let set = local::set_flags(account, mailbox, wanted, leave);
+    set.await.map(drop)
 }

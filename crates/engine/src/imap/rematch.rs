@@ -8,6 +8,7 @@ use crate::events;
 use crate::imap::look::Look;
 use crate::imap::observe::Observed;
 use postrider_core::message::ServerRef;
+use postrider_core::plan::deed::Deed;
 use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
 use postrider_core::uid::{UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
@@ -28,6 +29,10 @@ pub(crate) async fn rematch(
     for row in &matched.rest {
         orphans.entry((id, row.sha256)).or_default().push(row.key);
     }
+    account.note(&look.observed.local.name, || Deed::Renumber {
+        rematched: matched.attached,
+        fetching: matched.fetching,
+    });
     events::UidValidityChanged {
         account: account.log_name(),
         mailbox: &look.observed.local.name,
@@ -44,6 +49,7 @@ pub(crate) async fn rematch(
     .emit();
     // What the new epoch lacks is gone until its octets turn up.
     let rest: Vec<_> = matched.rest.iter().map(|row| row.key).collect();
+    account.note_gone(&look.observed.local.name, &rest).await?;
     let gone = move |index: &mut Index| index.mark_vanished(&rest, now()).map(drop);
     account.shared.index.call(gone).await
 }

@@ -1,6 +1,7 @@
 //! How server copies go: UID EXPUNGE, or into the trash by MOVE, or by COPY and EXPUNGE.
 
 use crate::error::EngineError;
+use crate::rehearsal::Leave;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::uid::UidSet;
 use postrider_imap::capability::Capability;
@@ -45,6 +46,7 @@ pub(crate) async fn remove(
     session: &mut Session,
     uids: UidSet,
     whither: &Whither,
+    _leave: Leave,
 ) -> Result<Option<String>, EngineError> {
     let to = match whither {
         Whither::Away => None,
@@ -72,6 +74,20 @@ pub(crate) async fn remove(
         return Ok(Some(STRANGERS.to_owned()));
     }
     expunge(session, uids).await
+}
+
+/// What [`remove`] would not do, as far as questions tell that change nothing.
+pub(crate) async fn foresee(
+    session: &mut Session,
+    uids: &UidSet,
+    whither: &Whither,
+) -> Result<Option<String>, EngineError> {
+    let moves = matches!(whither, Whither::Trash(_));
+    if moves && session.capabilities().has(Capability::Move) {
+        return Ok(None);
+    }
+    let hindered = strangers(session, uids).await?;
+    Ok(hindered.then(|| STRANGERS.to_owned()))
 }
 
 /// Whether plain EXPUNGE, where there is nothing better, would take a message that is not ours to take.

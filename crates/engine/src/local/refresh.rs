@@ -22,7 +22,13 @@ pub(crate) async fn refresh(
     account: &Account,
     mailboxes: &[(&LocalMailbox, Option<ScanStamp>)],
 ) -> Result<(), EngineError> {
-    let asked = mailboxes.iter().map(|(mailbox, seen)| {
+    let mut there = Vec::with_capacity(mailboxes.len());
+    for asked in mailboxes {
+        if !account.lacks_directory(asked.0)? {
+            there.push(*asked);
+        }
+    }
+    let asked = there.iter().map(|(mailbox, seen)| {
         let maildir = Arc::clone(&mailbox.maildir);
         (maildir, Arc::clone(&mailbox.name), *seen)
     });
@@ -40,7 +46,7 @@ pub(crate) async fn refresh(
             .collect::<Result<Vec<bool>, EngineError>>()
     };
     let changed = DeliveryPool::run(changed).await??;
-    for ((mailbox, _), changed) in mailboxes.iter().zip(changed) {
+    for ((mailbox, _), changed) in there.iter().zip(changed) {
         if changed {
             rescan(account, mailbox).await?;
         }

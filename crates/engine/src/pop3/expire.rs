@@ -3,14 +3,16 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{Facts, Usage};
 use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
-use postrider_pop3::{RetrieveEvent, Transaction};
+use postrider_pop3::{Quit, RetrieveEvent, Transaction};
 use std::collections::{HashMap, HashSet};
 
 /// What follows the rule in the ledger when a deletion was asked for and never answered, and the next
@@ -35,6 +37,20 @@ pub(crate) async fn expire_and_quit(
         session.quit().await?;
         return Ok(round_trips + 1);
     }
+    let deeds = || {
+        let mut going: Vec<_> = going.iter().collect();
+        going.sort_unstable_by_key(|(number, _)| **number);
+        let deeds = going
+            .into_iter()
+            .map(|(_, going)| retain::deed(account, *going));
+        deeds.collect::<Vec<Deed>>()
+    };
+    let Some(leave) = account.leave(&mailbox.name, deeds) else {
+        report.expired += going.len() as u64;
+        let round_trips = session.round_trips();
+        session.quit().await?;
+        return Ok(round_trips + 1);
+    };
     let index = &account.shared.index;
     let asked = going.values().map(|(key, why)| (*key, why.to_string()));
     let asked: Vec<_> = asked.collect();
@@ -43,7 +59,7 @@ pub(crate) async fn expire_and_quit(
         .await?;
     account.shared.steps.reached(Step::ExpiryRequested)?;
     let numbers: Vec<u32> = going.keys().copied().collect();
-    let quit = session.delete_and_quit(&numbers).await?;
+    let quit = delete_and_quit(session, &numbers, leave).await?;
     account.shared.steps.reached(Step::Expired)?;
     if !quit.refused.is_empty() {
         let messages = quit.refused.len() as u64;
@@ -67,6 +83,14 @@ pub(crate) async fn expire_and_quit(
         .await?;
     retain::went(account, mailbox, count).await?;
     Ok(quit.round_trips)
+}
+
+async fn delete_and_quit(
+    session: Transaction,
+    numbers: &[u32],
+    _leave: Leave,
+) -> Result<Quit, EngineError> {
+    Ok(session.delete_and_quit(numbers).await?)
 }
 
 /// The messages that may go, by number, after their local copies were proven.
@@ -151,6 +175,15 @@ async fn confirm_by_second_fetch(
     let mut doubtful: HashSet<_> = suspect.values().copied().collect();
     if suspect.is_empty() {
         return Ok(doubtful);
+    }
+    let deeds = || {
+        doubtful
+            .iter()
+            .map(|message| Deed::Confirm { message: *message })
+    };
+    if account.leave(&mailbox.name, deeds).is_none() {
+        // Asked for once more, it might count as read at the server. Most often both are the same.
+        return Ok(HashSet::new());
     }
     let mut retrieval = session.retrieve(suspect.keys().copied().collect());
     let mut hash = ContentHash::default();

@@ -88,6 +88,8 @@ pub(crate) async fn identify(
     sorted.known.extend(settled.known);
     sorted.new.extend(settled.new);
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
+    let gone = [settled.replaced.as_slice(), &displaced].concat();
+    account.note_gone(&mailbox.name, &gone).await?;
     let write = move |index: &mut Index| {
         index.mark_vanished(&settled.replaced, now())?;
         // Until their octets have come: what comes may be another message with the same unique-id.

@@ -1,14 +1,15 @@
 //! The journey of one pass: survey, identify, fetch, prove, delete, QUIT.
 
+use crate::choose::is_meant;
 use crate::connect;
 use crate::context::{Account, LocalMailbox, now};
-use crate::deliver::Delivery;
 use crate::error::EngineError;
 use crate::local;
-use crate::pop3::{expire, fetch, identify};
+use crate::pop3::{download, expire, identify};
 use crate::report::{PassReport, Progress};
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
+use postrider_core::plan::deed::Deed;
 use postrider_core::settings::Layout;
 use postrider_index::{Index, MailboxRow, NewMailbox, ServerState};
 use std::collections::HashMap;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 
 /// Fetches what is new, and deletes what is proven where the policy says so.
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
+    if !is_meant(account.only.as_deref(), "INBOX", None) {
+        return Ok(PassReport::default());
+    }
     let mut report = PassReport {
         mailboxes: 1,
         ..PassReport::default()
@@ -32,17 +36,12 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         messages: identified.new.len() as u64,
         octets: identified.new.iter().filter_map(|m| m.size_octets).sum(),
     });
-    let mut delivery = Delivery::new(account.clone());
-    delivery.expect(identified.orphans);
-    let order = fetch::Order {
+    let order = download::Order {
         mailbox: &mailbox,
         listed: &identified.new,
+        orphans: identified.orphans,
     };
-    let fetched = fetch::fetch(account, &mut session, order, &mut delivery, &mut report).await;
-    // What arrived whole is stored even when the line broke: it will not be fetched again.
-    let stored = delivery.finish().await?;
-    report.new += stored.iter().filter(|message| message.fresh).count() as u64;
-    fetched?;
+    let stored = download::download(account, &mut session, order, &mut report).await?;
     let mut held: HashMap<u32, MessageKey> = identified.known;
     held.extend(
         stored
@@ -106,6 +105,12 @@ async fn settle_absent(
     report.vanished += vanished.len() as u64;
     let index = &account.shared.index;
     let expired = expire::lost_answers(account, mailbox, &expired).await?;
+    for (message, because) in expired.iter().cloned() {
+        account.note(&mailbox.name, || Deed::Settle { message, because });
+    }
+    for message in vanished.iter().copied() {
+        account.note(&mailbox.name, || Deed::Vanish { message });
+    }
     if !expired.is_empty() {
         expire::log_expired(account, mailbox, &expired).await?;
     }

@@ -60,12 +60,12 @@ mod tests {
             side: "local".to_owned(),
             removing: 120,
             held: 200,
-            because: "retention: vanished: delete".to_owned(),
+            because: "vanished: delete".to_owned(),
             since: None,
         };
         assert_eq!(
             said("home", &[braked]),
-            "home: Work: 120 of 200 local copies may be removed by the next pass (retention: vanished: delete)\n"
+            "home: Work: 120 of 200 local copies may be removed by the next pass (vanished: delete)\n"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod approve;
 pub mod check;
+pub mod dry_run;
 pub mod history;
 pub mod run;
 pub mod status;

@@ -1,6 +1,6 @@
 //! `postrider sync`: one complete pass, then exit.
 
-use super::{answer, chosen, engine_settings, quiet};
+use super::{answer, chosen, dry_run, engine_settings, quiet};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -9,7 +9,7 @@ use crate::exit::causes;
 use crate::logging::{Audience, Logging};
 use crate::progress::{Screen, summary};
 use crate::signals::Signals;
-use postrider_engine::{AccountOutcome, PassReport, Shutdown, SyncOptions};
+use postrider_engine::{AccountOutcome, EngineError, PassReport, Shutdown, SyncOptions};
 use serde_json::{Value, json};
 use std::error::Error as _;
 
@@ -30,9 +30,10 @@ pub async fn run(
             .map(|a| a.name.clone())
             .collect(),
     };
-    let screen = Screen::of_stderr();
+    // A rehearsal has little to wait for.
+    let screen = Screen::of_stderr().filter(|_| !args.dry_run);
     // Where progress is shown, a line per message would only be in its way.
-    let log = if screen.is_some() {
+    let log = if screen.is_some() || args.dry_run {
         quiet(config.log)
     } else {
         config.log
@@ -48,9 +49,15 @@ pub async fn run(
     let (progress, shown) = screen.map(|screen| screen.watch()).unzip();
     let options = SyncOptions {
         only,
+        mailbox: args.mailbox.clone(),
         progress,
         ..SyncOptions::default()
     };
+    if args.dry_run {
+        let rehearsed = dry_run::run(&config, options, shutdown, args.json).await;
+        stopper.abort();
+        return rehearsed;
+    }
     let outcomes = postrider_engine::sync(engine_settings(&config), options, shutdown).await;
     stopper.abort();
     if let Some(shown) = shown
@@ -111,20 +118,22 @@ fn account(outcome: &AccountOutcome) -> Value {
     let account = outcome.account.as_str();
     match &outcome.result {
         Ok(report) => succeeded(account, report),
-        Err(error) => {
-            json!({
-                "account": account,
-                "ok": false,
-                "kind": error.fault().kind(),
-                "error": error.to_string(),
-                "caused_by": causes(error.source()),
-                "hint": error.hint(),
-            })
-        }
+        Err(error) => failed(account, error),
     }
 }
 
-fn succeeded(account: &str, report: &PassReport) -> Value {
+pub(super) fn failed(account: &str, error: &EngineError) -> Value {
+    json!({
+        "account": account,
+        "ok": false,
+        "kind": error.fault().kind(),
+        "error": error.to_string(),
+        "caused_by": causes(error.source()),
+        "hint": error.hint(),
+    })
+}
+
+pub(super) fn succeeded(account: &str, report: &PassReport) -> Value {
     json!({
         "account": account,
         "ok": true,
