@@ -23,6 +23,8 @@ mod explorer;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod line_sweep;
+#[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;

@@ -7,6 +7,7 @@
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
+//! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
@@ -20,6 +21,7 @@
 mod cell;
 mod certificate;
 pub mod courier;
+pub mod cutting_proxy;
 pub mod cyrus;
 pub mod daemon;
 pub mod dialogue;

@@ -241,7 +241,10 @@ impl Index {
     }
 
     /// Those among `keys` whose expiry was asked for and never answered, with what the ledger says.
-    fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn requested(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, String)>, IndexError> {
         let sql = "
             SELECT coalesce(expire_because, 'retention') || ' (the server''s answer was lost)'
             FROM message
