@@ -43,6 +43,8 @@ mod simulation_pop3;
 #[cfg(test)]
 mod simulation_rebuild;
 #[cfg(test)]
+mod simulation_recovery;
+#[cfg(test)]
 mod simulation_retention_imap;
 #[cfg(test)]
 mod simulation_retention_pop3;

@@ -2,8 +2,9 @@
 //!
 //! An open journal entry says: this file was about to get its final name, or got it, and the index
 //! did not come to record it. If the file is there under its final name, in this mailbox or where a
-//! reader has moved it since, the message is recorded now. If not, the entry is forgotten and the
-//! message is fetched again. Files that a dead process of ours left in `tmp` are removed.
+//! reader has moved it since, and has the octets that were intended, the message is recorded now. If not, the
+//! entry is forgotten and the message is fetched again. A file that a flush has made durable is whole; but not every
+//! disk does what a flush asks, and right after a crash is when that shows. Files that a dead process of ours left in `tmp` are removed.
 
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
@@ -11,7 +12,7 @@ use crate::error::EngineError;
 use crate::events;
 use crate::imap::{lost, moves};
 use crate::local::locate_anywhere;
-use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
+use postrider_index::{Index, Intent, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
 use std::path::Path;
 
@@ -82,17 +83,52 @@ fn sort(
         };
         let mailbox = Mailbox::new(tree, &row.path);
         let resumed = postrider_maildir::resume(&mailbox, &entry.intent.tmp, &known)?;
-        let moved = || locate_anywhere(tree, mailboxes, &known).is_some();
-        if resumed != Resumed::Missing || moved() {
-            touched.push(mailbox);
-            sorted.delivered.push(entry.id);
-        } else {
-            sorted.lost.push(entry.id);
+        let path = match &resumed {
+            Resumed::Delivered(at) | Resumed::Placed(at) => Some(mailbox.path_of(at)),
+            Resumed::Missing => locate_anywhere(tree, mailboxes, &known),
+        };
+        let content = path.map_or(Content::Another, |path| Content::of(&path, &entry.intent));
+        match (content, resumed) {
+            (Content::Whole, _) => {
+                touched.push(mailbox);
+                sorted.delivered.push(entry.id);
+                continue;
+            }
+            (Content::Partial, Resumed::Delivered(at) | Resumed::Placed(at)) => {
+                postrider_maildir::remove(&mailbox, &at)?;
+            }
+            (Content::Partial | Content::Another, _) => {}
         }
+        sorted.lost.push(entry.id);
     }
     // The names may not be on the disk yet; recording them says that they are.
     postrider_maildir::flush_directories(&touched.iter().collect::<Vec<_>>())?;
     Ok(sorted)
+}
+
+/// What lies under the name of a delivery that was not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// What was received.
+    Whole,
+    /// Less: the disk lost some of it. The message was never proven, so the server has it, and half a
+    /// message may not stay (R3).
+    Partial,
+    /// Nothing, or something else, which is a reader's.
+    Another,
+}
+
+impl Content {
+    fn of(path: &Path, intent: &Intent) -> Self {
+        let message = &intent.message;
+        match postrider_maildir::read_back(path) {
+            Ok(read) if read.sha256 == message.sha256 && read.octets == message.octets => {
+                Self::Whole
+            }
+            Ok(read) if read.octets < message.octets => Self::Partial,
+            Ok(_) | Err(_) => Self::Another,
+        }
+    }
 }
 
 /// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. This process
