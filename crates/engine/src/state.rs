@@ -39,13 +39,14 @@ impl State {
         progress: Option<ProgressSender>,
         steps: Steps,
     ) -> Result<Self, EngineError> {
+        let dir: Arc<Path> = state_dir.as_path().into();
         let opened = DeliveryPool::run(move || {
             // The lock comes first: a second instance must not even open the index.
             let lock = StateLock::acquire(&state_dir)?;
             Ok::<_, EngineError>((lock, open_index(&state_dir)?))
         });
         let (lock, index) = opened.await??;
-        let (thread, index) = IndexThread::start(index)?;
+        let (thread, index) = IndexThread::start(index, dir)?;
         let namer = new_writer(&index).await?;
         let shared = Shared {
             index,
@@ -103,9 +104,9 @@ pub(crate) fn open_index(state_dir: &Path) -> Result<Index, EngineError> {
         Err(IndexError::Corrupt { .. }) => {
             let aside = set_aside(state_dir, now())?;
             take_in::tell_damaged(&aside);
-            Ok(Index::open(state_dir)?)
+            Index::open(state_dir).map_err(EngineError::index(state_dir))
         }
-        opened => Ok(opened?),
+        opened => opened.map_err(EngineError::index(state_dir)),
     }
 }
 
