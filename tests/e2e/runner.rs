@@ -21,6 +21,8 @@ mod dovecot_refusals;
 #[cfg(test)]
 mod explorer;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;

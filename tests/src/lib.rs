@@ -9,6 +9,7 @@
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
 //! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
+//! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -33,3 +34,4 @@ pub mod oracle;
 pub mod postrider;
 pub mod rig;
 pub mod server;
+pub mod small_disk;
