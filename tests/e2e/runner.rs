@@ -25,7 +25,11 @@ mod dovecot_refusals;
 #[cfg(test)]
 mod explorer;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod line_sweep;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
@@ -46,6 +50,8 @@ mod simulation_ledger;
 mod simulation_pop3;
 #[cfg(test)]
 mod simulation_rebuild;
+#[cfg(test)]
+mod simulation_recovery;
 #[cfg(test)]
 mod simulation_retention_imap;
 #[cfg(test)]

@@ -328,6 +328,32 @@ async fn what_the_server_refuses_stays_and_is_asked_again() {
     assert_eq!(rig.pass().await.unwrap().expired, 3);
 }
 
+#[tokio::test]
+async fn r3_what_was_copied_into_the_trash_and_not_expunged_is_not_copied_again() {
+    let no = Action::Answer("NO [NOPERM] not you".to_owned());
+    for (command, action) in [
+        ("UID COPY", Action::PerformCut(0)),
+        ("UID STORE", Action::PerformCut(0)),
+        ("UID EXPUNGE", Action::PerformCut(0)),
+        ("UID EXPUNGE", no),
+    ] {
+        let options = Options::default().without(&["MOVE"]);
+        let rig = synced(options, 3, trash(after(30))).await;
+        rig.account.set_role("Bin", "\\Trash");
+        rig.grow_older(31 * DAY);
+        rig.server.faults().plan(Fault::on(command, action));
+        rig.pass().await.ok();
+        assert_eq!(uids(&rig, "Bin").len(), 3, "{command} was not reached");
+        for _ in 0..2 {
+            rig.pass().await.unwrap();
+        }
+        let left = (uids(&rig, "INBOX").len(), uids(&rig, "Bin").len());
+        assert_eq!(left, (0, 3), "{command}");
+        let expired = "SELECT count(*) FROM ledger WHERE action = 'expired'";
+        assert_eq!((rig.count(expired), vanished(&rig)), (3, 0), "{command}");
+    }
+}
+
 /// The server has let it go, and its answer is lost: that message did not vanish, and what
 /// `vanished: delete` does to vanished ones must not be done to it.
 #[tokio::test]

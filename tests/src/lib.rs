@@ -7,8 +7,10 @@
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
+//! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
+//! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -21,6 +23,7 @@
 mod cell;
 mod certificate;
 pub mod courier;
+pub mod cutting_proxy;
 pub mod cyrus;
 pub mod daemon;
 pub mod dialogue;
@@ -33,3 +36,4 @@ pub mod oracle;
 pub mod postrider;
 pub mod rig;
 pub mod server;
+pub mod small_disk;

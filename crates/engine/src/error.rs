@@ -7,6 +7,8 @@ use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
 use postrider_pop3::Pop3Error;
 use postrider_transport::TransportError;
+use std::path::Path;
+use std::sync::Arc;
 
 /// An error of the engine. `Display` says what we were doing; `source` says why it failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +35,13 @@ pub enum EngineError {
     #[error("talking POP3")]
     Pop3(#[from] Pop3Error),
     /// The index failed.
-    #[error("using the index")]
-    Index(#[from] IndexError),
+    #[error("using the index{}", in_dir(.state_dir.as_deref()))]
+    Index {
+        /// Where it lies, as far as whoever met the error knew.
+        state_dir: Option<Arc<Path>>,
+        /// Why.
+        source: IndexError,
+    },
     /// The Maildir failed.
     #[error("{}", doing(.mailbox.as_deref(), "writing the Maildir"))]
     Maildir {
@@ -109,7 +116,26 @@ fn doing(mailbox: Option<&str>, what: &str) -> String {
     }
 }
 
+fn in_dir(dir: Option<&Path>) -> String {
+    dir.map_or_else(String::new, |dir| format!(" in {}", dir.display()))
+}
+
+impl From<IndexError> for EngineError {
+    fn from(source: IndexError) -> Self {
+        Self::Index {
+            state_dir: None,
+            source,
+        }
+    }
+}
+
 impl EngineError {
+    /// An error of the index in this directory; for `map_err`.
+    pub(crate) fn index(state_dir: &Path) -> impl FnOnce(IndexError) -> Self {
+        let state_dir = Some(state_dir.into());
+        move |source| Self::Index { state_dir, source }
+    }
+
     /// An error of an IMAP conversation that is not about one mailbox.
     pub(crate) const fn imap(source: ImapError) -> Self {
         Self::Imap {
@@ -145,7 +171,7 @@ impl EngineError {
             Self::Connect(source) => source.fault(),
             Self::Imap { source, .. } => source.fault(),
             Self::Pop3(source) => source.fault(),
-            Self::Index(source) => source.fault(),
+            Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
             Self::Refused { .. } => Fault::Protocol,
@@ -163,7 +189,7 @@ impl EngineError {
             Self::Connect(source) => source.hint(),
             Self::Imap { source, .. } => source.hint(),
             Self::Pop3(source) => source.hint(),
-            Self::Index(source) => source.hint().map(str::to_owned),
+            Self::Index { source, .. } => source.hint().map(str::to_owned),
             Self::Maildir { source, .. } => source.hint().map(str::to_owned),
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),

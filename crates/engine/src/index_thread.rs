@@ -2,6 +2,8 @@
 
 use crate::error::EngineError;
 use postrider_index::{Index, IndexError};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +16,7 @@ type Job = Box<dyn FnOnce(&mut Index) + Send>;
 #[derive(Clone, Debug)]
 pub(crate) struct IndexHandle {
     jobs: mpsc::Sender<Job>,
+    state_dir: Arc<Path>,
 }
 
 /// The thread itself; ends when the last handle is gone.
@@ -23,7 +26,10 @@ pub(crate) struct IndexThread {
 }
 
 impl IndexThread {
-    pub(crate) fn start(mut index: Index) -> Result<(Self, IndexHandle), EngineError> {
+    pub(crate) fn start(
+        mut index: Index,
+        state_dir: Arc<Path>,
+    ) -> Result<(Self, IndexHandle), EngineError> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(WAITING);
         let serve = move || {
             while let Some(job) = waiting.blocking_recv() {
@@ -36,7 +42,7 @@ impl IndexThread {
             .name("index".to_owned())
             .spawn(serve)
             .map_err(|source| EngineError::Thread { source })?;
-        Ok((Self { thread }, IndexHandle { jobs }))
+        Ok((Self { thread }, IndexHandle { jobs, state_dir }))
     }
 
     /// Waits for the thread after the last handle was dropped, so that the database is closed in
@@ -60,6 +66,7 @@ impl IndexHandle {
         });
         let gone = || EngineError::IndexGone;
         self.jobs.send(job).await.map_err(|_| gone())?;
-        Ok(answered.await.map_err(|_| gone())??)
+        let answered = answered.await.map_err(|_| gone())?;
+        answered.map_err(EngineError::index(&self.state_dir))
     }
 }

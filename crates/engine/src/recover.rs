@@ -2,8 +2,9 @@
 //!
 //! An open journal entry says: this file was about to get its final name, or got it, and the index
 //! did not come to record it. If the file is there under its final name, in this mailbox or where a
-//! reader has moved it since, the message is recorded now. If not, the entry is forgotten and the
-//! message is fetched again. Files that a dead process of ours left in `tmp` are removed.
+//! reader has moved it since, and has the octets that were intended, the message is recorded now. If not, the
+//! entry is forgotten and the message is fetched again. A file that a flush has made durable is whole; but not every
+//! disk does what a flush asks, and right after a crash is when that shows. Files that a dead process of ours left in `tmp` are removed.
 
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
@@ -13,9 +14,10 @@ use crate::imap::{lost, moves};
 use crate::local::locate_anywhere;
 use crate::rehearsal::Leave;
 use postrider_core::plan::deed::Deed;
-use postrider_index::{Index, JournalId, MailboxRow, OpenEntry};
+use postrider_index::{Index, Intent, JournalId, MailboxRow, OpenEntry};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Resumed};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Heals the account before a pass: files that were on their way to another mailbox, then what was about to be delivered first, then what is left in `tmp`,
 /// where a flushed file that the journal knows is a message.
@@ -90,12 +92,12 @@ fn sort(
             continue;
         };
         let mailbox = Mailbox::new(tree, &row.path);
-        let here = match leave {
+        let found = match leave {
             Some(leave) => resume(&mailbox, &entry, &known, leave)?,
-            None => postrider_maildir::is_resumable(&mailbox, &entry.intent.tmp, &known)?,
+            None => postrider_maildir::resumable(&mailbox, &entry.intent.tmp, &known)?,
         };
-        let moved = || locate_anywhere(tree, mailboxes, &known).is_some();
-        if here || moved() {
+        let found = found.or_else(|| locate_anywhere(tree, mailboxes, &known));
+        if found.is_some_and(|path| is_whole(&path, &entry.intent)) {
             touched.push(mailbox);
             sorted.delivered.push(entry.id);
         } else {
@@ -110,15 +112,32 @@ fn sort(
     Ok(sorted)
 }
 
-/// Gives the file its name; whether there was one.
+/// Gives the file its name; where it lies then. Half a message, of which the disk has lost the rest, was never
+/// proven: the server has it, and it does not stay (R3).
 fn resume(
     mailbox: &Mailbox,
     entry: &OpenEntry,
     known: &Entry,
     _leave: Leave,
-) -> Result<bool, MaildirError> {
-    let resumed = postrider_maildir::resume(mailbox, &entry.intent.tmp, known)?;
-    Ok(resumed != Resumed::Missing)
+) -> Result<Option<PathBuf>, MaildirError> {
+    let at = match postrider_maildir::resume(mailbox, &entry.intent.tmp, known)? {
+        Resumed::Delivered(at) | Resumed::Placed(at) => at,
+        Resumed::Missing => return Ok(None),
+    };
+    let path = mailbox.path_of(&at);
+    let octets = fs::metadata(&path).map(|found| found.len());
+    if octets.is_ok_and(|octets| octets < entry.intent.message.octets) {
+        postrider_maildir::remove(mailbox, &at)?;
+        return Ok(None);
+    }
+    Ok(Some(path))
+}
+
+/// Whether a file has the octets that were received. What has others is a reader's.
+fn is_whole(path: &Path, intent: &Intent) -> bool {
+    let message = &intent.message;
+    postrider_maildir::read_back(path)
+        .is_ok_and(|read| read.sha256 == message.sha256 && read.octets == message.octets)
 }
 
 /// Removes what dead processes of ours left in the `tmp` of every mailbox of the account. This process

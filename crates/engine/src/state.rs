@@ -41,13 +41,14 @@ impl State {
         progress: Option<ProgressSender>,
         steps: Steps,
     ) -> Result<Self, EngineError> {
+        let dir: Arc<Path> = state_dir.as_path().into();
         let opened = DeliveryPool::run(move || {
             // The lock comes first: a second instance must not even open the index.
             let lock = StateLock::acquire(&state_dir)?;
             Ok::<_, EngineError>((lock, open_index(&state_dir)?))
         });
         let (lock, index) = opened.await??;
-        Self::of(index, Some(lock), (progress, steps)).await
+        Self::of((index, dir), Some(lock), (progress, steps)).await
     }
 
     /// A copy of the index as it is now, or an empty one where there is none. Nothing is locked, made or
@@ -56,17 +57,18 @@ impl State {
         state_dir: PathBuf,
         progress: Option<ProgressSender>,
     ) -> Result<Self, EngineError> {
+        let dir: Arc<Path> = state_dir.as_path().into();
         let copied = DeliveryPool::run(move || copy_of_index(&state_dir));
         let index = copied.await??;
-        Self::of(index, None, (progress, Steps::default())).await
+        Self::of((index, dir), None, (progress, Steps::default())).await
     }
 
     async fn of(
-        index: Index,
+        (index, dir): (Index, Arc<Path>),
         lock: Option<StateLock>,
         (progress, steps): (Option<ProgressSender>, Steps),
     ) -> Result<Self, EngineError> {
-        let (thread, index) = IndexThread::start(index)?;
+        let (thread, index) = IndexThread::start(index, dir)?;
         let namer = new_writer(&index).await?;
         let shared = Shared {
             index,
@@ -136,9 +138,9 @@ pub(crate) fn open_index(state_dir: &Path) -> Result<Index, EngineError> {
         Err(IndexError::Corrupt { .. }) => {
             let aside = set_aside(state_dir, now())?;
             take_in::tell_damaged(&aside);
-            Ok(Index::open(state_dir)?)
+            Index::open(state_dir).map_err(EngineError::index(state_dir))
         }
-        opened => Ok(opened?),
+        opened => opened.map_err(EngineError::index(state_dir)),
     }
 }
 

@@ -182,5 +182,5 @@ impl IndexError {
 
 const REBUILD: &str = "start postrider again: it sets a damaged index aside and makes a new one from \
     Maildir and server; no mail is lost";
-const FULL: &str = "free some space; nothing was deleted on the server";
+const FULL: &str = "free some space; nothing that is not proven here was deleted on the server";
 const DENIED: &str = "give the user that runs postrider the right to write the state directory";

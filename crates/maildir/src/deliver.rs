@@ -166,24 +166,25 @@ pub fn resume(mailbox: &Mailbox, unique: &str, intended: &Entry) -> Result<Resum
     }
 }
 
-/// Whether [`resume`] would find the message, in `tmp` or under a name. Touches nothing.
+/// Where [`resume`] would find the message, in `tmp` or under a name. Touches nothing.
 ///
 /// # Errors
 /// When the system refuses.
-pub fn is_resumable(
+pub fn resumable(
     mailbox: &Mailbox,
     unique: &str,
     intended: &Entry,
-) -> Result<bool, MaildirError> {
-    if scan::locate(mailbox, intended)?.is_some() {
-        return Ok(true);
+) -> Result<Option<PathBuf>, MaildirError> {
+    if let Some(at) = scan::locate(mailbox, intended)? {
+        return Ok(Some(mailbox.path_of(&at)));
     }
     let Some(unique) = FileName::parse(unique) else {
-        return Ok(false);
+        return Ok(None);
     };
     let path = mailbox.tmp().join(unique.as_str());
     let exists = path.try_exists();
-    exists.map_err(MaildirError::io("look at", &path))
+    let exists = exists.map_err(MaildirError::io("look at", &path))?;
+    Ok(exists.then_some(path))
 }
 
 /// Makes the names in `new` and `cur` of all mailboxes durable, each directory once.

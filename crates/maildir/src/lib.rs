@@ -32,7 +32,7 @@ pub mod sweep;
 
 pub use alone::Alone;
 pub use content::ContentHash;
-pub use deliver::{Placement, Resumed, flush, flush_directories, is_resumable, place, resume};
+pub use deliver::{Placement, Resumed, flush, flush_directories, place, resumable, resume};
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
 pub use examine::{Examined, examine};

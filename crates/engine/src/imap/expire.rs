@@ -4,6 +4,7 @@
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::imap::in_trash;
 use crate::imap::observe::Observed;
 use crate::imap::quota::{self, Room};
 use crate::imap::removal::{self, Whither};
@@ -146,6 +147,10 @@ async fn remove(
         retain::tell(account, &observed.local, here.len() as u64, NO_TRASH);
         return Ok(());
     }
+    let keys = here.values().map(|(key, _)| *key).collect();
+    let copied = in_trash::copied_before(account, session, whither, keys).await?;
+    let copied = here.iter().filter(|(_, (key, _))| copied.contains(key));
+    let copied: UidSet = copied.map(|(uid, _)| *uid).collect();
     let asked = here.keys().copied().collect();
     let leave = account.part.leave();
     let there = match open(session, (mailbox, whither, leave), asked).await? {
@@ -169,11 +174,15 @@ async fn remove(
     let request = move |index: &mut Index| index.request_expiry(&requested, now());
     index.call(request).await?;
     account.shared.steps.reached(Point::ExpiryRequested)?;
-    if let Some(because) = removal::remove(session, there, whither, leave).await? {
-        let keys: Vec<_> = told.iter().map(|(key, _)| *key).collect();
-        let withdraw = move |index: &mut Index| index.withdraw_expiry(&keys);
-        index.call(withdraw).await?;
-        retain::tell(account, &observed.local, here.len() as u64, &because);
+    if let Some(refused) = removal::remove(session, (there, &copied), whither, leave).await? {
+        // What is copied stays asked for: the next pass is to know that it need not be copied again.
+        if !refused.is_copied {
+            let keys: Vec<_> = told.iter().map(|(key, _)| *key).collect();
+            let withdraw = move |index: &mut Index| index.withdraw_expiry(&keys);
+            index.call(withdraw).await?;
+        }
+        let because = &refused.because;
+        retain::tell(account, &observed.local, here.len() as u64, because);
         return Ok(());
     }
     account.shared.steps.reached(Point::Expired)?;

@@ -7,7 +7,7 @@
 //! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow. [`crew`] opens
 //! connections that [`fetch`] what is left ([`promise`]: or would), [`copies`] links what is here already. [`release`] deals
 //! with local copies of vanished messages, [`expire`] with server copies: [`quota`] says how full the
-//! box is, [`removal`] how they go.
+//! box is, [`removal`] how they go, [`in_trash`] what an earlier pass has left half gone.
 
 pub(crate) mod absent;
 pub(crate) mod apply;
@@ -18,6 +18,7 @@ pub(crate) mod doubt;
 pub(crate) mod expire;
 pub(crate) mod fetch;
 pub(crate) mod fresh;
+pub(crate) mod in_trash;
 pub(crate) mod limits;
 pub(crate) mod look;
 pub(crate) mod lost;

@@ -3,7 +3,7 @@
 use crate::error::EngineError;
 use crate::rehearsal::Leave;
 use postrider_core::flag::{Flag, FlagSet};
-use postrider_core::uid::UidSet;
+use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::capability::Capability;
 use postrider_imap::{FlagChange, FlightEvent, Selected, Session, Step, WireName};
 
@@ -39,37 +39,67 @@ pub(crate) fn obstacle(
     (!moves && !keeps_deleted).then_some("the server keeps no \\Deleted in this mailbox")
 }
 
-/// Removes messages of the open mailbox. `Some` with the reason when the server would not; then nothing
-/// stays marked. Of a long set moved in pieces some may be gone all the same: those are found to be by
-/// the next pass.
+/// Where a copy is made before the message is expunged, if it goes that way.
+pub(crate) fn copies_to(session: &Session, whither: &Whither) -> Option<WireName> {
+    match whither {
+        Whither::Trash(to) if !session.capabilities().has(Capability::Move) => Some(to.clone()),
+        Whither::Trash(_) | Whither::Away | Whither::Nowhere => None,
+    }
+}
+
+/// What the server would not do.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) because: String,
+    /// Whether copies were made of what is still there.
+    pub(crate) is_copied: bool,
+}
+
+/// Removes messages of the open mailbox, of which `copied` are in the trash already. `Some` with the reason
+/// when the server would not; then nothing stays marked. Of a long set moved in pieces some may be gone all
+/// the same: those are found to be by the next pass.
 pub(crate) async fn remove(
     session: &mut Session,
-    uids: UidSet,
+    (uids, copied): (UidSet, &UidSet),
     whither: &Whither,
     _leave: Leave,
-) -> Result<Option<String>, EngineError> {
-    let to = match whither {
-        Whither::Away => None,
-        Whither::Nowhere => return Ok(Some("there is no trash".to_owned())),
-        Whither::Trash(to) => Some(to.clone()),
-    };
-    let can_move = session.capabilities().has(Capability::Move);
-    match to {
-        Some(to) if can_move => return refusal(session, Step::Move { uids, to }).await,
-        Some(to) => {
-            // Asked before the copy is made: one that could not be expunged would be copied again
-            // in every pass.
-            if strangers(session, &uids).await? {
-                return Ok(Some(STRANGERS.to_owned()));
-            }
-            let uids = uids.clone();
-            let refused = refusal(session, Step::Copy { uids, to }).await?;
-            if refused.is_some() {
-                return Ok(refused);
-            }
+) -> Result<Option<Refused>, EngineError> {
+    let is_copy = copies_to(session, whither).is_some();
+    let (refused, is_copied) = match whither {
+        Whither::Away => (expunge_ours(session, uids).await?, false),
+        Whither::Nowhere => (Some("there is no trash".to_owned()), false),
+        Whither::Trash(to) if is_copy => copy_and_expunge(session, (uids, copied), to).await?,
+        Whither::Trash(to) => {
+            let to = to.clone();
+            (refusal(session, Step::Move { uids, to }).await?, false)
         }
-        None => {}
+    };
+    Ok(refused.map(|because| Refused { because, is_copied }))
+}
+
+/// The words of a refusal, and whether copies had been made before it.
+async fn copy_and_expunge(
+    session: &mut Session,
+    (uids, copied): (UidSet, &UidSet),
+    to: &WireName,
+) -> Result<(Option<String>, bool), EngineError> {
+    // Asked before the copy is made: one that could not be expunged would be of no use.
+    if strangers(session, &uids).await? {
+        return Ok((Some(STRANGERS.to_owned()), false));
     }
+    let is_missing = |uid: &Uid| !copied.contains(*uid);
+    let copy = Step::Copy {
+        uids: uids.iter().filter(is_missing).collect(),
+        to: to.clone(),
+    };
+    match refusal(session, copy).await? {
+        Some(because) => Ok((Some(because), !copied.is_empty())),
+        None => Ok((expunge_ours(session, uids).await?, true)),
+    }
+}
+
+/// Expunges, where no stranger would go along.
+async fn expunge_ours(session: &mut Session, uids: UidSet) -> Result<Option<String>, EngineError> {
     if strangers(session, &uids).await? {
         return Ok(Some(STRANGERS.to_owned()));
     }

@@ -409,6 +409,28 @@ proptest! {
     }
 
     #[test]
+    fn what_was_let_go_once_leaves_nothing_to_let_go_again(
+        messages in any_facts(), usage in any_usage(), now in any_now(),
+    ) {
+        for policy in policies() {
+            let first = gone(&policy, &messages, usage, now);
+            let went = |facts: &&Facts| first.contains(&facts.message.0);
+            let freed: u64 = messages.iter().filter(went).map(|facts| facts.octets).sum();
+            let less = |level: Option<Level>, freed| level.map(|level| Level {
+                used: level.used.saturating_sub(freed),
+                ..level
+            });
+            let left = Usage {
+                octets: less(usage.octets, freed),
+                messages: less(usage.messages, first.len() as u64),
+            };
+            let rest: Vec<_> = messages.iter().filter(|facts| !went(facts)).copied().collect();
+            let second = gone(&policy, &rest, left, now);
+            prop_assert!(second.is_empty(), "{}: {:?} after {:?}", policy, second, first);
+        }
+    }
+
+    #[test]
     fn of_each_mailbox_the_latest_stay_unless_another_rule_takes_them(
         messages in any_facts(), count in 1_u32..20, now in any_now(),
     ) {
