@@ -1,5 +1,6 @@
 //! A message on its way into `tmp`: written once, hashed and measured while it passes.
 
+use crate::disk::Disk;
 use crate::error::MaildirError;
 use crate::line_ends::LineEnds;
 use crate::mailbox::Mailbox;
@@ -100,7 +101,7 @@ impl Incoming {
             octets_crlf,
             sha256: Sha256(self.hasher.finalize().into()),
             header: self.header.finish(),
-            file: self.file,
+            file: Some(self.file),
         })
     }
 
@@ -154,8 +155,8 @@ pub struct Received {
     pub sha256: Sha256,
     /// The header lines as stored, without the empty line that ends them; at most [`LONGEST_HEADER`].
     pub header: Vec<u8>,
-    /// Open until the batch is flushed.
-    pub(crate) file: File,
+    /// Open until the batch is flushed, or left to a disk.
+    pub(crate) file: Option<File>,
 }
 
 impl Received {
@@ -163,6 +164,11 @@ impl Received {
     #[must_use]
     pub fn tmp_path(&self) -> &std::path::Path {
         &self.tmp.path
+    }
+
+    /// Closes the file, where it will be flushed with the whole `disk`: open files are few.
+    pub fn leave_to(&mut self, disk: &Disk) {
+        self.file.take_if(|file| disk.holds(file));
     }
 
     /// Leaves the file in `tmp` as a killed process would: for the tests of R3, and for a caller

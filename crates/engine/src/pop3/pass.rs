@@ -32,7 +32,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         messages: identified.new.len() as u64,
         octets: identified.new.iter().filter_map(|m| m.size_octets).sum(),
     });
-    let mut delivery = Delivery::new(account.clone());
+    let mut delivery = Delivery::start(account.clone()).await?;
     delivery.expect(identified.orphans);
     let order = fetch::Order {
         mailbox: &mailbox,
