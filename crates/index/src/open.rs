@@ -14,9 +14,6 @@ use std::time::Duration;
 /// How long to wait for another program that holds the database (a backup, a shell with `.dump`).
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What SQLite may keep of the file in memory, in KiB: both indexes over hashes of some 40,000 messages.
-const CACHE_KIB: i64 = 4 * 1024;
-
 /// Pages of 4 KiB that the write-ahead log may have before it is folded in.
 const LOG_PAGES: i64 = 4_000;
 
@@ -104,10 +101,8 @@ impl Index {
         // go could be gone (R1 wants it "committed and flushed").
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
-        // A first sync touches every page of two indexes over hashes with each batch: they stay in memory,
-        // and the log is folded in for several batches at once.
-        self.connection
-            .pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // A first sync changes every page of two indexes over hashes with each batch: folded in for several
+        // batches at once, each is written to the file once.
         self.connection
             .pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
     }
