@@ -8,9 +8,21 @@ use postrider_tests::postrider::{Home, said};
 use postrider_tests::rig::{files, is_in, message};
 use std::os::unix::process::ExitStatusExt;
 
-const MESSAGES: usize = 3;
+/// Flushed one by one.
+const FEW: usize = 3;
+/// Flushed with the whole disk.
+const MANY: usize = 20;
 /// Longer than any pass here.
 const MOST_FLUSHES: u64 = 500;
+
+/// A pass whose power goes.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    protocol: &'static str,
+    messages: usize,
+    names: Names,
+    ignored: Option<Ignored>,
+}
 
 /// What the sweep saw.
 #[derive(Debug, Default)]
@@ -33,14 +45,14 @@ fn config(protocol: &str, port: u16) -> String {
 }
 
 /// How often each message stands whole in the Maildir.
-fn copies(home: &Home) -> Vec<usize> {
+fn copies(home: &Home, messages: usize) -> Vec<usize> {
     let stored: Vec<_> = files(&home.path().join("Mail"))
         .into_iter()
         .filter(|path| !is_in(path, "tmp"))
         .map(|path| sha256(&std::fs::read(path).unwrap()))
         .collect();
     let wanted =
-        (0..MESSAGES).map(|n| sha256(message("INBOX", n).replace("\r\n", "\n").as_bytes()));
+        (0..messages).map(|n| sha256(message("INBOX", n).replace("\r\n", "\n").as_bytes()));
     wanted
         .map(|hash| stored.iter().filter(|stored| **stored == hash).count())
         .collect()
@@ -48,36 +60,31 @@ fn copies(home: &Home) -> Vec<usize> {
 
 /// One power cut before flush number `stop`, and the pass that heals it. Nothing when the pass was over
 /// before.
-async fn cut(
-    protocol: &str,
-    stop: u64,
-    (names, ignored): (Names, Option<Ignored>),
-    seen: &mut Seen,
-) -> bool {
+async fn cut(pass: Pass, stop: u64, seen: &mut Seen) -> bool {
     let store = Mailstore::new();
     let account = store.account("ada", "secret");
-    for n in 0..MESSAGES {
+    for n in 0..pass.messages {
         account.append("INBOX", message("INBOX", n), &[], 1_700_000_000);
     }
     let server = Server::start(store, Options::default()).await.unwrap();
-    let port = match protocol {
+    let port = match pass.protocol {
         "imap" => server.imap_addr.port(),
         _ => server.pop3_addr.port(),
     };
-    let home = Home::new(&config(protocol, port));
+    let home = Home::new(&config(pass.protocol, port));
     let disk = LossyDisk::default();
     let mut command = home.command(&["sync"]);
-    disk.attach(&mut command, stop, ignored);
+    disk.attach(&mut command, home.path(), stop, pass.ignored);
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = run.await.unwrap();
     let over = output.status.signal() != Some(9);
     assert!(!over || output.status.success(), "{}", said(&output));
     let held = account.messages("INBOX").len();
     seen.cuts += u64::from(!over);
-    seen.after_deletion += u64::from(held < MESSAGES);
+    seen.after_deletion += u64::from(held < pass.messages);
     disk.cut(
         &[home.path().join("Mail"), home.path().join("state")],
-        names,
+        pass.names,
     );
     let heal = || async {
         let mut command = home.command(&["sync"]);
@@ -85,7 +92,7 @@ async fn cut(
         run.await.unwrap()
     };
     let healed = heal().await;
-    let copies = copies(&home);
+    let copies = copies(&home, pass.messages);
     let left = account.messages("INBOX");
     let is_left = |n| {
         left.iter()
@@ -93,14 +100,12 @@ async fn cut(
     };
     let told = || {
         let said = said(&healed);
-        format!(
-            "{protocol}, names {names:?}, before flush {stop}: {held} on the server, copies {copies:?}\n{said}"
-        )
+        format!("{pass:?}, before flush {stop}: {held} on the server, copies {copies:?}\n{said}")
     };
     if seen.broken.is_none() && copies.iter().any(|copies| *copies != 1) {
         seen.broken = Some(told());
     }
-    if (0..MESSAGES)
+    if (0..pass.messages)
         .zip(&copies)
         .any(|(n, copies)| *copies == 0 && !is_left(n))
     {
@@ -109,10 +114,10 @@ async fn cut(
     over
 }
 
-async fn sweep(protocol: &str, names: Names, ignored: Option<Ignored>) -> Seen {
+async fn sweep(pass: Pass) -> Seen {
     let mut seen = Seen::default();
     for stop in 1..MOST_FLUSHES {
-        let over = cut(protocol, stop, (names, ignored), &mut seen).await;
+        let over = cut(pass, stop, &mut seen).await;
         if over || seen.lost.is_some() {
             return seen;
         }
@@ -120,31 +125,47 @@ async fn sweep(protocol: &str, names: Names, ignored: Option<Ignored>) -> Seen {
     panic!("a pass of more than {MOST_FLUSHES} flushes");
 }
 
-async fn nothing_is_lost(protocol: &str, names: Names) {
-    let seen = sweep(protocol, names, None).await;
-    assert_eq!(seen.broken, None);
-    assert!(seen.cuts >= 10 && seen.after_deletion >= 2, "{seen:?}");
+async fn nothing_is_lost(protocol: &'static str, messages: usize) {
+    for names in [Names::Lost, Names::Kept] {
+        let seen = sweep(Pass {
+            protocol,
+            messages,
+            names,
+            ignored: None,
+        })
+        .await;
+        assert_eq!(seen.broken, None);
+        assert!(seen.cuts >= 10 && seen.after_deletion >= 2, "{seen:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r1_r3_a_power_cut_before_any_flush_loses_nothing_on_pop3() {
-    nothing_is_lost("pop3", Names::Lost).await;
-    nothing_is_lost("pop3", Names::Kept).await;
+    nothing_is_lost("pop3", FEW).await;
+    nothing_is_lost("pop3", MANY).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r1_r3_a_power_cut_before_any_flush_loses_nothing_on_imap() {
-    nothing_is_lost("imap", Names::Lost).await;
-    nothing_is_lost("imap", Names::Kept).await;
+    nothing_is_lost("imap", FEW).await;
+    nothing_is_lost("imap", MANY).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_one_class_of_flushes_the_sweep_finds_the_loss() {
-    for (names, ignored) in [
-        (Names::Kept, Ignored::Files),
-        (Names::Lost, Ignored::Directories),
-    ] {
-        let seen = sweep("pop3", names, Some(ignored)).await;
-        assert!(seen.lost.is_some(), "{ignored:?}: {seen:?}");
+    for messages in [FEW, MANY] {
+        for (names, ignored) in [
+            (Names::Kept, Ignored::Files),
+            (Names::Lost, Ignored::Directories),
+        ] {
+            let seen = sweep(Pass {
+                protocol: "pop3",
+                messages,
+                names,
+                ignored: Some(ignored),
+            })
+            .await;
+            assert!(seen.lost.is_some(), "{ignored:?}, {messages}: {seen:?}");
+        }
     }
 }

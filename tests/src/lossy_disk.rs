@@ -45,9 +45,11 @@ impl Default for LossyDisk {
 }
 
 impl LossyDisk {
-    /// Lets `command` write to this disk; the power goes before its flush number `stop`.
-    pub fn attach(&self, command: &mut Command, stop: u64, ignored: Option<Ignored>) {
+    /// Lets `command` write to this disk, which is all below `root`; the power goes before its flush number
+    /// `stop`.
+    pub fn attach(&self, command: &mut Command, root: &Path, stop: u64, ignored: Option<Ignored>) {
         command
+            .env("SHADOW_ROOT", root)
             .env("LD_PRELOAD", shim())
             .env("SHADOW", self.shadow.path())
             .env("SHADOW_STOP", stop.to_string());

@@ -7,7 +7,8 @@
 //! [`crate::recover`] looks which files got their names. So a message is in the index exactly if it
 //! is in the Maildir (R3).
 //!
-//! While one batch is stored the next one is received; two batches are never stored at once.
+//! While one batch is flushed the one before gets its names and its rows, and the next is received; no two
+//! get their names at once.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
@@ -19,8 +20,11 @@ use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::time::UnixTime;
 use postrider_index::{Attachment, Index, MailboxId};
+use postrider_maildir::Disk;
 use std::collections::HashMap;
-use tokio::sync::oneshot;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use watched::Watched;
 use whole::{Whole, log_stored};
@@ -28,11 +32,14 @@ use whole::{Whole, log_stored};
 mod watched;
 mod whole;
 
-/// Messages in a batch: enough that flushing directories and index costs little per message, few
-/// enough that their open files stay far below the usual limit of 1,024 descriptors.
+/// Messages in a batch: enough that flushing disk and index costs little per message, few enough that
+/// their open files, where each is flushed by itself, stay below the usual limit of 1,024 descriptors.
 const BATCH_MESSAGES: usize = 256;
 /// Octets in a batch, so that mail becomes visible while a large mailbox is still arriving.
 const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
+
+/// Batches between being received and being recorded: one is flushed, one gets its names.
+const UNDER_WAY: usize = 2;
 
 /// Small messages that are written by one job, and their octets: what a connection holds besides.
 const GROUP_MESSAGES: usize = 16;
@@ -67,16 +74,52 @@ pub(crate) struct Stored {
 /// octets of one of them *is* that one (R4).
 pub(crate) type Orphans = HashMap<(MailboxId, Sha256), Vec<MessageKey>>;
 
+/// The disk below the mail tree, where it can be flushed as a whole. A failed write is told to each opener:
+/// two that flush at once must not take it from one another.
+#[derive(Clone, Debug)]
+struct Disks {
+    files: Option<Arc<Disk>>,
+    directories: Option<Arc<Disk>>,
+}
+
+impl Disks {
+    fn open(tree: &Path) -> Self {
+        let open = || Disk::open(tree).map(Arc::new);
+        Self {
+            files: open(),
+            directories: open(),
+        }
+    }
+}
+
 /// What one batch hands on to the next.
 #[derive(Debug, Default)]
 struct Carried {
     /// Those that were not found yet.
     orphans: Orphans,
     watched: Watched,
+    /// All that was stored since the beginning.
+    stored: Vec<Stored>,
 }
 
 /// A batch on its way into Maildir and index.
-type Storing = JoinHandle<Result<(Carried, Vec<Stored>), EngineError>>;
+type Storing = JoinHandle<Result<Carried, EngineError>>;
+
+/// Where the batch before is.
+#[derive(Debug)]
+enum Before {
+    Stored(Box<Carried>),
+    Storing(Storing),
+}
+
+impl Before {
+    async fn stored(self) -> Result<Carried, EngineError> {
+        match self {
+            Self::Stored(carried) => Ok(*carried),
+            Self::Storing(storing) => storing.await.map_err(|_| EngineError::JobLost)?,
+        }
+    }
+}
 
 /// Takes arrivals and stores them batch by batch.
 #[derive(Debug)]
@@ -89,24 +132,28 @@ pub(crate) struct Delivery {
     held_octets: usize,
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
-    carried: Carried,
-    storing: Option<Storing>,
-    stored: Vec<Stored>,
+    disks: Disks,
+    /// Turns of the batches that are on their way.
+    turns: Arc<Semaphore>,
+    before: Before,
 }
 
 impl Delivery {
-    pub(crate) fn new(account: Account, _leave: Leave) -> Self {
-        Self {
+    /// To be called before the first of its messages is on its way to the disk.
+    pub(crate) async fn start(account: Account, _leave: Leave) -> Result<Self, EngineError> {
+        let tree = account.settings.maildir.clone();
+        let disks = DeliveryPool::run(move || Disks::open(&tree)).await?;
+        Ok(Self {
             account,
             batch: Vec::new(),
             batch_octets: 0,
             held: 0,
             held_octets: 0,
             expected: Orphans::new(),
-            carried: Carried::default(),
-            storing: None,
-            stored: Vec::new(),
-        }
+            disks,
+            turns: Arc::new(Semaphore::new(UNDER_WAY)),
+            before: Before::Stored(Box::default()),
+        })
     }
 
     /// Known messages that may be among those to come.
@@ -114,7 +161,7 @@ impl Delivery {
         self.expected.extend(orphans);
     }
 
-    /// Takes one message; stores the batch when it is full, and then waits for the one before it.
+    /// Takes one message; stores the batch when it is full, and then waits while two are on their way.
     pub(crate) async fn take(&mut self, arrival: Arrival) -> Result<(), EngineError> {
         self.batch_octets += arrival.octets;
         if let Arriving::Held(held) = &arrival.arriving {
@@ -134,9 +181,11 @@ impl Delivery {
     /// Stores what is left and returns all that was stored since the beginning.
     pub(crate) async fn finish(mut self) -> Result<Vec<Stored>, EngineError> {
         self.store().await?;
-        self.settle().await?;
-        self.carried.watched.finish(&self.account).await?;
-        Ok(self.stored)
+        let Carried {
+            watched, stored, ..
+        } = self.before.stored().await?;
+        watched.finish(&self.account).await?;
+        Ok(stored)
     }
 
     /// Sends the held messages on their way.
@@ -158,63 +207,88 @@ impl Delivery {
         }
         group.reverse();
         (self.held, self.held_octets) = (0, 0);
-        self.account.shared.pool.write_held(group).await
+        // A batch that is large by now is flushed with the whole disk.
+        let large = self.batch.len() >= postrider_maildir::MANY_FILES;
+        let disk = self.disks.files.clone().filter(|_| large);
+        self.account.shared.pool.write_held(group, disk).await
     }
 
     async fn store(&mut self) -> Result<(), EngineError> {
-        self.settle().await?;
         if self.batch.is_empty() {
             return Ok(());
         }
         self.write_held().await?;
-        let batch = std::mem::take(&mut self.batch);
-        self.batch_octets = 0;
-        let account = self.account.clone();
-        let mut carried = std::mem::take(&mut self.carried);
-        carried.orphans.extend(std::mem::take(&mut self.expected));
-        self.storing = Some(tokio::spawn(store_batch(account, batch, carried)));
-        Ok(())
-    }
-
-    async fn settle(&mut self) -> Result<(), EngineError> {
-        if let Some(storing) = self.storing.take() {
-            let mut stored;
-            (self.carried, stored) = storing.await.map_err(|_| EngineError::JobLost)??;
-            self.stored.append(&mut stored);
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let nothing = Before::Stored(Box::default());
+        let mut before = std::mem::replace(&mut self.before, nothing);
+        if matches!(&before, Before::Storing(storing) if storing.is_finished()) {
+            // What went wrong with it is to be known now.
+            before = Before::Stored(Box::new(before.stored().await?));
         }
+        let batch = Batch {
+            account: self.account.clone(),
+            disks: self.disks.clone(),
+            arrivals: std::mem::take(&mut self.batch),
+            expected: std::mem::take(&mut self.expected),
+        };
+        self.batch_octets = 0;
+        self.before = Before::Storing(tokio::spawn(async move {
+            let stored = batch.store(before).await;
+            drop(turn);
+            stored
+        }));
         Ok(())
     }
 }
 
-async fn store_batch(
+/// A batch that is received, or nearly.
+struct Batch {
     account: Account,
-    batch: Vec<Arrival>,
-    mut carried: Carried,
-) -> Result<(Carried, Vec<Stored>), EngineError> {
-    let mut stored = Vec::with_capacity(batch.len());
-    let mut fresh = Vec::with_capacity(batch.len());
-    for arrival in batch {
-        let whole = Whole::of(arrival, &account).await?;
-        let found = carried
-            .orphans
-            .get_mut(&(whole.mailbox.id, whole.received.sha256));
-        match found.and_then(Vec::pop) {
-            Some(key) => {
-                attach(&account, key, &whole).await?;
-                stored.push(Stored {
-                    key,
-                    number: whole.number,
-                    fresh: false,
-                });
+    disks: Disks,
+    arrivals: Vec<Arrival>,
+    expected: Orphans,
+}
+
+impl Batch {
+    async fn store(self, before: Before) -> Result<Carried, EngineError> {
+        let flushed = flush(&self.account, self.arrivals, self.disks.files).await;
+        // Also when ours has failed: nothing goes on behind the back of a pass that has ended.
+        let mut carried = before.stored().await?;
+        carried.orphans.extend(self.expected);
+        let mut fresh = Vec::new();
+        for whole in flushed? {
+            let place = (whole.mailbox.id, whole.received.sha256);
+            let found = carried.orphans.get_mut(&place);
+            match found.and_then(Vec::pop) {
+                Some(key) => {
+                    attach(&self.account, key, &whole).await?;
+                    carried.stored.push(Stored {
+                        key,
+                        number: whole.number,
+                        fresh: false,
+                    });
+                }
+                None => fresh.push(whole),
             }
-            None => fresh.push(whole),
         }
+        deliver(&self.account, fresh, (carried, self.disks.directories)).await
     }
-    let watched = std::mem::take(&mut carried.watched);
-    let (watched, mut delivered) = deliver(&account, fresh, watched).await?;
-    carried.watched = watched;
-    stored.append(&mut delivered);
-    Ok((carried, stored))
+}
+
+/// Waits until the messages lie whole in `tmp`, and makes them durable there.
+async fn flush(
+    account: &Account,
+    arrivals: Vec<Arrival>,
+    disk: Option<Arc<Disk>>,
+) -> Result<Vec<Whole>, EngineError> {
+    let mut batch = Vec::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        batch.push(Whole::of(arrival, account).await?);
+    }
+    let flush = move || postrider_maildir::flush(&batch, disk.as_deref()).map(|()| batch);
+    let flushed = DeliveryPool::run(flush).await?.map_err(EngineError::disk)?;
+    account.shared.steps.reached(Step::Flushed)?;
+    Ok(flushed)
 }
 
 /// A known message arrived under another name: the file is here already, only the name is new.
@@ -232,25 +306,25 @@ async fn attach(account: &Account, key: MessageKey, whole: &Whole) -> Result<(),
     account.shared.index.call(attach).await
 }
 
-/// Carries fresh messages through the steps named at the top of this file.
+/// Carries flushed messages through the steps named at the top of this file.
 async fn deliver(
     account: &Account,
     fresh: Vec<Whole>,
-    mut watched: Watched,
-) -> Result<(Watched, Vec<Stored>), EngineError> {
+    (mut carried, disk): (Carried, Option<Arc<Disk>>),
+) -> Result<Carried, EngineError> {
     if fresh.is_empty() {
-        return Ok((watched, Vec::new()));
+        return Ok(carried);
     }
     let (index, steps) = (&account.shared.index, &account.shared.steps);
-    let fresh = DeliveryPool::run(move || flush(fresh)).await??;
-    steps.reached(Step::Flushed)?;
     let intents: Vec<_> = fresh.iter().map(Whole::intent).collect();
     let entries = index.call(move |index| index.begin(&intents)).await?;
     steps.reached(Step::Journaled)?;
-    watched.begin(account, &fresh).await?;
+    carried.watched.begin(account, &fresh).await?;
     let (placing, counted) = (steps.clone(), fresh.len());
-    let place = move || place(fresh, watched, &placing);
+    let watched = carried.watched;
+    let place = move || place(fresh, (watched, disk.as_deref()), &placing);
     let (watched, placed) = DeliveryPool::run(place).await??;
+    carried.watched = watched;
     steps.reached(Step::DirectoriesFlushed)?;
     let keys = index
         .call(move |index| index.record(&entries, now()))
@@ -269,17 +343,13 @@ async fn deliver(
         number: whole.number,
         fresh: true,
     });
-    Ok((watched, stored.collect()))
-}
-
-fn flush(fresh: Vec<Whole>) -> Result<Vec<Whole>, EngineError> {
-    postrider_maildir::flush(&fresh).map_err(EngineError::disk)?;
-    Ok(fresh)
+    carried.stored.extend(stored);
+    Ok(carried)
 }
 
 fn place(
     mut fresh: Vec<Whole>,
-    mut watched: Watched,
+    (mut watched, disk): (Watched, Option<&Disk>),
     steps: &Steps,
 ) -> Result<(Watched, Vec<Whole>), EngineError> {
     for whole in &mut fresh {
@@ -289,7 +359,7 @@ fn place(
     }
     steps.reached(Step::BatchPlaced)?;
     let mailboxes: Vec<_> = fresh.iter().map(|whole| &*whole.mailbox.maildir).collect();
-    postrider_maildir::flush_directories(&mailboxes).map_err(EngineError::disk)?;
+    postrider_maildir::flush_directories_on(disk, &mailboxes).map_err(EngineError::disk)?;
     watched.listen();
     Ok((watched, fresh))
 }

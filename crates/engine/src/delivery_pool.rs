@@ -8,7 +8,7 @@ use crate::context::now_micros;
 use crate::error::EngineError;
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
-use postrider_maildir::{Incoming, Mailbox, MaildirError, Namer, Original, Received};
+use postrider_maildir::{Disk, Incoming, Mailbox, MaildirError, Namer, Original, Received};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -66,17 +66,21 @@ impl DeliveryPool {
     }
 
     /// Writes held messages by one job: waking a thread for each of thousands of small ones cost a
-    /// fifth of the time (perf). Waits while the disk is behind.
+    /// fifth of the time (perf). Those that `disk` holds are left to it. Waits while the disk is behind.
     pub(crate) async fn write_held(
         &self,
         held: Vec<(Held, oneshot::Sender<Result<Received, EngineError>>)>,
+        disk: Option<Arc<Disk>>,
     ) -> Result<(), EngineError> {
         let octets = held.iter().map(|(held, _)| held.octets).sum();
         let room = self.room_for(octets).await?;
         let namer = Arc::clone(&self.namer);
         let job = move || {
             for (held, done) in held {
-                let received = held.write(&namer).map_err(EngineError::disk);
+                let mut received = held.write(&namer).map_err(EngineError::disk);
+                if let (Ok(received), Some(disk)) = (&mut received, &disk) {
+                    received.leave_to(disk);
+                }
                 // Whoever waited may have been stopped; the file goes with the value then.
                 drop(done.send(received));
             }

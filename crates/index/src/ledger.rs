@@ -46,3 +46,22 @@ pub(crate) fn append(
     let row = params![now.0.as_seconds(), action.as_str(), because, message.0];
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
+
+/// Adds an entry for each message of a run that was stored.
+pub(crate) fn append_stored(
+    transaction: &Transaction<'_>,
+    (oldest, newest): (MessageKey, MessageKey),
+    now: Now,
+) -> rusqlite::Result<()> {
+    let sql = "
+        INSERT INTO ledger_entry (at, account, mailbox, message, message_id, sha256, action, because)
+        SELECT ?, account.name, mailbox.name, message.id, message.message_id, message.sha256, ?,
+          'new on the server'
+        FROM message
+        JOIN mailbox ON mailbox.id = message.mailbox
+        JOIN account ON account.id = mailbox.account
+        WHERE message.id BETWEEN ? AND ? ORDER BY message.id";
+    let action = Action::Stored.as_str();
+    let row = params![now.0.as_seconds(), action, oldest.0, newest.0];
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}

@@ -3,6 +3,7 @@
 use crate::error::IndexError;
 use crate::migrate::migrate;
 use crate::seal;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::ErrorKind;
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// How long to wait for another program that holds the database (a backup, a shell with `.dump`).
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Pages of 4 KiB that the write-ahead log may have before it is folded in.
+const LOG_PAGES: i64 = 4_000;
 
 /// The index of one state directory.
 #[derive(Debug)]
@@ -82,6 +86,11 @@ impl Index {
         let connection = Connection::open_with_flags(path, flags).map_err(opening(path))?;
         connection.busy_timeout(BUSY).map_err(opening(path))?;
         connection.set_prepared_statement_cache_capacity(64);
+        // Without this SQLite may look at the values bound to a statement to plan it, and then plans it anew
+        // for each: a third of the time of recording a message (perf, SQLite 3.54).
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(opening(path))?;
         Ok(Self { connection })
     }
 
@@ -91,7 +100,11 @@ impl Index {
         // NORMAL would not flush the WAL at commit: after a power cut a row that let a server copy
         // go could be gone (R1 wants it "committed and flushed").
         self.connection.pragma_update(None, "synchronous", "FULL")?;
-        self.connection.pragma_update(None, "foreign_keys", true)
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        // A first sync changes every page of two indexes over hashes with each batch: folded in for several
+        // batches at once, each is written to the file once.
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
     }
 
     /// Every row of a query, as a collection of what `each` makes of them.

@@ -5,6 +5,7 @@
 //! leaves a whole file in `tmp` that the journal knows ([`resume`]); a crash after it leaves a whole
 //! message that the journal knows. Nothing half-written ever has a name in `new` or `cur`.
 
+use crate::disk::Disk;
 use crate::entry::{Entry, Subdir};
 use crate::error::MaildirError;
 use crate::incoming::Received;
@@ -26,12 +27,21 @@ use std::thread;
 /// 61 ms by 4, 17 to 28 ms by 16 (`cargo run -p postrider-maildir --example flush`).
 const FLUSHERS: usize = 16;
 
-/// Makes the contents of all files durable.
+/// Files from which on the whole disk is flushed instead. A few are flushed faster alone, and nobody else's
+/// octets with them.
+pub const MANY_FILES: usize = 16;
+/// Directories from which on it is.
+const MANY_DIRECTORIES: usize = 4;
+
+/// Makes the contents of all files durable: with the whole `disk` where they are many, else each by itself.
 ///
 /// # Errors
 /// One of the failures; all files are tried, and none of the batch may then be placed.
-pub fn flush<R: Borrow<Received> + Sync>(batch: &[R]) -> Result<(), MaildirError> {
-    flush_with(batch, FLUSHERS)
+pub fn flush<R: Borrow<Received> + Sync>(
+    batch: &[R],
+    disk: Option<&Disk>,
+) -> Result<(), MaildirError> {
+    flush_with(batch, disk, FLUSHERS)
 }
 
 /// [`flush`] by at most this many threads.
@@ -40,15 +50,34 @@ pub fn flush<R: Borrow<Received> + Sync>(batch: &[R]) -> Result<(), MaildirError
 /// As [`flush`].
 pub fn flush_with<R: Borrow<Received> + Sync>(
     batch: &[R],
+    disk: Option<&Disk>,
     flushers: usize,
 ) -> Result<(), MaildirError> {
+    let disk = disk.filter(|_| batch.len() >= MANY_FILES);
+    let (mut together, mut alone) = (None, Vec::new());
+    for received in batch.iter().map(Borrow::borrow) {
+        match &received.file {
+            Some(file) if !disk.is_some_and(|disk| disk.holds(file)) => {
+                alone.push((received, file));
+            }
+            _ => together = Some(received),
+        }
+    }
+    if let Some(one) = together {
+        let failed = MaildirError::io("flush", one.tmp_path());
+        // Only a disk takes files over, and only from batches that are large enough.
+        disk.map_or(Err(Errno::BADF), Disk::flush).map_err(failed)?;
+    }
+    flush_each(&alone, flushers)
+}
+
+fn flush_each(batch: &[(&Received, &File)], flushers: usize) -> Result<(), MaildirError> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut result = Ok(());
-        while let Some(one) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let one = one.borrow();
+        while let Some((one, file)) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
             // Not fdatasync: it may leave the time behind, which is the message's INTERNALDATE.
-            if let Err(error) = one.file.sync_all() {
+            if let Err(error) = file.sync_all() {
                 result = Err(MaildirError::io("flush", one.tmp_path())(error));
             }
         }
@@ -195,13 +224,32 @@ pub fn resumable(
 /// # Errors
 /// The first failure; nothing of the batch may then be recorded.
 pub fn flush_directories(mailboxes: &[&Mailbox]) -> Result<(), MaildirError> {
+    flush_directories_on(None, mailboxes)
+}
+
+/// [`flush_directories`], with the whole `disk` where they are many.
+///
+/// # Errors
+/// As [`flush_directories`].
+pub fn flush_directories_on(
+    disk: Option<&Disk>,
+    mailboxes: &[&Mailbox],
+) -> Result<(), MaildirError> {
     let each = |mailbox: &&Mailbox| [mailbox.subdir(Subdir::Cur), mailbox.subdir(Subdir::New)];
     let directories: BTreeSet<PathBuf> = mailboxes.iter().flat_map(each).collect();
+    let disk = disk.filter(|_| directories.len() >= MANY_DIRECTORIES);
+    let mut together = None;
     for path in directories {
-        let flushed = File::open(&path).and_then(|directory| directory.sync_all());
-        flushed.map_err(MaildirError::io("flush", &path))?;
+        let failed = |error| MaildirError::io("flush", &path)(error);
+        let directory = File::open(&path).map_err(failed)?;
+        match disk.filter(|disk| disk.holds(&directory)) {
+            Some(disk) => together = Some((disk, path)),
+            None => directory.sync_all().map_err(failed)?,
+        }
     }
-    Ok(())
+    together.map_or(Ok(()), |(disk, path)| {
+        disk.flush().map_err(MaildirError::io("flush", &path))
+    })
 }
 
 #[cfg(test)]

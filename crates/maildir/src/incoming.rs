@@ -1,5 +1,6 @@
 //! A message on its way into `tmp`: written once, hashed and measured while it passes.
 
+use crate::disk::Disk;
 use crate::error::MaildirError;
 use crate::line_ends::LineEnds;
 use crate::mailbox::Mailbox;
@@ -48,8 +49,12 @@ impl Incoming {
         let file = File::from(file);
         // From here on a failure must not leave the file behind.
         let tmp = TmpFile { path, armed: true };
-        rustix::fs::fchmod(&file, private)
-            .map_err(MaildirError::io("set the mode of", &tmp.path))?;
+        // The umask, or the directory's ACL, has taken something away: asking costs less than setting.
+        let mode = rustix::fs::fstat(&file).map(|found| Mode::from_raw_mode(found.st_mode));
+        if mode != Ok(private) {
+            rustix::fs::fchmod(&file, private)
+                .map_err(MaildirError::io("set the mode of", &tmp.path))?;
+        }
         Ok(Self {
             tmp,
             unique,
@@ -96,7 +101,7 @@ impl Incoming {
             octets_crlf,
             sha256: Sha256(self.hasher.finalize().into()),
             header: self.header.finish(),
-            file: self.file,
+            file: Some(self.file),
         })
     }
 
@@ -150,8 +155,8 @@ pub struct Received {
     pub sha256: Sha256,
     /// The header lines as stored, without the empty line that ends them; at most [`LONGEST_HEADER`].
     pub header: Vec<u8>,
-    /// Open until the batch is flushed.
-    pub(crate) file: File,
+    /// Open until the batch is flushed, or left to a disk.
+    pub(crate) file: Option<File>,
 }
 
 impl Received {
@@ -159,6 +164,11 @@ impl Received {
     #[must_use]
     pub fn tmp_path(&self) -> &std::path::Path {
         &self.tmp.path
+    }
+
+    /// Closes the file, where it will be flushed with the whole `disk`: open files are few.
+    pub fn leave_to(&mut self, disk: &Disk) {
+        self.file.take_if(|file| disk.holds(file));
     }
 
     /// Leaves the file in `tmp` as a killed process would: for the tests of R3, and for a caller
@@ -197,19 +207,16 @@ impl Header {
             return;
         }
         let room = LONGEST_HEADER - self.lines.len();
+        let octets = octets.get(..room).unwrap_or(octets);
         // The empty line may lie across the border of two chunks.
-        let from = self.lines.len().saturating_sub(2);
-        self.lines.extend(octets.iter().take(room));
-        let fresh = self.lines.get(from..).unwrap_or_default();
-        let end = if self.lines.starts_with(b"\n") {
+        let begins_line = self.lines.last().is_none_or(|last| *last == b'\n');
+        let end = if begins_line && octets.starts_with(b"\n") {
             Some(0)
         } else {
-            let pair = |pair: &[u8]| pair == b"\n\n";
-            fresh.windows(2).position(pair).map(|at| from + at + 1)
+            memchr::memmem::find(octets, b"\n\n").map(|at| at + 1)
         };
-        if let Some(end) = end {
-            self.lines.truncate(end);
-        }
+        let lines = octets.get(..end.unwrap_or(octets.len()));
+        self.lines.extend_from_slice(lines.unwrap_or_default());
         self.ended = end.is_some() || self.lines.len() >= LONGEST_HEADER;
     }
 

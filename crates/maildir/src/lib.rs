@@ -13,6 +13,7 @@
 pub mod alone;
 pub mod content;
 pub mod deliver;
+pub mod disk;
 pub mod entry;
 pub mod error;
 pub mod examine;
@@ -32,7 +33,11 @@ pub mod sweep;
 
 pub use alone::Alone;
 pub use content::ContentHash;
-pub use deliver::{Placement, Resumed, flush, flush_directories, place, resumable, resume};
+pub use deliver::{
+    MANY_FILES, Placement, Resumed, flush, flush_directories, flush_directories_on, place,
+    resumable, resume,
+};
+pub use disk::Disk;
 pub use entry::{Entry, Subdir};
 pub use error::MaildirError;
 pub use examine::{Examined, examine};

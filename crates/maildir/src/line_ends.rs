@@ -21,28 +21,35 @@ impl LineEnds {
         {
             self.held = false;
             if *first != b'\n' {
-                self.give(b"\r", out);
+                self.give_cr(out);
             }
         }
         if let Some((b'\r', before)) = rest.split_last() {
             self.held = true;
             rest = before;
         }
-        for line in rest.split_inclusive(|octet| *octet == b'\n') {
-            match line.strip_suffix(b"\r\n") {
-                Some(text) => {
-                    self.give(text, out);
-                    self.give(b"\n", out);
-                }
-                None => self.give(line, out),
+        let before = out.len();
+        out.reserve(rest.len());
+        // What was not given out yet; it begins with an LF whose CR was left out.
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'\n', rest) {
+            let text = rest.get(..at).unwrap_or_default();
+            let kept = text.strip_suffix(b"\r").unwrap_or(text);
+            if kept.len() < at {
+                out.extend_from_slice(kept.get(from..).unwrap_or_default());
+                from = at;
             }
+            let after_cr = kept.last().map_or(self.after_cr, |octet| *octet == b'\r');
+            self.bare += u64::from(!after_cr);
         }
+        out.extend_from_slice(rest.get(from..).unwrap_or_default());
+        self.given(before, out);
     }
 
     /// Appends what was held back.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.held) {
-            self.give(b"\r", out);
+            self.give_cr(out);
         }
     }
 
@@ -58,17 +65,20 @@ impl LineEnds {
         self.octets + self.bare
     }
 
-    /// `text` has at most one LF, at its end.
-    fn give(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let Some((last, before)) = text.split_last() else {
+    fn give_cr(&mut self, out: &mut Vec<u8>) {
+        let before = out.len();
+        out.push(b'\r');
+        self.given(before, out);
+    }
+
+    /// Takes note of what was appended behind `before`.
+    fn given(&mut self, before: usize, out: &[u8]) {
+        let Some(last) = out.get(before..).and_then(<[u8]>::last) else {
             return;
         };
-        let after_cr = before.last().map_or(self.after_cr, |octet| *octet == b'\r');
-        self.bare += u64::from(*last == b'\n' && !after_cr);
         self.after_cr = *last == b'\r';
         // A usize of octets in memory fits 64 bits.
-        self.octets += text.len() as u64;
-        out.extend_from_slice(text);
+        self.octets += (out.len() - before) as u64;
     }
 }
 

@@ -85,7 +85,7 @@ pub fn link(
         octets_crlf: original.octets_crlf,
         sha256,
         header: header.finish(),
-        file,
+        file: Some(file),
     }))
 }
 
@@ -121,7 +121,7 @@ mod tests {
         let mut received = linked.unwrap().unwrap();
         assert_eq!(received.header, b"Subject: x\n");
         assert!(received.base.ends_with(",S=17,W=99"), "{}", received.base);
-        flush(&[&received]).unwrap();
+        flush(&[&received], None).unwrap();
         let placement = Placement::for_flags(&FlagSet::new());
         let entry = place(&mut received, &mailbox, &placement).unwrap();
         let inode = |path: &Path| fs::metadata(path).unwrap().ino();

@@ -1,12 +1,14 @@
 /* Preloaded into the binary: a disk that keeps only what was flushed.
  *
  * A flush of a file copies its content to $SHADOW/data/INODE, a flush of a directory notes its names in
- * $SHADOW/log. Nothing else is noted, so nothing else survives. Before the flush number $SHADOW_STOP
+ * $SHADOW/log, a flush of the whole disk does both for all below $SHADOW_ROOT. Nothing else is noted, so nothing
+ * else survives. Before the flush number $SHADOW_STOP
  * the power goes: the process is killed. $SHADOW_IGNORE (files, directories) makes one class of mail's flushes
  * do nothing, which the tests must notice. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -53,27 +55,63 @@ static void note_directory(FILE *log, const char *path) {
     closedir(dir);
 }
 
-static int flush(int fd) {
-    const char *shadow = getenv("SHADOW"), *stop = getenv("SHADOW_STOP");
-    char link[64], path[PATH_MAX], name[PATH_MAX];
-    struct stat st;
-    if (!shadow || fstat(fd, &st) != 0) return 0;
+/* Takes the lock; the power may go here. Gives the log. */
+static FILE *begin(const char *shadow) {
+    const char *stop = getenv("SHADOW_STOP");
+    char name[PATH_MAX];
     pthread_mutex_lock(&lock);
     if (stop && ++flushes == atol(stop)) {
         kill(getpid(), SIGKILL);
         pause();
     }
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
     snprintf(name, sizeof name, "%s/log", shadow);
     FILE *log = fopen(name, "a");
-    if (length < 0 || !log) abort();
-    path[length] = 0;
-    if (S_ISDIR(st.st_mode)) note_directory(log, path);
-    else note_file(fd, &st, shadow, log, path);
+    if (!log) abort();
+    return log;
+}
+
+static int end(FILE *log) {
     fclose(log);
     pthread_mutex_unlock(&lock);
     return 0;
+}
+
+static int flush(int fd) {
+    const char *shadow = getenv("SHADOW");
+    char link[64], path[PATH_MAX];
+    struct stat st;
+    if (!shadow || fstat(fd, &st) != 0) return 0;
+    FILE *log = begin(shadow);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) abort();
+    path[length] = 0;
+    if (S_ISDIR(st.st_mode)) note_directory(log, path);
+    else note_file(fd, &st, shadow, log, path);
+    return end(log);
+}
+
+static FILE *whole;
+
+static int note(const char *path, const struct stat *st, int kind, struct FTW *place) {
+    (void)place;
+    if (kind == FTW_D) note_directory(whole, path);
+    if (kind != FTW_F) return 0;
+    int fd = open(path, O_RDONLY);
+    /* Gone since it was listed. */
+    if (fd < 0) return 0;
+    note_file(fd, st, getenv("SHADOW"), whole, path);
+    close(fd);
+    return 0;
+}
+
+int syncfs(int fd) {
+    const char *shadow = getenv("SHADOW"), *root = getenv("SHADOW_ROOT");
+    (void)fd;
+    if (!shadow || !root) return 0;
+    whole = begin(shadow);
+    nftw(root, note, 16, FTW_PHYS);
+    return end(whole);
 }
 
 int fsync(int fd) { return flush(fd); }

@@ -118,7 +118,7 @@ pub(crate) async fn link(
     let id = account.id;
     let rows = account.shared.index.call(move |index| index.mailboxes(id));
     let rows = Arc::new(rows.await?);
-    let mut delivery = Delivery::new(account.clone(), leave);
+    let mut delivery = Delivery::start(account.clone(), leave).await?;
     let mut missing = Vec::new();
     for one in further {
         let copies = copies(account, &one.email_id).await?;

@@ -74,6 +74,15 @@ pub(crate) struct Worked {
 }
 
 impl Worked {
+    fn not_at_all(failure: EngineError) -> Self {
+        Self {
+            session: None,
+            failure: Some(failure),
+            report: PassReport::default(),
+            incomplete: HashSet::new(),
+        }
+    }
+
     /// Adds what another connection did. Its failure is ours when we had none.
     pub(crate) fn join(&mut self, other: Self) {
         self.report.add(&other.report);
@@ -87,9 +96,13 @@ impl Worked {
 /// Fetches orders until the queue is empty, and stores every whole message. What arrived is stored
 /// even when the line breaks: it will not be fetched again.
 pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) -> Worked {
+    let delivery = match Delivery::start(account.clone(), queue.leave).await {
+        Ok(delivery) => delivery,
+        Err(failure) => return Worked::not_at_all(failure),
+    };
     let mut receiving = Receiving {
         account,
-        delivery: Delivery::new(account.clone(), queue.leave),
+        delivery,
         report: PassReport::default(),
         taken: Vec::new(),
         legs: Vec::new(),

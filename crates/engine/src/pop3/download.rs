@@ -46,7 +46,7 @@ pub(crate) async fn download(
     let Some(leave) = account.leave(&mailbox.name, fetch) else {
         return promise(account, mailbox, listed, report).await;
     };
-    let mut delivery = Delivery::new(account.clone(), leave);
+    let mut delivery = Delivery::start(account.clone(), leave).await?;
     delivery.expect(orphans);
     let order = fetch::Order { mailbox, listed };
     let fetched = fetch::fetch(account, session, order, &mut delivery, report).await;

@@ -39,7 +39,7 @@ fn every_set_of_flags_has_its_place() {
     ] {
         let (_root, mailbox) = mailbox();
         let mut batch = receive(&mailbox, b"x", 1);
-        flush(&batch).unwrap();
+        flush(&batch, None).unwrap();
         let placement = Placement::for_flags(&flags);
         let intended = placement.entry(&batch[0]);
         let entry = place(&mut batch[0], &mailbox, &placement).unwrap();
@@ -118,14 +118,44 @@ fn a_crash_before_or_after_the_rename_is_brought_to_its_end() {
 fn every_file_of_a_batch_is_flushed_by_any_number_of_threads() {
     let (_root, mailbox) = mailbox();
     for flushers in [0, 1, 4, 100] {
-        flush_with(&receive(&mailbox, b"x", 9), flushers).unwrap();
+        flush_with(&receive(&mailbox, b"x", 9), None, flushers).unwrap();
     }
-    flush::<Received>(&[]).unwrap();
-    // A pipe cannot be fsynced: the failure of one is the failure of the batch.
+    flush::<Received>(&[], None).unwrap();
     let mut batch = receive(&mailbox, b"x", 9);
+    batch[7].file = Some(unflushable());
+    assert!(flush(&batch, None).is_err());
+}
+
+#[test]
+fn r1_what_the_disk_does_not_hold_is_flushed_by_itself() {
+    let (root, mailbox) = mailbox();
+    let Some(disk) = Disk::open(root.path()) else {
+        return;
+    };
+    let mut batch = receive(&mailbox, b"x", MANY_FILES);
+    flush(&batch, Some(&disk)).unwrap();
+    batch[7].file = Some(unflushable());
+    assert!(flush(&batch, Some(&disk)).is_err());
+}
+
+#[test]
+fn r1_what_was_left_to_a_disk_is_not_flushed_without_it() {
+    let (root, mailbox) = mailbox();
+    let Some(disk) = Disk::open(root.path()) else {
+        return;
+    };
+    let mut batch = receive(&mailbox, b"x", MANY_FILES);
+    batch[7].leave_to(&disk);
+    assert!(batch[7].file.is_none());
+    assert!(flush(&batch, None).is_err());
+    assert!(flush(&batch[1..], Some(&disk)).is_err(), "too few");
+    flush(&batch, Some(&disk)).unwrap();
+}
+
+/// A pipe cannot be fsynced: the failure of one is the failure of the batch.
+fn unflushable() -> File {
     let (_reader, writer) = std::io::pipe().unwrap();
-    batch[7].file = File::from(std::os::fd::OwnedFd::from(writer));
-    assert!(flush(&batch).is_err());
+    File::from(std::os::fd::OwnedFd::from(writer))
 }
 
 #[test]
@@ -133,4 +163,7 @@ fn directories_that_are_not_there_cannot_be_flushed() {
     let (root, mailbox) = mailbox();
     let none = Mailbox::new(root.path(), Path::new("none"));
     assert!(flush_directories(&[&mailbox, &none]).is_err());
+    let disk = Disk::open(root.path());
+    assert!(flush_directories_on(disk.as_ref(), &[&mailbox, &none]).is_err());
+    flush_directories_on(disk.as_ref(), &[&mailbox, &mailbox]).unwrap();
 }
