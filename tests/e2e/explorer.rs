@@ -230,6 +230,9 @@ async fn explore_after(
             };
             match run(protocol, (first, second), (damage, proof), &mut explored).await {
                 Outcome::Same => return explored,
+                Outcome::Cut | Outcome::Over if !explored.counterexamples.is_empty() => {
+                    return explored;
+                }
                 Outcome::Over => break,
                 Outcome::Cut => {}
             }
