@@ -54,8 +54,8 @@ async fn r5_two_accounts_in_one_maildir_know_whose_is_whose() {
     }
     let of_bob = message("INBOX", 22).replace("\r\n", "\n");
     let file = files(rig.maildir()).into_iter();
-    let file = file.filter(|path| std::fs::read_to_string(path).unwrap() == of_bob);
-    std::fs::remove_file(file.last().unwrap()).unwrap();
+    let mut file = file.filter(|path| std::fs::read_to_string(path).unwrap() == of_bob);
+    std::fs::remove_file(file.next().unwrap()).unwrap();
     for _ in 0..2 {
         pass_of_both(&rig).await;
     }
