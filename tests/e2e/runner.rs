@@ -49,6 +49,12 @@ mod simulation_ledger;
 #[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]
+mod simulation_pop3_servers;
+#[cfg(test)]
+mod simulation_pop3_shared;
+#[cfg(test)]
+mod simulation_pop3_trips;
+#[cfg(test)]
 mod simulation_rebuild;
 #[cfg(test)]
 mod simulation_recovery;

@@ -217,13 +217,33 @@ async fn a_reused_uidl_hides_no_new_message() {
 }
 
 #[tokio::test]
-async fn a_server_that_forgets_dele_does_not_make_duplicates() {
+async fn a_server_that_forgets_dele_does_not_make_duplicates_and_is_asked_twice() {
+    for habit in [None, Some(Misbehaviour::NoUidl)] {
+        let rig = filled(3).await;
+        rig.server.faults().start(Misbehaviour::ForgetsDele);
+        if let Some(habit) = habit {
+            rig.server.faults().start(habit);
+        }
+        for _ in 0..5 {
+            rig.pass().await.unwrap();
+            assert_eq!(rig.stored(), expected(3), "{habit:?}");
+        }
+        assert_eq!(rig.commands("DELE").len(), 2 * 3, "{habit:?}");
+        let told = "SELECT count(*) FROM ledger WHERE action = 'expired'";
+        assert_eq!(rig.count(told), 2 * 3, "{habit:?}");
+        let gone = "SELECT count(*) FROM messages WHERE expired_at IS NOT NULL";
+        assert_eq!(rig.count(gone), 0, "{habit:?}: they are there");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_dele_once_is_asked_again() {
     let rig = filled(3).await;
     rig.server.faults().start(Misbehaviour::ForgetsDele);
-    for _ in 0..3 {
-        rig.pass().await.unwrap();
-        assert_eq!(rig.stored(), expected(3));
-    }
+    rig.pass().await.unwrap();
+    rig.server.faults().stop(Misbehaviour::ForgetsDele);
+    assert_eq!(rig.pass().await.unwrap().expired, 3);
+    assert!(rig.account.messages("INBOX").is_empty());
 }
 
 #[tokio::test]

@@ -172,3 +172,59 @@ async fn r2_a_quit_whose_answer_is_lost_is_told_with_its_rule() {
     let told = "retention: delete_after: 30d (the answer to QUIT was lost)";
     assert_eq!(expired_by(&rig, told), 3);
 }
+
+/// A message whose size is that of the nth, under its unique-id and in its place.
+fn reuse_uidl(rig: &Rig, n: usize) {
+    let old = rig.account.messages("INBOX")[n].clone();
+    rig.account.expunge("INBOX", old.uid);
+    let new = message("INBOX", n + 7);
+    assert_eq!(new.len(), old.bytes.len());
+    let uid = rig.account.append("INBOX", new, &[], 1_700_000_000);
+    rig.account.set_uidl(uid, &old.uidl);
+}
+
+#[tokio::test]
+async fn r1_another_message_of_the_same_uidl_and_size_is_not_deleted() {
+    for habit in [None, Some(Misbehaviour::NoTop)] {
+        let rig = synced(3, after(30)).await;
+        rig.grow_older(31 * DAY);
+        reuse_uidl(&rig, 1);
+        if let Some(habit) = habit {
+            rig.server.faults().start(habit);
+        }
+        let report = rig.pass().await.unwrap();
+        assert_eq!((report.expired, left(&rig)), (2, vec![8]), "{habit:?}");
+        let report = rig.pass().await.unwrap();
+        assert_eq!((report.new, report.expired), (1, 0), "{habit:?}");
+        assert_eq!((left(&rig), rig.stored().len()), (vec![8], 4), "{habit:?}");
+    }
+}
+
+#[tokio::test]
+async fn r1_what_the_server_does_not_show_is_not_deleted() {
+    let rig = synced(3, after(30)).await;
+    rig.grow_older(31 * DAY);
+    for command in ["TOP 2", "RETR 2"] {
+        let answer = Action::Answer("-ERR not today".to_owned());
+        rig.server.faults().plan(Fault::on(command, answer));
+    }
+    assert_eq!(rig.pass().await.unwrap().expired, 2);
+    assert_eq!(left(&rig), [1]);
+    assert_eq!(rig.pass().await.unwrap().expired, 1);
+}
+
+#[tokio::test]
+async fn headers_are_compared_in_one_flight_and_only_before_a_deletion() {
+    let rig = synced(6, after(30)).await;
+    rig.pass().await.unwrap();
+    assert!(rig.commands("TOP").is_empty());
+    rig.grow_older(31 * DAY);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.expired, rig.commands("TOP").len()), (6, 6));
+    assert_eq!(
+        rig.commands("RETR").len(),
+        6,
+        "once each, by the first pass"
+    );
+    assert!(report.round_trips <= 5, "{}", report.round_trips);
+}

@@ -44,7 +44,7 @@ pub struct AccountSettings {
     pub vanished: Vanished,
     /// What stops a pass that would remove too much (R6); `None`: nothing does.
     pub brake: Option<Brake>,
-    /// Messages larger than this many octets (RFC822.SIZE) are left on the server. IMAP only.
+    /// Messages larger than this many octets (RFC822.SIZE, or LIST's word) are left on the server.
     pub max_size_octets: Option<u64>,
     /// Messages older than this by INTERNALDATE are left on the server. IMAP only.
     pub max_age: Option<Duration>,

@@ -10,6 +10,11 @@ use postrider_core::settings::AccountSettings;
 use postrider_imap::Memory;
 use postrider_transport::Connector;
 
+/// What a person should know of Gmail, which says none of it (docs/pop3.md).
+const GMAIL: &str = "Gmail lists some 250 messages in a session, and each message to one program only; \
+    `user: recent:NAME@gmail.com` lists the last 30 days to every one. Its own settings say whether a \
+    deletion deletes";
+
 /// What a server told about itself and its mailboxes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
@@ -93,6 +98,9 @@ async fn check_pop3(
     let mut notes = Vec::new();
     if !maildrop.uidl_supported {
         notes.push("the server has no UIDL: messages are told apart by their content".to_owned());
+    }
+    if session.limits_sessions() {
+        notes.push(GMAIL.to_owned());
     }
     if !maildrop.witnesses_agree {
         notes.push("STAT and LIST disagree about the maildrop".to_owned());

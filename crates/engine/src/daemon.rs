@@ -213,17 +213,21 @@ impl Supervisor {
 /// One account's life: a pass, a pause, a pass.
 async fn serve(account: Account, wake: Arc<Notify>) {
     let mut failures = 0_u32;
+    // What the server wants between two logins, as it last said.
+    let mut delay = Duration::ZERO;
     loop {
         let pause = match pass(&account).await {
             Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
-            Ok(_) => {
+            Ok(report) => {
                 recovered(&account, failures);
                 failures = 0;
-                pause_between(account.settings.poll, jitter())
+                delay = report.login_delay.unwrap_or_default();
+                pause_between(account.settings.poll, jitter()).max(delay)
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                let pause = pause_after(error.fault(), failures, jitter());
+                delay = error.wait().unwrap_or(delay);
+                let pause = pause_after(error.fault(), failures, jitter()).max(delay);
                 report_failure(account.log_name(), &error, Some(pause));
                 pause
             }

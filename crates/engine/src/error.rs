@@ -9,6 +9,7 @@ use postrider_pop3::Pop3Error;
 use postrider_transport::TransportError;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An error of the engine. `Display` says what we were doing; `source` says why it failed.
 #[derive(Debug, thiserror::Error)]
@@ -179,6 +180,14 @@ impl EngineError {
             Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
                 Fault::Busy
             }
+        }
+    }
+
+    /// How long the server wants to be left alone, where it said so.
+    pub(crate) const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Pop3(source) => source.wait(),
+            _ => None,
         }
     }
 

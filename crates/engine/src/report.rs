@@ -29,6 +29,8 @@ pub struct PassReport {
     pub octets: u64,
     /// Times we waited for the server after the greeting.
     pub round_trips: u64,
+    /// The least time until the next login that the server grants. POP3 only.
+    pub login_delay: Option<Duration>,
     /// How long it took.
     pub elapsed: Duration,
 }

@@ -43,7 +43,7 @@ impl Veil {
     /// The same error without the password.
     pub(crate) fn over_pop3(&self, mut error: Pop3Error) -> Pop3Error {
         match &mut error {
-            Pop3Error::LoginRefused { refusal } | Pop3Error::Refused { refusal, .. } => {
+            Pop3Error::LoginRefused { refusal, .. } | Pop3Error::Refused { refusal, .. } => {
                 self.cover(&mut refusal.text);
             }
             Pop3Error::Reply { line, .. } => {

@@ -69,14 +69,16 @@ impl Index {
     }
 
     /// The directory of a mailbox was gone and has been made anew: whatever lay in it is lost, not
-    /// deleted, until it is found again. What a reader had deleted before stays deleted.
+    /// deleted, until it is found again, and so is that of other maildrops which share the directory.
+    /// What a reader had deleted before stays deleted.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn note_remade(&mut self, mailbox: MailboxId, now: Now) -> Result<(), IndexError> {
         let sql = "
             UPDATE message SET lost_at = ?1, absent_at = coalesce(absent_at, ?1)
-            WHERE mailbox = ?2 AND deleted_at IS NULL AND expired_at IS NULL";
+            WHERE deleted_at IS NULL AND expired_at IS NULL AND mailbox IN
+              (SELECT id FROM mailbox WHERE path = (SELECT path FROM mailbox WHERE id = ?2))";
         let row = params![now.0.as_seconds(), mailbox.0];
         let changed = self.connection.execute(sql, row);
         let failed = IndexError::sql("note that a directory was gone");

@@ -158,9 +158,9 @@ impl IndexError {
             Self::NewerSchema { .. } => {
                 Some("run the newer postrider, or give this one its own state_dir")
             }
-            Self::PathTaken { .. } => {
-                Some("two mailboxes have the same directory: give one another name")
-            }
+            Self::PathTaken { .. } => Some(
+                "only POP3 accounts can share a directory: give one mailbox another name or `maildir:`",
+            ),
             Self::PathNotText { .. } => {
                 Some("choose a maildir and a state_dir whose paths are UTF-8")
             }

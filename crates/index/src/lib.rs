@@ -6,7 +6,7 @@
 //! block; a `&mut self` is one transaction, durable when it returns.
 //!
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
-//! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`]), and around it
+//! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`],
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
@@ -26,6 +26,7 @@ pub mod known_files;
 mod ledger;
 pub mod lock;
 pub mod mailboxes;
+pub mod maildrops;
 pub mod marks;
 pub mod message;
 pub mod messages;
@@ -61,6 +62,7 @@ pub use journal::{Intent, JournalId, OpenEntry};
 pub use known_files::KnownFiles;
 pub use lock::StateLock;
 pub use mailboxes::{MailboxId, MailboxRow, NewMailbox, ScanStamp, ServerState};
+pub use maildrops::MaildropSkip;
 pub use marks::Attachment;
 pub use message::{HeaderFields, NewMessage};
 pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};

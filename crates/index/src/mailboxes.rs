@@ -8,7 +8,7 @@ use postrider_core::mailbox::{MailboxName, Role};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 use std::path::{Path, PathBuf};
 
 /// A mailbox's row.
@@ -155,10 +155,11 @@ impl Index {
     /// The account's mail tree lies elsewhere now, and the mailbox with it.
     ///
     /// # Errors
-    /// [`IndexError::PathTaken`] or [`IndexError::AlreadyKnown`] when another mailbox lies there; else
-    /// when the mailbox is not there or the database refuses.
+    /// [`IndexError::PathTaken`] when another mailbox lies there; else when the mailbox is not there or
+    /// the database refuses.
     pub fn move_mailbox(&mut self, mailbox: MailboxId, path: &Path) -> Result<(), IndexError> {
         let doing = "record where a mailbox lies";
+        require_free_for(&self.connection, mailbox, path)?;
         let sql = "
             UPDATE mailbox SET path = ?, stamp_new_ns = NULL, stamp_cur_ns = NULL WHERE id = ?";
         let changed = self
@@ -217,11 +218,6 @@ fn record(
         let found = statement.query_row(params![account.0, mailbox.wire_name], |row| row.get(0));
         found.optional()
     };
-    let taken = || {
-        let sql = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE path = ?)";
-        let mut statement = transaction.prepare_cached(sql)?;
-        statement.query_row([path], |row| row.get(0))
-    };
     if let Some(id) = known().map_err(IndexError::sql(RECORD))? {
         // Only where something is new: a write is a flush.
         let sql = "
@@ -230,16 +226,55 @@ fn record(
         write(transaction, sql, params![name, role, id])?;
         return Ok(MailboxId(id));
     }
-    if taken().map_err(IndexError::sql(RECORD))? {
-        return Err(IndexError::PathTaken {
-            path: mailbox.path.clone(),
-        });
-    }
+    require_free(transaction, account, (None, &mailbox.path))?;
     let sql = "
         INSERT INTO mailbox (account, wire_name, name, role, path) VALUES (?, ?, ?, ?, ?)";
     let row = params![account.0, mailbox.wire_name, name, role, path];
     write(transaction, sql, row)?;
     Ok(MailboxId(transaction.last_insert_rowid()))
+}
+
+/// A mailbox that we have may lie in this directory; see [`require_free`].
+pub(crate) fn require_free_for(
+    connection: &Connection,
+    mailbox: MailboxId,
+    path: &Path,
+) -> Result<(), IndexError> {
+    let sql = "SELECT account FROM mailbox WHERE id = ?";
+    let account = connection.query_row(sql, [mailbox.0], |row| row.get(0));
+    match account.optional().map_err(IndexError::sql(RECORD))? {
+        Some(account) => require_free(connection, AccountId(account), (Some(mailbox), path)),
+        // Whoever writes next will find that it is not there.
+        None => Ok(()),
+    }
+}
+
+/// A directory has one mailbox. Only maildrops of several accounts may share theirs: POP3 tells the
+/// server nothing of what a reader does to flags, and each message is known by its base name.
+fn require_free(
+    connection: &Connection,
+    account: AccountId,
+    (own, path): (Option<MailboxId>, &Path),
+) -> Result<(), IndexError> {
+    let sql = "
+        SELECT EXISTS (
+          SELECT 1 FROM mailbox
+          JOIN account AS owner ON owner.id = mailbox.account
+          JOIN account AS comer ON comer.id = ?1
+          WHERE mailbox.path = ?2 AND mailbox.id IS NOT ?3
+            AND (owner.id = comer.id OR owner.protocol <> 'pop3' OR comer.protocol <> 'pop3'))";
+    let ask = |path: &str| {
+        let mut statement = connection.prepare_cached(sql)?;
+        let row = params![account.0, path, own.map(|own| own.0)];
+        statement.query_row(row, |row| row.get(0))
+    };
+    let taken: bool = ask(text(path)?).map_err(IndexError::sql(RECORD))?;
+    if taken {
+        return Err(IndexError::PathTaken {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn write(

@@ -6,12 +6,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Every change of the schema, oldest first. One that was released is never edited.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_full_strength_imap.sql"),
     include_str!("migrations/0003_retention.sql"),
     include_str!("migrations/0004_ledger.sql"),
     include_str!("migrations/0005_brake_rule.sql"),
+    include_str!("migrations/0006_maildrops.sql"),
 ];
 
 /// The version of the schema, `PRAGMA user_version`; 0 is an empty file.
@@ -32,6 +33,13 @@ pub(crate) fn version(connection: &Connection, path: &Path) -> Result<usize, Ind
 /// Runs what is missing, each step in one transaction: killed in between, it goes on next time.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), IndexError> {
     let from = version(connection, path)?;
+    // A table that others refer to can be made anew only while nobody looks; within a transaction
+    // SQLite would not hear of it.
+    let heed = |connection: &Connection, heeds: bool| {
+        let written = connection.pragma_update(None, "foreign_keys", heeds);
+        written.map_err(IndexError::sql("bring the index to its present version"))
+    };
+    heed(connection, false)?;
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(from) {
         let run = |connection: &mut Connection| {
             let transaction =
@@ -43,5 +51,5 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), In
         };
         run(connection).map_err(IndexError::sql("bring the index to its present version"))?;
     }
-    Ok(())
+    heed(connection, true)
 }

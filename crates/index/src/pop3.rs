@@ -40,6 +40,8 @@ pub struct Pop3Row {
     pub expired_at: Option<UnixTime>,
     /// When the server copy was found gone, not by us.
     pub vanished_at: Option<UnixTime>,
+    /// How often it was listed again after the server had confirmed its deletion.
+    pub returns: u64,
 }
 
 impl Index {
@@ -77,5 +79,6 @@ fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
         expire_because: row.get("expire_because")?,
         expired_at: column::time(row, "expired_at")?,
         vanished_at: column::time(row, "vanished_at")?,
+        returns: column::count(row, "returns")?.unwrap_or_default(),
     })
 }

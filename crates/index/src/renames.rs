@@ -2,7 +2,7 @@
 
 use crate::accounts::{AccountId, one};
 use crate::error::IndexError;
-use crate::mailboxes::{MailboxId, NewMailbox, text};
+use crate::mailboxes::{MailboxId, NewMailbox, require_free_for, text};
 use crate::open::Index;
 use postrider_core::mailbox::Role;
 use postrider_core::time::Now;
@@ -39,14 +39,15 @@ impl Index {
     /// be moved, and [`Index::settle_move`] called when they lie there.
     ///
     /// # Errors
-    /// [`IndexError::AlreadyKnown`] when another mailbox has that name or directory; else when the
-    /// mailbox is not there or the database refuses.
+    /// [`IndexError::AlreadyKnown`] when another mailbox has that name, [`IndexError::PathTaken`] when it
+    /// has that directory; else when the mailbox is not there or the database refuses.
     pub fn rename_mailbox(
         &mut self,
         mailbox: MailboxId,
         new: &NewMailbox,
     ) -> Result<(), IndexError> {
         let doing = "record the new name of a mailbox";
+        require_free_for(&self.connection, mailbox, &new.path)?;
         let sql = "
             UPDATE mailbox SET wire_name = ?, name = ?, role = ?, path = ?,
               moved_from = coalesce(moved_from, path), lost_at = NULL,

@@ -63,20 +63,28 @@ impl Index {
         Ok(keys)
     }
 
-    /// Which of these base names no message of any account has, and no delivery under way: two accounts may
-    /// deliver into one directory.
+    /// Which of these base names are no message's, and no delivery's under way, as far as a `mailbox` that
+    /// knows none of them can tell. Maildrops of several accounts may share a directory. A file there that
+    /// was taken in for another one, and that the other's server does not show, may be this one's.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn unknown_bases<'b>(&self, bases: &[&'b str]) -> Result<Vec<&'b str>, IndexError> {
+    pub fn unknown_bases<'b>(
+        &self,
+        mailbox: MailboxId,
+        bases: &[&'b str],
+    ) -> Result<Vec<&'b str>, IndexError> {
         let sql = "
-            SELECT EXISTS (SELECT 1 FROM message WHERE base = ?1)
+            SELECT EXISTS (SELECT 1 FROM message JOIN mailbox ON mailbox.id = message.mailbox
+                WHERE base = ?1 AND NOT (message.mailbox <> ?2 AND uid IS NULL AND uidl IS NULL
+                  AND vanished_at IS NOT NULL AND expired_at IS NULL AND removed_at IS NULL
+                  AND path = (SELECT path FROM mailbox WHERE id = ?2)))
               OR EXISTS (SELECT 1 FROM journal WHERE base = ?1)";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut unknown = Vec::new();
             for base in bases {
-                if !statement.query_row([base], |row| row.get::<_, bool>(0))? {
+                if !statement.query_row(params![base, mailbox.0], |row| row.get::<_, bool>(0))? {
                     unknown.push(*base);
                 }
             }
@@ -284,7 +292,9 @@ fn insert(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
+    use crate::Attachment;
+    use crate::testing::{Bench, epoch, imap, message, new_mailbox, now, pop3};
+    use postrider_core::account::{AccountName, Protocol};
 
     fn found(mark: u8, received: bool) -> FoundFile {
         let like = message(imap(7, 1), mark);
@@ -326,8 +336,37 @@ mod tests {
         bench.store(vec![message(imap(7, 1), 1)]);
         let under_way = crate::testing::intent(message(imap(7, 2), 2));
         bench.index.begin(&[under_way]).unwrap();
-        let unknown = bench.index.unknown_bases(&["base1", "base2", "base3"]);
-        assert_eq!(unknown.unwrap(), ["base3"]);
+        let other = bench.index.mailbox(bench.account, &new_mailbox("Other"));
+        for asking in [bench.mailbox, other.unwrap()] {
+            let unknown = bench
+                .index
+                .unknown_bases(asking, &["base1", "base2", "base3"]);
+            assert_eq!(unknown.unwrap(), ["base3"]);
+        }
+    }
+
+    #[test]
+    fn what_no_maildrop_of_a_directory_was_found_to_hold_is_unknown_to_the_others() {
+        let mut bench = Bench::new();
+        let mut place = new_mailbox("INBOX");
+        place.path = "/mail/shared".into();
+        let ids = ["isp", "uni"].map(|name| {
+            let name = AccountName::parse(name).unwrap();
+            let account = bench.index.account(&name, Protocol::Pop3).unwrap();
+            bench.index.mailbox(account, &place).unwrap()
+        });
+        let files = [found(1, true), found(2, true)];
+        let keys = bench.index.take_in(ids[0], &files, now(9)).unwrap();
+        let attachment = Attachment {
+            key: keys[0],
+            server: pop3("a"),
+            server_octets: None,
+        };
+        bench.index.attach(&[attachment]).unwrap();
+        let unknown = |id| bench.index.unknown_bases(id, &["base1", "base2"]);
+        assert_eq!(unknown(ids[1]).unwrap(), ["base2"]);
+        assert!(unknown(ids[0]).unwrap().is_empty());
+        assert!(unknown(bench.mailbox).unwrap().is_empty());
     }
 
     #[test]

@@ -85,6 +85,10 @@ pub enum Misbehaviour {
     DuplicatesUidls,
     /// POP3: `+OK` to DELE and to QUIT, and nothing is deleted.
     ForgetsDele,
+    /// POP3: what was retrieved in a session that ended with QUIT is not listed again, as Gmail does.
+    HidesRetrieved,
+    /// POP3: no TOP command.
+    NoTop,
     /// POP3: no UIDL command.
     NoUidl,
     /// POP3: QUIT is answered `-ERR` and deletes nothing.
@@ -105,6 +109,9 @@ struct State {
     habits: BTreeSet<Misbehaviour>,
     delay: Duration,
     size_lie: i64,
+    session_limit: Option<usize>,
+    /// UIDs that [`Misbehaviour::HidesRetrieved`] hides.
+    hidden: BTreeSet<u32>,
     cut_after: Option<u64>,
     octets_sent: u64,
 }
@@ -133,6 +140,11 @@ impl Faults {
     /// Makes RFC822.SIZE, and the sizes of LIST and STAT, wrong by so many octets.
     pub fn size_lie(&self, octets: i64) {
         self.lock().size_lie = octets;
+    }
+
+    /// Makes POP3 sessions list only the first so many messages.
+    pub fn limit_sessions(&self, messages: usize) {
+        self.lock().session_limit = Some(messages);
     }
 
     /// Ends the connection that sends the `octets`th octet from now on, right after it; zero: before
@@ -197,6 +209,18 @@ impl Faults {
 
     pub(crate) fn answer_delay(&self) -> Duration {
         self.lock().delay
+    }
+
+    pub(crate) fn session_limit(&self) -> usize {
+        self.lock().session_limit.unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn hide(&self, uids: &BTreeSet<u32>) {
+        self.lock().hidden.extend(uids);
+    }
+
+    pub(crate) fn is_hidden(&self, uid: u32) -> bool {
+        self.lock().hidden.contains(&uid)
     }
 
     /// A size as it is told, after [`Faults::size_lie`].

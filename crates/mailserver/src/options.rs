@@ -149,6 +149,14 @@ impl Options {
         self
     }
 
+    /// The same server with more lines in CAPA.
+    #[must_use]
+    pub fn with_pop3(mut self, capabilities: &[&str]) -> Self {
+        let more = capabilities.iter().map(|c| (*c).to_owned());
+        self.pop3_capabilities.extend(more);
+        self
+    }
+
     /// The same server without some of its IMAP capabilities, and without QRESYNC when CONDSTORE goes: it
     /// would bring that back (RFC 7162 §3.2.3).
     #[must_use]

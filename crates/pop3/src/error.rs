@@ -47,6 +47,8 @@ pub enum Pop3Error {
     LoginRefused {
         /// What the server said.
         refusal: Refusal,
+        /// How long it wants to be left alone, where it said so.
+        wait: Option<Duration>,
     },
     /// A command was refused that must work.
     #[error("the server refused {command}: {refusal}")]
@@ -120,7 +122,7 @@ impl Pop3Error {
                 Fault::Unreachable
             }
             Self::GreetingRefused { refusal } => refusal.fault().unwrap_or(Fault::Unreachable),
-            Self::LoginRefused { refusal } => refusal.fault().unwrap_or(Fault::Auth),
+            Self::LoginRefused { refusal, .. } => refusal.fault().unwrap_or(Fault::Auth),
             Self::Refused { refusal, .. } => refusal.fault().unwrap_or(Fault::Protocol),
             Self::Reply { .. }
             | Self::Unsolicited { .. }
@@ -132,17 +134,26 @@ impl Pop3Error {
         }
     }
 
+    /// How long the server wants to be left alone, where it said so.
+    #[must_use]
+    pub const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::LoginRefused { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
     /// What to type or change next, where we know it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Transport(source) => return source.hint(),
-            Self::GreetingRefused { refusal } | Self::LoginRefused { refusal }
+            Self::GreetingRefused { refusal } | Self::LoginRefused { refusal, .. }
                 if refusal.fault() == Some(Fault::Busy) =>
             {
                 "another program holds the maildrop; it is tried again later"
             }
-            Self::LoginRefused { refusal } => match refusal.fault() {
+            Self::LoginRefused { refusal, .. } => match refusal.fault() {
                 Some(Fault::Throttled) => {
                     "the server wants more time between logins; raise `poll:`"
                 }

@@ -1,8 +1,10 @@
 //! Status lines: `+OK`, `-ERR`, and what their codes mean.
 
+use crate::ext::capa::LONGEST_DELAY;
 use postrider_core::fault::Fault;
 use postrider_transport::escape_server_text;
 use std::fmt;
+use std::time::Duration;
 
 /// The first line of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,20 @@ impl Refusal {
             // RFC 3206 §4: it "requires manual intervention".
             Code::SysPerm | Code::Auth => Fault::Auth,
         })
+    }
+}
+
+impl Refusal {
+    /// How long the server wants to be left alone, where its code says so (`[LOGIN-DELAY/900]`).
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        if self.code != Some(Code::LoginDelay) {
+            return None;
+        }
+        let (code, _) = self.text.split_once(']')?;
+        let (_, seconds) = code.split_once('/')?;
+        let seconds = seconds.parse().ok()?;
+        Some(Duration::from_secs(seconds).min(LONGEST_DELAY))
     }
 }
 
@@ -164,6 +180,20 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Refusal::parse(text).fault(), fault, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_login_delay_has_a_time() {
+        for (text, seconds) in [
+            ("[LOGIN-DELAY/900] wait", Some(900)),
+            ("[login-delay/9999999] wait", Some(86_400)),
+            ("[LOGIN-DELAY] wait 900", None),
+            ("[LOGIN-DELAY/soon] wait", None),
+            ("[IN-USE/900] locked", None),
+        ] {
+            let wait = Refusal::parse(text).wait();
+            assert_eq!(wait.map(|wait| wait.as_secs()), seconds, "{text}");
         }
     }
 

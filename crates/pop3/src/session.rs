@@ -7,11 +7,15 @@ use crate::command::Command;
 use crate::error::{GREETING, Pop3Error};
 use crate::ext::capa::{self, Capabilities};
 use crate::ext::{pipelining, sasl};
-use crate::reply::Reply;
+use crate::reply::{Code, Reply};
 use crate::wire::{Follows, Wire};
 use postrider_core::settings::TlsMode;
 use postrider_transport::sasl::Exchange;
 use postrider_transport::{Login, Stream};
+
+/// In Gmail's greeting (`Gpop ready for requests`). It lists some 250 messages in a session and the
+/// next ones in the next, and does not say so.
+const GMAIL: &str = "Gpop ";
 
 /// Greeted, not logged in.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Authorization {
     /// The stream is under TLS.
     is_encrypted: bool,
     apop_banner: Option<String>,
+    limits_sessions: bool,
     capabilities: Option<Capabilities>,
 }
 
@@ -39,6 +44,7 @@ impl Authorization {
                 tls,
                 is_encrypted: tls == TlsMode::Implicit,
                 apop_banner: apop_banner(&text),
+                limits_sessions: text.contains(GMAIL),
                 capabilities: None,
             }),
             Reply::Refused(refusal) => Err(Pop3Error::GreetingRefused { refusal }),
@@ -56,6 +62,7 @@ impl Authorization {
             tls,
             is_encrypted: true,
             apop_banner: None,
+            limits_sessions: false,
             capabilities: None,
         }
     }
@@ -92,19 +99,9 @@ impl Authorization {
         let capabilities = self.capabilities().await?.clone();
         let mechanisms = capabilities.sasl_mechanisms();
         let mut wire = self.wire;
-        match Exchange::begin(login, &mechanisms, may_show_password)? {
-            Some(exchange) => sasl::authenticate(&mut wire, exchange).await?,
-            None => {
-                accept(
-                    wire.ask(Command::User(&login.user), Follows::Nothing)
-                        .await?,
-                )?;
-                accept(
-                    wire.ask(Command::Pass(&login.password), Follows::Nothing)
-                        .await?,
-                )?;
-            }
-        }
+        let exchange = Exchange::begin(login, &mechanisms, may_show_password)?;
+        let authenticated = authenticate(&mut wire, login, exchange).await;
+        authenticated.map_err(|error| with_wait(error, &capabilities))?;
         // RFC 2449 §5: some capabilities are told only to those who are logged in. Asking again is
         // worth a round trip only where it may save many.
         let capabilities = if capabilities.has_capa() && !capabilities.has(pipelining::CAPABILITY) {
@@ -112,15 +109,46 @@ impl Authorization {
         } else {
             capabilities
         };
-        Ok(Transaction { wire, capabilities })
+        Ok(Transaction {
+            wire,
+            capabilities,
+            limits_sessions: self.limits_sessions,
+        })
     }
+}
+
+async fn authenticate(
+    wire: &mut Wire,
+    login: &Login,
+    exchange: Option<Exchange>,
+) -> Result<(), Pop3Error> {
+    if let Some(exchange) = exchange {
+        return sasl::authenticate(wire, exchange).await;
+    }
+    let user = Command::User(&login.user);
+    accept(wire.ask(user, Follows::Nothing).await?)?;
+    let pass = Command::Pass(&login.password);
+    accept(wire.ask(pass, Follows::Nothing).await?)
+}
+
+/// A login that came too soon may come again after what the refusal or else CAPA says.
+fn with_wait(mut error: Pop3Error, capabilities: &Capabilities) -> Pop3Error {
+    if let Pop3Error::LoginRefused { refusal, wait } = &mut error
+        && refusal.code == Some(Code::LoginDelay)
+    {
+        *wait = wait.or_else(|| capabilities.login_delay());
+    }
+    error
 }
 
 /// A step of the login must be accepted.
 pub(crate) fn accept(reply: Reply) -> Result<(), Pop3Error> {
     match reply {
         Reply::Ok(_) => Ok(()),
-        Reply::Refused(refusal) => Err(Pop3Error::LoginRefused { refusal }),
+        Reply::Refused(refusal) => Err(Pop3Error::LoginRefused {
+            wait: refusal.wait(),
+            refusal,
+        }),
         Reply::Challenge(text) => Err(Pop3Error::Reply {
             command: "AUTH",
             line: text.into_bytes(),
@@ -140,6 +168,7 @@ fn apop_banner(greeting: &str) -> Option<String> {
 pub struct Transaction {
     pub(crate) wire: Wire,
     capabilities: Capabilities,
+    limits_sessions: bool,
 }
 
 impl Transaction {
@@ -147,6 +176,12 @@ impl Transaction {
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// Whether the server is known to list only some of its messages in one session.
+    #[must_use]
+    pub const fn limits_sessions(&self) -> bool {
+        self.limits_sessions
     }
 
     /// How often we have waited for an answer to travel back, since the greeting.

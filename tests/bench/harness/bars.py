@@ -65,21 +65,26 @@ def judge(bar, scenario, rows, measured, ratio, passed):
     return Verdict(bar, measured, ratio, PASS if passed else FAIL, scenario)
 
 
-def times_as_fast(rows, scenario, times=15):
-    bar = f"first sync of {USUAL['big']:,} messages, {FIRST[scenario]}: at least {times} times as fast as mbsync 1.5"
-    full = rows.find((scenario, OURS, USUAL["big"]), (scenario, "mbsync15", USUAL["big"]))
+def times_as_fast(rows, scenario, peer, size, times, bar):
+    name = bar.rpartition(" as fast as ")[2]
+    full = rows.find((scenario, OURS, size), (scenario, peer, size))
     if full:
         ours, theirs = median(full[0], "wall"), median(full[1], "wall")
-        return judge(bar, scenario, full[0] + [r for r in full[1] if r.get("rc")], f"{ours:.2f} s, mbsync {theirs:.1f} s",
+        return judge(bar, scenario, full[0] + [r for r in full[1] if r.get("rc")], f"{ours:.2f} s, {name} {theirs:.1f} s",
                      f"{theirs / ours:.1f}", theirs >= times * ours)
-    for size in sorted({r["messages"] for run in rows.each() for r in run if r["scenario"] == scenario and r["peer"] == "mbsync15"},
-                       reverse=True):
-        part = rows.find((scenario, OURS, size), (scenario, "mbsync15", size))
+    for smaller in sorted({r["messages"] for run in rows.each() for r in run if r["scenario"] == scenario and r["peer"] == peer},
+                          reverse=True):
+        part = rows.find((scenario, OURS, smaller), (scenario, peer, smaller))
         if part:
             ours, theirs = median(part[0], "wall"), median(part[1], "wall")
-            return Verdict(bar, f"with {size:,} messages {ours:.2f} s, mbsync {theirs:.1f} s; the bar's size takes --full",
+            return Verdict(bar, f"with {smaller:,} messages {ours:.2f} s, {name} {theirs:.1f} s; the bar's size takes --full",
                            f"{theirs / ours:.1f}", OPEN, scenario)
     return Verdict.open(bar, scenario)
+
+
+def beside_mbsync(rows, scenario):
+    bar = f"first sync of {USUAL['big']:,} messages, {FIRST[scenario]}: at least 15 times as fast as mbsync 1.5"
+    return times_as_fast(rows, scenario, "mbsync15", USUAL["big"], 15, bar)
 
 
 def near_the_floor(rows, scenario, messages, factor, bar):
@@ -98,18 +103,18 @@ def near_the_floor(rows, scenario, messages, factor, bar):
                  ours <= factor * floor)
 
 
-def round_trips(rows, phase, limit, bar):
-    scenario = "wire-imap-" + phase
-    found = rows.find((scenario, OURS, 200 * USUAL["wire"]))
+def round_trips(rows, scenario, messages, limit, bar):
+    found = rows.find((scenario, OURS, messages))
     if not found:
         return Verdict.open(bar, scenario)
     row = found[0][-1]
-    measured = f"{row['round_trips']} (of them {row['waits']} with nothing on the way; {row['commands']} commands, {row['connections']} connections)"
+    waits = f"of them {row['waits']} with nothing on the way; " if scenario.startswith("wire-imap") else ""
+    measured = f"{row['round_trips']} ({waits}{row['commands']} commands, {row['connections']} connections)"
     return judge(bar, scenario, [row], measured, f"{row['round_trips'] / limit:.2f}", row["round_trips"] <= limit)
 
 
-def idle(rows, scenario, messages, limit_ms=20):
-    bar = f"nothing changed, {messages:,} messages in a mailbox: client CPU below {limit_ms} ms"
+def idle(rows, scenario, messages, limit_ms=20, where="in a mailbox"):
+    bar = f"nothing changed, {messages:,} messages {where}: client CPU below {limit_ms} ms"
     found = rows.find((scenario, OURS, messages))
     if not found:
         return Verdict.open(bar, scenario)
@@ -165,17 +170,32 @@ def sections(all_rows, rtt_ms=40):
             for scenario, what in FIRST.items()]
     far = near_the_floor(rows, f"initial-rtt{rtt_ms:g}", rtt, 1.3,
                          f"first sync of {rtt:,} messages with a round trip of {rtt_ms:g} ms: at most 1.3 times the floor")
-    said = [round_trips(rows, "unchanged", 2, "round trips, 200 mailboxes, nothing changed: at most 2"),
-            round_trips(rows, "changed", 6, "round trips, 100 new messages in 3 of 200 mailboxes and 500 flags: at most 6"),
-            round_trips(rows, "first", 12, "round trips, first sync of 1,000 messages in 200 mailboxes: at most 12")]
+    wire = 200 * USUAL["wire"]
+    said = [round_trips(rows, "wire-imap-unchanged", wire, 2, "round trips, 200 mailboxes, nothing changed: at most 2"),
+            round_trips(rows, "wire-imap-changed", wire, 6, "round trips, 100 new messages in 3 of 200 mailboxes and 500 flags: at most 6"),
+            round_trips(rows, "wire-imap-first", wire, 12, "round trips, first sync of 1,000 messages in 200 mailboxes: at most 12")]
     cpu = [idle(rows, "idle-cpu", 100), idle(rows, "idle-cpu", USUAL["idle"]), idle(rows, "million-unchanged", USUAL["million"]),
            idle_growth(rows, "idle-cpu", USUAL["idle"]), idle_growth(rows, "million-unchanged", USUAL["million"])]
-    return [Section("First sync beside mbsync 1.5", first, [times_as_fast(rows, scenario) for scenario in FIRST]),
+    return [Section("First sync beside mbsync 1.5", first, [beside_mbsync(rows, scenario) for scenario in FIRST]),
             Section("First sync beside the floors", first, near),
             Section("First sync over a long wire", "tests/bench/run --scenarios initial-rtt", [far]),
             Section("Round trips", "tests/bench/run --scenarios wire", said),
             Section("Nothing changed", "tests/bench/run --scenarios idle-cpu,million --peers postrider", cpu),
-            Section("Memory", "tests/bench/run --peers postrider", [memory(rows), million(rows)])]
+            Section("Memory", "tests/bench/run --peers postrider", [memory(rows), million(rows)]),
+            Section("POP3", "tests/bench/run --full --scenarios pop3-initial,pop3-trips,pop3-idle --peers postrider,mpop,getmail6,floor",
+                    pop3(rows))]
+
+
+def pop3(rows):
+    """What is fetched, proven and deleted; what is left there."""
+    many, trips, left = USUAL["pop3"], USUAL["pop3_trips"], USUAL["pop3_idle"]
+    whole = f"POP3: {many:,} messages fetched, proven and deleted"
+    return [times_as_fast(rows, "pop3-initial", "mpop", many, 4, whole + ": at least 4 times as fast as mpop"),
+            times_as_fast(rows, "pop3-initial", "getmail6", many, 20, whole + ": at least 20 times as fast as getmail6"),
+            near_the_floor(rows, "pop3-initial", many, 1.5, whole + ": at most 1.5 times the slower floor"),
+            round_trips(rows, "pop3-trips", trips, 8, f"POP3: round trips, {trips} messages fetched, proven and deleted: at most 8"),
+            round_trips(rows, "pop3-trips-idle", left, 4, f"POP3: round trips, nothing new with {left:,} left there: at most 4"),
+            idle(rows, "pop3-keep-unchanged", left, 50, "left on a POP3 server")]
 
 
 def verdicts(all_rows):

@@ -3,6 +3,9 @@ from . import bars
 from .results import groups, median
 
 
+SAID = ("wire-", "pop3-trips")         # through the relay, and not timed
+
+
 def bars_on_terminal(rows):
     verdicts = bars.verdicts(rows)
     lines = [f"{v.verdict:5} {v.ratio:>7}  {v.bar}\n               {v.measured}" for v in verdicts]
@@ -19,7 +22,7 @@ def measurements(rows):
     """One line per scenario, peer and number of messages: medians."""
     lines = []
     for (scenario, peer, messages), group in groups(rows).items():
-        if scenario.startswith(("wire-", "flushes", "machine")):
+        if scenario.startswith((*SAID, "flushes", "machine")):
             continue
         wall = [row["wall"] for row in group]
         cpu = f"{median(group, 'cpu'):.3f}" if "cpu" in group[0] else ""
@@ -32,7 +35,7 @@ def measurements(rows):
 
 def on_the_wire(rows):
     lines = [(r["scenario"], r["peer"], f"{r['messages']:,}", r["connections"], r["commands"], r["round_trips"], r["waits"],
-              f"{r['octets_up']:,}", f"{r['octets_down']:,}") for r in rows if r["scenario"].startswith("wire-")]
+              f"{r['octets_up']:,}", f"{r['octets_down']:,}") for r in rows if r["scenario"].startswith(SAID)]
     return table(("pass", "peer", "messages", "connections", "commands", "round trips", "waits", "octets up", "octets down"), lines)
 
 

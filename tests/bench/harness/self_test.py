@@ -22,6 +22,16 @@ class Bars(unittest.TestCase):
         self.assertEqual(self.verdict([ours, theirs], words).verdict, bars.PASS)
         self.assertEqual(self.verdict([dict(ours, wall=5.1), theirs], words).verdict, bars.FAIL)
 
+    def test_pop3_is_judged_beside_each_peer(self):
+        ours = row("pop3-initial", "postrider", 5000, wall=1)
+        rows = [ours, row("pop3-initial", "mpop", 5000, wall=4), row("pop3-initial", "getmail6", 5000, wall=19)]
+        self.assertEqual(self.verdict(rows, "as fast as mpop").verdict, bars.PASS)
+        self.assertEqual(self.verdict(rows, "as fast as getmail6").verdict, bars.FAIL)
+        trips = [row("pop3-trips", "postrider", 400, round_trips=n, waits=n, commands=800, connections=1) for n in (8, 9)]
+        self.assertEqual([self.verdict([trip], "400 messages").verdict for trip in trips], [bars.PASS, bars.FAIL])
+        left = row("pop3-keep-unchanged", "postrider", 20000, cpu=.049)
+        self.assertEqual(self.verdict([left], "left on a POP3 server").verdict, bars.PASS)
+
     def test_a_smaller_size_decides_nothing(self):
         rows = [row("initial-1f", "postrider", 3000, wall=1), row("initial-1f", "mbsync15", 3000, wall=90)]
         verdict = self.verdict(rows, "1 mailbox, plain: at least 15")

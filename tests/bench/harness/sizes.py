@@ -13,9 +13,10 @@ USUAL = {
     "large": 60_000_000,     # octets of the large message
     "million": 1_000_000,    # messages of the very full mailbox
     "pop3": 5000,
-    "pop3_slow": 1000,
+    "pop3_slow": 1000,       # `pop3` with --full
     "pop3_rtt": 500,
     "pop3_rtt_slow": 200,
+    "pop3_trips": 400,       # fetched and deleted, for the round trips
     "pop3_idle": 20000,
     "pop3_idle_slow": 2000,
     "flushes": 100,
@@ -24,14 +25,14 @@ USUAL = {
 QUICK = {
     "big": 300, "quadratic": 300, "slow": 100, "rtt": 100, "rtt_slow": 50, "f200": 2, "f200_slow": 2, "wire": 1, "idle": 300,
     "large": 3_000_000, "million": 2000, "pop3": 200, "pop3_slow": 100, "pop3_rtt": 50, "pop3_rtt_slow": 20, "pop3_idle": 300,
-    "pop3_idle_slow": 100, "flushes": 50,
+    "pop3_trips": 100, "pop3_idle_slow": 100, "flushes": 50,
 }
 
 
 def sizes(quick, full, changes):
     out = dict(QUICK if quick else USUAL)
     if full:
-        out["quadratic"] = out["big"]
+        out["quadratic"], out["pop3_slow"] = out["big"], out["pop3"]
     for change in changes:
         key, _, value = change.partition("=")
         if key not in out or not value.isdigit():

@@ -131,7 +131,7 @@ async fn follow(
             let here = of_base.filter(|hit| hit.mailbox == id);
             let before = hits.len();
             hits.extend(here.map(|hit| (hit, entry.clone())));
-            if hits.len() == before && !index.unknown_bases(&[&base])?.is_empty() {
+            if hits.len() == before && !index.unknown_bases(id, &[&base])?.is_empty() {
                 unknown.push(entry);
             }
         }

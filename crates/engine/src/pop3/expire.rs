@@ -3,6 +3,8 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::pop3::{announced, confirm, returned};
+use crate::prove::prove;
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::retain::{self, Going, Held, Judge};
@@ -19,19 +21,38 @@ use std::collections::{HashMap, HashSet};
 /// listing lacks the message.
 const QUIT_WAS_LOST: &str = " (the answer to QUIT was lost)";
 
+/// The messages of the listing that we know.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    /// All of them, by number.
+    pub(crate) held: HashMap<u32, MessageKey>,
+    /// Those that nothing but UIDL and size has identified.
+    pub(crate) by_name: HashSet<u32>,
+    /// Those that were retrieved in this session.
+    pub(crate) retrieved: HashSet<MessageKey>,
+}
+
 /// Deletes what the policy lets go and ends the session. Returns the session's round trips.
 pub(crate) async fn expire_and_quit(
     account: &Account,
     mailbox: &LocalMailbox,
     mut session: Transaction,
-    held: HashMap<u32, MessageKey>,
+    holding: Holding,
     report: &mut PassReport,
 ) -> Result<u64, EngineError> {
     let going = if account.settings.retention.has_rule() {
-        let_go(account, mailbox, (&mut session, &held), report).await?
+        let_go(account, mailbox, (&mut session, &holding), report).await?
     } else {
         HashMap::new()
     };
+    if announced::deletes_on_retrieval(session.capabilities())
+        && !all_proven(account, mailbox, &holding.retrieved).await?
+    {
+        // Without QUIT the server deletes nothing (RFC 1939 §6).
+        let because = "the server deletes what it gave out, and not all of it is proven here";
+        retain::tell(account, mailbox, holding.retrieved.len() as u64, because);
+        return Ok(session.round_trips());
+    }
     if going.is_empty() {
         let round_trips = session.round_trips();
         session.quit().await?;
@@ -45,12 +66,25 @@ pub(crate) async fn expire_and_quit(
             .map(|(_, going)| retain::deed(account, *going));
         deeds.collect::<Vec<Deed>>()
     };
-    let Some(leave) = account.leave(&mailbox.name, deeds) else {
-        report.expired += going.len() as u64;
-        let round_trips = session.round_trips();
-        session.quit().await?;
-        return Ok(round_trips + 1);
-    };
+    match account.leave(&mailbox.name, deeds) {
+        Some(leave) => delete(account, mailbox, (session, leave), going, report).await,
+        None => {
+            report.expired += going.len() as u64;
+            let round_trips = session.round_trips();
+            session.quit().await?;
+            Ok(round_trips + 1)
+        }
+    }
+}
+
+/// Deletes on the server. Nothing counts before QUIT is confirmed (R2).
+async fn delete(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    (session, leave): (Transaction, Leave),
+    going: HashMap<u32, Going>,
+    report: &mut PassReport,
+) -> Result<u64, EngineError> {
     let index = &account.shared.index;
     let asked = going.values().map(|(key, why)| (*key, why.to_string()));
     let asked: Vec<_> = asked.collect();
@@ -97,9 +131,10 @@ async fn delete_and_quit(
 async fn let_go(
     account: &Account,
     mailbox: &LocalMailbox,
-    (session, held): (&mut Transaction, &HashMap<u32, MessageKey>),
+    (session, holding): (&mut Transaction, &Holding),
     report: &mut PassReport,
 ) -> Result<HashMap<u32, Going>, EngineError> {
+    let held = &holding.held;
     retain::look_for_absent(account, mailbox).await?;
     let id = mailbox.id;
     let read = move |index: &mut Index| Ok((index.pop3_rows(id)?, index.retained(id, None)?));
@@ -114,6 +149,9 @@ async fn let_go(
     let numbers: HashMap<MessageKey, u32> = held.iter().map(|(n, key)| (*key, *n)).collect();
     // `held` maps only what UIDL and size, header, or octets have identified.
     let facts = retained.iter().filter_map(|row| {
+        if rows.get(&row.key).is_some_and(returned::is_given_up) {
+            return None;
+        }
         let number = *numbers.get(&row.key)?;
         let facts = retain::facts(row, 0, Some(number));
         let identified = !doubtful.contains(&row.key);
@@ -133,7 +171,30 @@ async fn let_go(
     let going = retain::let_go(account, vec![held], judge, report).await?;
     let numbered = going.into_iter();
     let numbered = numbered.filter_map(|(key, why)| Some((*numbers.get(&key)?, (key, why))));
-    Ok(numbered.collect())
+    let mut going: HashMap<u32, Going> = numbered.collect();
+    let by_name = going.iter().filter(|(n, _)| holding.by_name.contains(n));
+    let asked = by_name.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
+    let strangers = confirm::strangers(account, mailbox, session, asked.collect()).await?;
+    going.retain(|_, (key, _)| !strangers.contains(key));
+    Ok(going)
+}
+
+/// Whether these local copies are proven, now if not before.
+async fn all_proven(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    retrieved: &HashSet<MessageKey>,
+) -> Result<bool, EngineError> {
+    let id = mailbox.id;
+    let rows = account.shared.index.call(move |index| index.pop3_rows(id));
+    let rows = rows.await?.into_iter();
+    // Those whose size differs were retrieved once more.
+    let was_given_out =
+        |row: &Pop3Row| retrieved.contains(&row.key) || row.server_octets != Some(row.octets_crlf);
+    let open = rows.filter(|row| row.vanished_at.is_none() && row.expired_at.is_none());
+    let open = open.filter(|row| row.proven_at.is_none() && was_given_out(row));
+    let open: Vec<_> = open.map(|row| row.key).collect();
+    Ok(prove(account, &open).await?.len() == open.len())
 }
 
 /// Known messages that left the listing after their deletion had been asked for, with what the ledger
@@ -185,26 +246,11 @@ async fn confirm_by_second_fetch(
         // Asked for once more, it might count as read at the server. Most often both are the same.
         return Ok(HashSet::new());
     }
-    let mut retrieval = session.retrieve(suspect.keys().copied().collect());
-    let mut hash = ContentHash::default();
-    loop {
-        let event = tokio::select! {
-            event = retrieval.next() => event?,
-            () = account.shutdown.requested() => return Err(EngineError::Stopped),
-        };
-        match event {
-            None => break,
-            Some(RetrieveEvent::Start { .. }) => hash = ContentHash::default(),
-            Some(RetrieveEvent::Chunk(chunk)) => hash.update(&chunk),
-            Some(RetrieveEvent::End { number, .. }) => {
-                let again: Sha256 = std::mem::take(&mut hash).finish();
-                let key = suspect.get(&number);
-                let row = key.and_then(|key| rows.get(key));
-                if row.is_some_and(|row| row.sha256 == again) {
-                    key.map(|key| doubtful.remove(key));
-                }
-            }
-            Some(RetrieveEvent::Refused { .. }) => {}
+    let octets = again(account, session, suspect.keys().copied().collect()).await?;
+    for (number, key) in &suspect {
+        let row = rows.get(key);
+        if row.is_some_and(|row| octets.get(number) == Some(&row.sha256)) {
+            doubtful.remove(key);
         }
     }
     if !doubtful.is_empty() {
@@ -212,6 +258,33 @@ async fn confirm_by_second_fetch(
         retain::tell(account, mailbox, doubtful.len() as u64, because);
     }
     Ok(doubtful)
+}
+
+/// Fetches messages once more and returns what their octets hash to. Those that the server refuses are
+/// left out.
+pub(crate) async fn again(
+    account: &Account,
+    session: &mut Transaction,
+    numbers: Vec<u32>,
+) -> Result<HashMap<u32, Sha256>, EngineError> {
+    let mut hashes = HashMap::new();
+    let mut retrieval = session.retrieve(numbers);
+    let mut hash = ContentHash::default();
+    loop {
+        let event = tokio::select! {
+            event = retrieval.next() => event?,
+            () = account.shutdown.requested() => return Err(EngineError::Stopped),
+        };
+        match event {
+            None => return Ok(hashes),
+            Some(RetrieveEvent::Start { .. }) => hash = ContentHash::default(),
+            Some(RetrieveEvent::Chunk(chunk)) => hash.update(&chunk),
+            Some(RetrieveEvent::End { number, .. }) => {
+                hashes.insert(number, std::mem::take(&mut hash).finish());
+            }
+            Some(RetrieveEvent::Refused { .. }) => {}
+        }
+    }
 }
 
 /// One line for each message that left the server.

@@ -17,8 +17,12 @@ use std::collections::{HashMap, HashSet};
 /// The listing, sorted.
 #[derive(Debug)]
 pub(crate) struct Identified {
-    /// Messages whose identity is certain, by number.
+    /// Messages whose identity is certain enough not to fetch them, by number.
     pub(crate) known: HashMap<u32, MessageKey>,
+    /// Those among them that nothing but UIDL and size has identified.
+    pub(crate) by_name: HashSet<u32>,
+    /// Messages that the server had confirmed to have deleted.
+    pub(crate) expired: HashSet<MessageKey>,
     /// Messages to fetch.
     pub(crate) new: Vec<ListedMessage>,
     /// Known messages that a fetched one may turn out to be.
@@ -52,6 +56,8 @@ pub(crate) async fn identify(
     let plan = plan_pop3(&known, &listing);
     let mut sorted = Identified {
         known: HashMap::new(),
+        by_name: HashSet::new(),
+        expired: expired(&rows),
         new: Vec::new(),
         orphans: Orphans::new(),
         absent: Absent::default(),
@@ -60,12 +66,8 @@ pub(crate) async fn identify(
         sorted.absent.expired = plan.expired;
         sorted.absent.vanished = plan.vanished;
     } else {
-        skipped(
-            account,
-            mailbox,
-            "STAT and LIST disagree: absences are not believed",
-            report,
-        );
+        let because = "STAT and LIST disagree: absences are not believed";
+        skipped(account, mailbox, because, report);
     }
     let doubtful = doubtful(account, &rows);
     let (mut open, mut displaced) = (Vec::new(), Vec::new());
@@ -75,7 +77,10 @@ pub(crate) async fn identify(
                 displaced.push(key);
                 sorted.new.push(listed.clone());
             }
-            Identity::Known(key) => drop(sorted.known.insert(number, key)),
+            Identity::Known(key) => {
+                sorted.by_name.insert(number);
+                sorted.known.insert(number, key);
+            }
             Identity::Compare(mut candidates) => {
                 candidates.retain(|key| !doubtful.contains(key));
                 open.push((candidates, listed));
@@ -98,6 +103,12 @@ pub(crate) async fn identify(
     };
     account.shared.index.call(write).await?;
     Ok(sorted)
+}
+
+/// Messages whose deletion the server has confirmed.
+fn expired(rows: &[Pop3Row]) -> HashSet<MessageKey> {
+    let expired = rows.iter().filter(|row| row.expired_at.is_some());
+    expired.map(|row| row.key).collect()
 }
 
 /// Messages that another program delivered: where the policy deletes, nothing but their octets will do.
@@ -166,11 +177,8 @@ async fn headers(
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
-    let told = session.headers(&numbers).await?;
-    let hashes = told
-        .into_iter()
-        .map(|(number, header)| (number, header::fingerprint(&header)));
-    Ok(hashes.collect())
+    let told = session.digest_headers(&numbers, |_, header| header::fingerprint(header));
+    Ok(told.await?.into_iter().collect())
 }
 
 fn known_message(row: &Pop3Row) -> KnownMessage {

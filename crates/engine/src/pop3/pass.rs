@@ -5,7 +5,7 @@ use crate::connect;
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::local;
-use crate::pop3::{download, expire, identify};
+use crate::pop3::{announced, download, expire, identify, limits, returned};
 use crate::report::{PassReport, Progress};
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
@@ -15,6 +15,12 @@ use postrider_index::{Index, MailboxRow, NewMailbox, ServerState};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The most sessions of one pass: at 250 messages each more than a maildrop holds.
+const MOST_SESSIONS: usize = 1_000;
+
+/// A server that lists fewer than this does so because there are no more.
+const LEAST_LIMIT: u64 = 50;
 
 /// Fetches what is new, and deletes what is proven where the policy says so.
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
@@ -27,32 +33,84 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     };
     let (mailbox, row) = inbox(account).await?;
     local::refresh(account, &[(&mailbox, row.stamp)]).await?;
+    let mut before = row.server.messages;
+    for _ in 0..MOST_SESSIONS {
+        let listing = session(account, &mailbox, &mut report).await?;
+        // A rehearsal deletes nothing: another session would show the same.
+        let is_over = account.shutdown.is_requested() || account.part.leave().is_none();
+        if !listing.goes_on(before) || is_over {
+            break;
+        }
+        before = Some(listing.listed);
+    }
+    Ok(report)
+}
+
+/// What one session showed.
+#[derive(Clone, Copy, Debug)]
+struct Listing {
+    listed: u64,
+    new: u64,
+    /// The server is known to list only some of its messages in one session.
+    is_limited: bool,
+    /// It wants time between two logins.
+    has_delay: bool,
+}
+
+impl Listing {
+    /// Whether the server may list more in another session right away: it is known to limit them, or
+    /// two sessions in a row listed as many messages, and most of them new.
+    fn goes_on(self, before: Option<u64>) -> bool {
+        let is_fresh = self.new > 0 && self.new >= self.listed / 2;
+        let is_full = self.listed >= LEAST_LIMIT && before == Some(self.listed);
+        is_fresh && !self.has_delay && (self.is_limited || is_full)
+    }
+}
+
+/// One session, from login to QUIT.
+async fn session(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    report: &mut PassReport,
+) -> Result<Listing, EngineError> {
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
+    announced::note(account, session.capabilities()).await?;
+    report.login_delay = session.capabilities().login_delay();
     let maildrop = session.survey().await?;
-    let identified =
-        identify::identify(account, &mailbox, &mut session, &maildrop, &mut report).await?;
+    let mut identified =
+        identify::identify(account, mailbox, &mut session, &maildrop, report).await?;
+    limits::hold_back(account, mailbox, &mut identified.new, report).await?;
+    let listing = Listing {
+        listed: maildrop.messages.len() as u64,
+        new: identified.new.len() as u64,
+        is_limited: session.limits_sessions(),
+        has_delay: report.login_delay.is_some(),
+    };
     account.tell(Progress::Found {
         account: account.name().clone(),
-        messages: identified.new.len() as u64,
+        messages: listing.new,
         octets: identified.new.iter().filter_map(|m| m.size_octets).sum(),
     });
     let order = download::Order {
-        mailbox: &mailbox,
+        mailbox,
         listed: &identified.new,
         orphans: identified.orphans,
     };
-    let stored = download::download(account, &mut session, order, &mut report).await?;
-    let mut held: HashMap<u32, MessageKey> = identified.known;
-    held.extend(
-        stored
-            .iter()
-            .filter_map(|message| Some((message.number?, message.key))),
-    );
-    settle_absent(account, &mailbox, identified.absent, &held, &mut report).await?;
-    record_state(account, &mailbox, held.len()).await?;
-    report.round_trips =
-        expire::expire_and_quit(account, &mailbox, session, held, &mut report).await?;
-    Ok(report)
+    let stored = download::download(account, &mut session, order, report).await?;
+    let mut holding = expire::Holding {
+        held: identified.known,
+        by_name: identified.by_name,
+        retrieved: stored.iter().map(|message| message.key).collect(),
+    };
+    let numbered = stored.iter().filter_map(|m| Some((m.number?, m.key)));
+    holding.held.extend(numbered);
+    settle_absent(account, mailbox, identified.absent, &holding.held, report).await?;
+    let held = holding.held.values().copied();
+    returned::note(account, mailbox, &identified.expired, held).await?;
+    record_state(account, mailbox, listing.listed).await?;
+    report.round_trips +=
+        expire::expire_and_quit(account, mailbox, session, holding, report).await?;
+    Ok(listing)
 }
 
 /// The one mailbox of a maildrop. It is the mail tree's root, or its INBOX under Maildir++, which is
@@ -124,13 +182,41 @@ async fn settle_absent(
 async fn record_state(
     account: &Account,
     mailbox: &LocalMailbox,
-    messages: usize,
+    messages: u64,
 ) -> Result<(), EngineError> {
     let id = mailbox.id;
     let state = ServerState {
-        messages: Some(messages as u64),
+        messages: Some(messages),
         ..ServerState::default()
     };
     let write = move |index: &mut Index| index.set_server_states(&[(id, state)], now());
     account.shared.index.call(write).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_session_follows_only_where_there_may_be_more() {
+        let listing = |listed, new, is_limited| Listing {
+            listed,
+            new,
+            is_limited,
+            has_delay: false,
+        };
+        assert!(listing(250, 250, true).goes_on(None));
+        assert!(listing(7, 7, true).goes_on(Some(250)));
+        assert!(!listing(250, 0, true).goes_on(None));
+        assert!(!listing(400, 400, false).goes_on(None));
+        assert!(listing(250, 250, false).goes_on(Some(250)));
+        assert!(!listing(249, 249, false).goes_on(Some(250)));
+        assert!(!listing(250, 1, false).goes_on(Some(250)));
+        assert!(!listing(9, 9, false).goes_on(Some(9)));
+        let delayed = Listing {
+            has_delay: true,
+            ..listing(250, 250, true)
+        };
+        assert!(!delayed.goes_on(None));
+    }
 }

@@ -147,7 +147,7 @@ impl Check<'_> {
                 } else if self.repair.is_some() {
                     self.index.set_file(kept.file.key, &entry.to_string())?;
                 }
-            } else if !self.index.unknown_bases(&[base])?.is_empty() {
+            } else if !self.index.unknown_bases(self.row.id, &[base])?.is_empty() {
                 self.unknown(&entry, path, report)?;
             }
         }

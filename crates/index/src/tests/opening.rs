@@ -30,7 +30,7 @@ fn a_new_index_is_private_durable_and_readable_beside_its_writer() {
     assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
     assert_eq!(pragma("synchronous"), "Integer(2)");
     assert_eq!(pragma("foreign_keys"), "Integer(1)");
-    assert_eq!(pragma("user_version"), "Integer(5)");
+    assert_eq!(pragma("user_version"), "Integer(6)");
     let mut reader = Index::open_read_only(&state).unwrap();
     assert_eq!(reader.statuses().unwrap(), []);
     let name = postrider_core::account::AccountName::parse("x").unwrap();
@@ -151,6 +151,11 @@ fn an_index_of_the_first_version_keeps_everything_when_it_is_brought_up() {
     old.execute_batch(
         "PRAGMA user_version = 1;
          INSERT INTO account (name, protocol) VALUES ('home', 'imap');
+         INSERT INTO mailbox (account, wire_name, name, path, uid_validity, synced_at)
+           VALUES (1, 'INBOX', 'INBOX', '/mail/INBOX', 7, 9);
+         INSERT INTO message (mailbox, uid_validity, uid, octets, octets_crlf, sha256, flags, base,
+             file, stored_at)
+           VALUES (1, 7, 3, 1, 1, zeroblob(32), '', 'b', 'new/b', 5);
          INSERT INTO ledger_entry (at, account, mailbox, message, sha256, action, because)
            VALUES (5, 'home', 'INBOX', 1, x'00', 'stored', 'new on the server');",
     )
@@ -163,7 +168,15 @@ fn an_index_of_the_first_version_keeps_everything_when_it_is_brought_up() {
             .query_row(sql, (), |row| row.get::<_, i64>(0))
     };
     assert_eq!(told("SELECT at FROM ledger WHERE action = 'stored'"), Ok(5));
-    assert_eq!(told("PRAGMA user_version"), Ok(5));
+    assert_eq!(told("PRAGMA user_version"), Ok(6));
+    // Tables that were made anew are still what others refer to.
+    assert_eq!(told("SELECT uidvalidity FROM mailboxes"), Ok(7));
+    assert_eq!(
+        told("SELECT uid FROM messages WHERE path = '/mail/INBOX/new/b'"),
+        Ok(3)
+    );
+    assert_eq!(index.check().unwrap(), Vec::<String>::new());
+    assert!(index.connection.execute("DELETE FROM mailbox", ()).is_err());
     // Its triggers came along.
     assert!(
         index

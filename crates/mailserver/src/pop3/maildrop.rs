@@ -23,11 +23,15 @@ struct Drop {
     uidl: String,
     bytes: Bytes,
     marked: bool,
+    retrieved: bool,
 }
 
 impl Maildrop {
     pub(super) fn open(account: Account, faults: &Faults, connection: u64) -> Self {
-        let drops = account.messages("INBOX").into_iter().map(|message| Drop {
+        let messages = account.messages("INBOX").into_iter();
+        let shown = messages.filter(|message| !faults.is_hidden(message.uid));
+        let shown = shown.take(faults.session_limit());
+        let drops = shown.map(|message| Drop {
             uid: message.uid,
             uidl: if faults.has(Misbehaviour::ChangesUidls) {
                 format!("session{connection}.{}", message.uid)
@@ -38,6 +42,7 @@ impl Maildrop {
             },
             bytes: message.bytes,
             marked: false,
+            retrieved: false,
         });
         Self {
             drops: drops.collect(),
@@ -47,6 +52,19 @@ impl Maildrop {
 
     pub(super) fn len(&self) -> usize {
         self.drops.len()
+    }
+
+    /// Marks what was retrieved (EXPIRE 0, RFC 2449 §6.7).
+    pub(super) fn mark_retrieved(&mut self) {
+        for drop in &mut self.drops {
+            drop.marked |= drop.retrieved;
+        }
+    }
+
+    /// The UIDs of what was retrieved.
+    pub(super) fn retrieved(&self) -> BTreeSet<u32> {
+        let retrieved = self.drops.iter().filter(|drop| drop.retrieved);
+        retrieved.map(|drop| drop.uid).collect()
     }
 
     /// Removes what was marked from the account.
@@ -82,13 +100,14 @@ impl Maildrop {
             }
             "RETR" => {
                 let drop = self.find(rest)?;
+                drop.retrieved = true;
                 reply.line(&format!(
                     "+OK {} octets",
                     faults.told_size(drop.bytes.len())
                 ));
                 write_dotted(&drop.bytes, reply);
             }
-            "TOP" => {
+            "TOP" if !faults.has(Misbehaviour::NoTop) => {
                 let (number, lines) = rest.split_once(' ').ok_or("-ERR TOP number lines")?;
                 let lines = lines.trim().parse().map_err(|_| "-ERR TOP number lines")?;
                 let drop = self.find(number)?;

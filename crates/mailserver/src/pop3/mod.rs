@@ -50,7 +50,13 @@ struct Conversation<W> {
 
 impl<W: AsyncWrite + Unpin> Conversation<W> {
     async fn greet(&mut self) -> Result<(), Gone> {
-        self.session.reply.line("+OK postrider-mailserver ready");
+        let is_gmail = self.session.service.options.has_imap("X-GM-EXT-1");
+        let name = if is_gmail {
+            "Gpop"
+        } else {
+            "postrider-mailserver"
+        };
+        self.session.reply.line(&format!("+OK {name} ready"));
         self.send(None).await
     }
 
@@ -203,9 +209,15 @@ impl Session {
     /// Only QUIT enters the UPDATE state, where marked messages go (RFC 1939 §6).
     fn quit(&mut self) -> Result<(), &'static str> {
         self.ends = true;
-        if let Some(maildrop) = self.maildrop.take() {
+        if let Some(mut maildrop) = self.maildrop.take() {
             if self.service.faults.has(Misbehaviour::QuitFails) {
                 return Err("-ERR [SYS/TEMP] Some messages not removed");
+            }
+            if self.service.options.has_pop3("EXPIRE 0") {
+                maildrop.mark_retrieved();
+            }
+            if self.service.faults.has(Misbehaviour::HidesRetrieved) {
+                self.service.faults.hide(&maildrop.retrieved());
             }
             if !self.service.faults.has(Misbehaviour::ForgetsDele) {
                 maildrop.remove_marked();

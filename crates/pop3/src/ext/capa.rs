@@ -5,9 +5,13 @@ use crate::error::Pop3Error;
 use crate::reply::Reply;
 use crate::wire::{Follows, Wire};
 use postrider_transport::escape_server_text;
+use std::time::Duration;
 
 /// The largest list of capabilities, in octets; real ones are below one KiB.
 const LARGEST: u64 = 64 * 1024;
+
+/// The longest pause between logins that a server is granted: beyond a day it has mistaken the unit.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a server says that it can.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,27 @@ impl Capabilities {
         let mechanisms = self.arguments("SASL").unwrap_or_default();
         let mechanisms = mechanisms.split_ascii_whitespace();
         mechanisms.map(str::to_ascii_uppercase).collect()
+    }
+
+    /// The least time between two logins (RFC 2449 §6.6). Servers for which it differs from user to
+    /// user may tell more after the login.
+    #[must_use]
+    pub fn login_delay(&self) -> Option<Duration> {
+        let seconds = self.number("LOGIN-DELAY")?;
+        Some(Duration::from_secs(seconds).min(LONGEST_DELAY))
+    }
+
+    /// After how many days the server deletes a message by itself (RFC 2449 §6.7); 0: once it was
+    /// retrieved. `None` when it never does, or does not say.
+    #[must_use]
+    pub fn expires_after_days(&self) -> Option<u64> {
+        self.number("EXPIRE")
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        let word = self.arguments(name)?.split_ascii_whitespace().next()?;
+        // `NEVER` is no number, nor is what a broken server says.
+        word.parse().ok().filter(|_| !word.starts_with('+'))
     }
 
     fn arguments(&self, name: &str) -> Option<&str> {
@@ -87,5 +112,27 @@ mod tests {
         assert!(!capabilities.has("PIPELINING"));
         assert_eq!(capabilities.names(), lines);
         assert!(!Capabilities::default().has_capa());
+    }
+
+    #[test]
+    fn delays_and_expiry_are_read_with_care() {
+        let told = |line: &str| Capabilities {
+            lines: Some(vec![line.to_owned()]),
+        };
+        let delay = |line| told(line).login_delay().map(|delay| delay.as_secs());
+        assert_eq!(delay("LOGIN-DELAY 900"), Some(900));
+        assert_eq!(delay("login-delay 60 USER"), Some(60));
+        assert_eq!(delay("LOGIN-DELAY 99999999"), Some(86_400));
+        for line in ["LOGIN-DELAY", "LOGIN-DELAY -5", "LOGIN-DELAY +5", "LOGIN"] {
+            assert_eq!(delay(line), None, "{line}");
+        }
+        for (line, days) in [
+            ("EXPIRE 0", Some(0)),
+            ("EXPIRE 30 USER", Some(30)),
+            ("EXPIRE NEVER", None),
+            ("EXPIRE", None),
+        ] {
+            assert_eq!(told(line).expires_after_days(), days, "{line}");
+        }
     }
 }

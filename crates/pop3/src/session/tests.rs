@@ -184,6 +184,27 @@ S: +OK bye",
     server.await.unwrap();
 }
 
+/// A server that says nothing before it has heard all of it: the whole of a day's mail is one flight.
+#[tokio::test(start_paused = true)]
+async fn four_hundred_messages_are_asked_for_in_one_flight() {
+    let all = 1..=400;
+    let mut script = String::new();
+    for (asked, answer) in [("RETR", "S: +OK\nS: x\nS: .\n"), ("DELE", "S: +OK\n")] {
+        all.clone()
+            .for_each(|n| writeln!(script, "C: {asked} {n}").unwrap());
+        let quits = asked == "DELE";
+        script.push_str(if quits { "C: QUIT\n" } else { "" });
+        script.push_str(&answer.repeat(400 + usize::from(quits)));
+    }
+    let (mut session, server) = modern(&script).await;
+    let numbers: Vec<u32> = all.collect();
+    let told = retrieve(&mut session, &numbers).await;
+    assert!(told.ends_with("400<x|>3 "), "{told}");
+    let quit = session.delete_and_quit(&numbers).await.unwrap();
+    assert_eq!((quit.deleted.len(), quit.round_trips), (400, 4));
+    server.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_server_without_capa_gets_one_command_at_a_time() {
     let (mut session, server) = old("C: STAT

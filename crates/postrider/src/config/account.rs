@@ -292,7 +292,7 @@ fn limits(
     keys: &Account<'_>,
     protocol: Protocol,
 ) -> Option<(Option<u64>, Option<Duration>)> {
-    let node = keys.imap_only(reading, protocol, ("max_size", None));
+    let node = keys.find("max_size");
     let max_size = or(node, None, |node| reading.size("max_size", node).map(Some));
     let node = keys.imap_only(reading, protocol, ("max_age", None));
     let max_age = or(node, None, |node| {

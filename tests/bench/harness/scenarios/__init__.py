@@ -24,6 +24,7 @@ def pop3_initial_rtt(b):
 # In this order. Those that delete nothing and are short come first.
 SCENARIOS = {
     "wire": said.wire,
+    "pop3-trips": pop3.pop3_trips,
     "f200": many_mailboxes.f200,
     "idle-cpu": idle.idle_cpu,
     "initial-1f": initial(1, False),

@@ -102,7 +102,7 @@ accounts:
 ",
     );
     let isp = &config.accounts[0];
-    assert_eq!((isp.max_size_octets, isp.max_age), (None, None));
+    assert_eq!((isp.max_size_octets, isp.max_age), (Some(1 << 20), None));
     assert_eq!(
         (isp.retention, isp.vanished),
         (Policy::DELETE, Vanished::Keep)
@@ -198,10 +198,6 @@ const COMPLAINTS: &[(&str, &str)] = &[
     (
         "folders: {rename: {INBOX: a, inbox: b}}",
         "6:34: the key `inbox` is given twice, first on line 6",
-    ),
-    (
-        "protocol: pop3\nmax_size: 1MiB",
-        "7:5: `max_size` is for IMAP accounts",
     ),
     (
         "protocol: pop3\nmax_age: 3d",
