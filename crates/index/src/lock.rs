@@ -13,8 +13,15 @@ use std::path::Path;
 /// there are no stale locks. The pid inside is for people.
 #[derive(Debug)]
 pub struct StateLock {
-    /// Held open: closing it is the release.
-    _file: File,
+    file: File,
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // Closing alone releases it later: a child that was just forked has the file open until it execs.
+        // What fails here is released by the kernel all the same.
+        drop(self.file.unlock());
+    }
 }
 
 impl StateLock {
@@ -49,7 +56,7 @@ impl StateLock {
             .set_len(0)
             .and_then(|()| file.write_all(pid.as_bytes()));
         noted.map_err(IndexError::io("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -80,6 +87,16 @@ mod tests {
         );
         drop(first);
         StateLock::acquire(&state).unwrap();
+    }
+
+    #[test]
+    fn it_is_released_though_somebody_has_the_file_open_still() {
+        let home = tempfile::tempdir().unwrap();
+        let first = StateLock::acquire(home.path()).unwrap();
+        let inherited = first.file.try_clone().unwrap();
+        drop(first);
+        StateLock::acquire(home.path()).unwrap();
+        drop(inherited);
     }
 
     #[test]
