@@ -9,12 +9,15 @@ use crate::local::locate_anywhere;
 use crate::step::Step;
 use postrider_core::message::MessageKey;
 use postrider_index::{MailboxRow, MessageFile};
-use postrider_maildir::Entry;
+use postrider_maildir::{Cold, Entry, Proof};
 use std::collections::HashSet;
 use std::path::Path;
 
 /// Files read back by one job, so that other accounts get their turn at the disk.
 const FILES_IN_A_JOB: usize = 256;
+
+/// Files that the disk is asked for before the first of them is read.
+const FILES_AHEAD: usize = 32;
 
 /// Reads the files of `keys` back. Returns those whose file is there with the recorded hash; they
 /// are proven from now on, and the index says so. What was taken in and never compared with the server's
@@ -88,21 +91,30 @@ pub(crate) async fn prove_again(
 /// A file that cannot be found, read, or that differs proves nothing; its server copy stays. That is
 /// no error of the pass: the verdict says why the message is kept.
 fn read_back(rows: &[MessageFile], tree: &Path, mailboxes: &[MailboxRow]) -> Vec<MessageKey> {
-    let proven = |row: &MessageFile| {
-        let path = row.mailbox_path.join(&row.file);
-        let elsewhere = || {
-            let known = Entry::parse(&row.file)?;
-            locate_anywhere(tree, mailboxes, &known)
-        };
-        is_whole(row, &path) || elsewhere().is_some_and(|path| is_whole(row, &path))
+    let elsewhere = |row: &MessageFile| {
+        let known = Entry::parse(&row.file)?;
+        locate_anywhere(tree, mailboxes, &known)
     };
-    rows.iter()
-        .filter(|row| proven(row))
-        .map(|row| row.key)
-        .collect()
+    let mut proven = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(FILES_AHEAD) {
+        let paths: Vec<_> = rows.iter().map(|r| r.mailbox_path.join(&r.file)).collect();
+        let cold: Vec<_> = paths.iter().map(|path| Cold::open(path)).collect();
+        for (row, cold) in rows.iter().zip(cold) {
+            let read = cold.and_then(Cold::read);
+            let here = read.is_ok_and(|proof| holds(row, &proof));
+            if here || elsewhere(row).is_some_and(|path| is_whole(row, &path)) {
+                proven.push(row.key);
+            }
+        }
+    }
+    proven
 }
 
 fn is_whole(row: &MessageFile, path: &Path) -> bool {
     let read = postrider_maildir::read_back(path);
-    read.is_ok_and(|proof| proof.sha256 == row.sha256 && proof.octets == row.octets)
+    read.is_ok_and(|proof| holds(row, &proof))
+}
+
+fn holds(row: &MessageFile, proof: &Proof) -> bool {
+    proof.sha256 == row.sha256 && proof.octets == row.octets
 }

@@ -5,7 +5,7 @@ use postrider_core::time::UnixTime;
 use postrider_core::uid::{Uid, UidValidity};
 use postrider_core::uidl::Uidl;
 use rusqlite::types::Type;
-use rusqlite::{Error, Result, Row};
+use rusqlite::{Error, Result, Row, RowIndex};
 
 /// A count or size for SQLite, whose integers have a sign. No file has 2^63 octets.
 pub(crate) fn integer(number: u64) -> i64 {
@@ -13,23 +13,23 @@ pub(crate) fn integer(number: u64) -> i64 {
 }
 
 /// A count or size that we wrote.
-pub(crate) fn count(row: &Row<'_>, column: &str) -> Result<Option<u64>> {
+pub(crate) fn count(row: &Row<'_>, column: impl RowIndex) -> Result<Option<u64>> {
     let number: Option<i64> = row.get(column)?;
     number
         .map(|number| u64::try_from(number).map_err(|_| out_of_range(number)))
         .transpose()
 }
 
-pub(crate) fn time(row: &Row<'_>, column: &str) -> Result<Option<UnixTime>> {
+pub(crate) fn time(row: &Row<'_>, column: impl RowIndex) -> Result<Option<UnixTime>> {
     let seconds: Option<i64> = row.get(column)?;
     Ok(seconds.map(UnixTime::from_seconds))
 }
 
-pub(crate) fn sha256(row: &Row<'_>, column: &str) -> Result<Sha256> {
+pub(crate) fn sha256(row: &Row<'_>, column: impl RowIndex) -> Result<Sha256> {
     Ok(Sha256(row.get(column)?))
 }
 
-pub(crate) fn uid(row: &Row<'_>, column: &str) -> Result<Option<Uid>> {
+pub(crate) fn uid(row: &Row<'_>, column: impl RowIndex) -> Result<Option<Uid>> {
     let number: Option<i64> = row.get(column)?;
     let uid = |number: i64| {
         u32::try_from(number)
@@ -40,7 +40,7 @@ pub(crate) fn uid(row: &Row<'_>, column: &str) -> Result<Option<Uid>> {
     number.map(uid).transpose()
 }
 
-pub(crate) fn uid_validity(row: &Row<'_>, column: &str) -> Result<Option<UidValidity>> {
+pub(crate) fn uid_validity(row: &Row<'_>, column: impl RowIndex) -> Result<Option<UidValidity>> {
     let number: Option<i64> = row.get(column)?;
     let epoch = |number: i64| {
         u32::try_from(number)

@@ -24,10 +24,6 @@ pub struct Pop3Row {
     pub header_sha256: Option<Sha256>,
     /// The hash of the file.
     pub sha256: Sha256,
-    /// `Message-ID`.
-    pub message_id: Option<String>,
-    /// The file relative to the mailbox.
-    pub file: String,
     /// Whether its octets came from the server; else its header alone must not let it go.
     pub received: bool,
     /// When the local copy was proven (R1).
@@ -51,34 +47,33 @@ impl Index {
     /// # Errors
     /// When the database refuses.
     pub fn pop3_rows(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
-        let sql = "SELECT * FROM message WHERE mailbox = ? ORDER BY id";
-        self.list(
-            "list the messages of a maildrop",
-            sql,
-            [mailbox.0],
-            pop3_row,
-        )
+        // By their places: every pass reads them all, and looking columns up by name was a third of that.
+        let sql = "
+            SELECT id, uidl, server_octets, octets_crlf, header_sha256, sha256,
+              received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at,
+              returns
+            FROM message WHERE mailbox = ? ORDER BY id";
+        let doing = "list the messages of a maildrop";
+        self.list(doing, sql, [mailbox.0], pop3_row)
     }
 }
 
 fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
-    let uidl: Option<String> = row.get("uidl")?;
-    let header_sha256: Option<[u8; 32]> = row.get("header_sha256")?;
+    let uidl: Option<String> = row.get(1)?;
+    let header_sha256: Option<[u8; 32]> = row.get(4)?;
     Ok(Pop3Row {
-        key: MessageKey(row.get("id")?),
+        key: MessageKey(row.get(0)?),
         uidl: uidl.as_deref().map(Uidl::from_index),
-        server_octets: column::count(row, "server_octets")?,
-        octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
+        server_octets: column::count(row, 2)?,
+        octets_crlf: column::count(row, 3)?.unwrap_or_default(),
         header_sha256: header_sha256.map(Sha256),
-        sha256: column::sha256(row, "sha256")?,
-        message_id: row.get("message_id")?,
-        file: row.get("file")?,
-        received: row.get("received")?,
-        proven_at: column::time(row, "proven_at")?,
-        expire_requested_at: column::time(row, "expire_requested_at")?,
-        expire_because: row.get("expire_because")?,
-        expired_at: column::time(row, "expired_at")?,
-        vanished_at: column::time(row, "vanished_at")?,
-        returns: column::count(row, "returns")?.unwrap_or_default(),
+        sha256: column::sha256(row, 5)?,
+        received: row.get(6)?,
+        proven_at: column::time(row, 7)?,
+        expire_requested_at: column::time(row, 8)?,
+        expire_because: row.get(9)?,
+        expired_at: column::time(row, 10)?,
+        vanished_at: column::time(row, 11)?,
+        returns: column::count(row, 12)?.unwrap_or_default(),
     })
 }

@@ -49,6 +49,6 @@ pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
 pub use outgoing::Outgoing;
-pub use prove::{Proof, read_back};
+pub use prove::{Cold, Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;

@@ -31,6 +31,40 @@ pub struct Proof {
 /// [`MaildirError::Gone`] when a reader moved the file, [`MaildirError::NotAFile`] for anything but a
 /// regular file (a link, a pipe), else when the system refuses.
 pub fn read_back(path: &Path) -> Result<Proof, MaildirError> {
+    Cold::open(path)?.read()
+}
+
+/// A file whose octets are on their way from the medium. Several opened before the first is read keep
+/// the disk busy: read one by one, every file waits for the disk alone.
+#[derive(Debug)]
+pub struct Cold<'p> {
+    file: File,
+    path: &'p Path,
+}
+
+impl<'p> Cold<'p> {
+    /// Drops the file from the page cache, and asks for it.
+    ///
+    /// # Errors
+    /// As [`read_back`].
+    pub fn open(path: &'p Path) -> Result<Self, MaildirError> {
+        let file = open(path)?;
+        // Advice only: a file system that does not take it answers from where it likes.
+        rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).unwrap_or_default();
+        rustix::fs::fadvise(&file, 0, None, Advice::WillNeed).unwrap_or_default();
+        Ok(Self { file, path })
+    }
+
+    /// Hashes it, as [`read_back`] does.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn read(self) -> Result<Proof, MaildirError> {
+        hash(self.file).map_err(MaildirError::io("read back", self.path))
+    }
+}
+
+fn open(path: &Path) -> Result<File, MaildirError> {
     // NONBLOCK: opening a pipe that somebody put there must not wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -53,9 +87,7 @@ pub fn read_back(path: &Path) -> Result<Proof, MaildirError> {
             path: path.to_owned(),
         });
     }
-    // Advice only: a file system that does not take it answers from where it likes.
-    rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).unwrap_or_default();
-    hash(file).map_err(MaildirError::io("read back", path))
+    Ok(file)
 }
 
 fn hash(mut file: File) -> std::io::Result<Proof> {
