@@ -59,11 +59,11 @@ impl Index {
 }
 
 fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
-    let uidl: Option<String> = row.get(1)?;
+    let uidl = row.get_ref(1)?.as_str_or_null()?;
     let header_sha256: Option<[u8; 32]> = row.get(4)?;
     Ok(Pop3Row {
         key: MessageKey(row.get(0)?),
-        uidl: uidl.as_deref().map(Uidl::from_index),
+        uidl: uidl.map(Uidl::from_index),
         server_octets: column::count(row, 2)?,
         octets_crlf: column::count(row, 3)?.unwrap_or_default(),
         header_sha256: header_sha256.map(Sha256),

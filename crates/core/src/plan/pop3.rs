@@ -83,8 +83,10 @@ pub struct Plan {
 /// e) otherwise it is new.
 #[must_use]
 pub fn plan_pop3(known: &[KnownMessage], listing: &[ListedMessage]) -> Plan {
-    let listed_uidls: HashSet<&Uidl> = listing.iter().filter_map(|m| m.uidl.as_ref()).collect();
-    let mut by_uidl: HashMap<&Uidl, &KnownMessage> = HashMap::new();
+    // Room for all at once: a maildrop that is left as it is may hold very many.
+    let mut listed_uidls: HashSet<&Uidl> = HashSet::with_capacity(listing.len());
+    listed_uidls.extend(listing.iter().filter_map(|m| m.uidl.as_ref()));
+    let mut by_uidl: HashMap<&Uidl, &KnownMessage> = HashMap::with_capacity(known.len());
     let mut lost_by_size: HashMap<Option<u64>, Vec<MessageKey>> = HashMap::new();
     for message in known {
         let is_listed = message

@@ -55,8 +55,8 @@ pub(crate) async fn identify(
     let listing: Vec<_> = maildrop.messages.iter().map(listed_message).collect();
     let plan = plan_pop3(&known, &listing);
     let mut sorted = Identified {
-        known: HashMap::new(),
-        by_name: HashSet::new(),
+        known: HashMap::with_capacity(listing.len()),
+        by_name: HashSet::with_capacity(listing.len()),
         expired: expired(&rows),
         new: Vec::new(),
         orphans: Orphans::new(),

@@ -12,7 +12,7 @@ use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::settings::Layout;
 use postrider_index::{Index, MailboxRow, NewMailbox, ServerState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -152,8 +152,11 @@ async fn settle_absent(
     held: &HashMap<u32, MessageKey>,
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
-    let found_again: Vec<_> = held.values().copied().collect();
     let gone = |keys: Vec<MessageKey>| -> Vec<MessageKey> {
+        if keys.is_empty() {
+            return keys;
+        }
+        let found_again: HashSet<_> = held.values().collect();
         keys.into_iter()
             .filter(|key| !found_again.contains(key))
             .collect()
