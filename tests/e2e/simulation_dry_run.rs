@@ -4,44 +4,15 @@
 use postrider_core::account::Protocol;
 use postrider_core::brake::Percent;
 use postrider_core::plan::deed::Deed;
-use postrider_core::retention::{Method, Policy, Protect, Vanished};
+use postrider_core::retention::{Policy, Protect, Vanished};
 use postrider_engine::{Rehearsal, Steps, approve};
 use postrider_mailserver::{Action, Fault, Misbehaviour, Options};
 use postrider_tests::foretold::compare;
+use postrider_tests::policies::{after, latest, locally, trash};
 use postrider_tests::rig::{Rig, files, message};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 const DAY: i64 = 86_400;
-
-fn after(days: u64) -> Policy {
-    Policy {
-        delete_after: Some(Duration::from_secs(days * 86_400)),
-        ..Policy::KEEP
-    }
-}
-
-fn latest(count: u32) -> Policy {
-    Policy {
-        keep_latest: NonZeroU32::new(count),
-        ..Policy::KEEP
-    }
-}
-
-fn locally() -> Policy {
-    Policy {
-        until_deleted_locally: true,
-        ..Policy::KEEP
-    }
-}
-
-fn trash(policy: Policy) -> Policy {
-    Policy {
-        method: Method::Trash,
-        ..policy
-    }
-}
 
 const MAILBOXES: [&str; 3] = ["INBOX", "Work", "Sent"];
 

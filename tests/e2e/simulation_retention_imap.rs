@@ -5,10 +5,10 @@ use postrider_core::brake::Percent;
 use postrider_core::retention::{Method, Policy, Protect, Vanished};
 use postrider_engine::{Steps, approve};
 use postrider_mailserver::{Action, Fault, Options};
+use postrider_tests::policies::{after, locally, trash};
 use postrider_tests::rig::{Rig, files, message};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
@@ -20,27 +20,6 @@ async fn synced(options: Options, count: usize, policy: Policy) -> Rig {
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (count as u64, 0));
     rig
-}
-
-fn after(days: u64) -> Policy {
-    Policy {
-        delete_after: Some(Duration::from_secs(days * 86_400)),
-        ..Policy::KEEP
-    }
-}
-
-fn locally() -> Policy {
-    Policy {
-        until_deleted_locally: true,
-        ..Policy::KEEP
-    }
-}
-
-fn trash(policy: Policy) -> Policy {
-    Policy {
-        method: Method::Trash,
-        ..policy
-    }
 }
 
 fn uids(rig: &Rig, mailbox: &str) -> Vec<u32> {

@@ -4,10 +4,10 @@ use postrider_core::account::Protocol;
 use postrider_core::retention::{Policy, Protect};
 use postrider_engine::approve;
 use postrider_mailserver::{Action, Fault, Misbehaviour, Options};
+use postrider_tests::policies::{after, locally};
 use postrider_tests::rig::{Rig, files, message};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
@@ -18,20 +18,6 @@ async fn synced(count: usize, policy: Policy) -> Rig {
     let report = rig.pass().await.unwrap();
     assert_eq!((report.new, report.expired), (count as u64, 0));
     rig
-}
-
-fn after(days: u64) -> Policy {
-    Policy {
-        delete_after: Some(Duration::from_secs(days * 86_400)),
-        ..Policy::KEEP
-    }
-}
-
-fn locally() -> Policy {
-    Policy {
-        until_deleted_locally: true,
-        ..Policy::KEEP
-    }
 }
 
 /// The file of the nth message.

@@ -11,6 +11,7 @@
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
+//! - [`policies`]: retention policies of one rule each.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -33,6 +34,7 @@ pub mod foretold;
 pub mod lossy_disk;
 pub mod maildir;
 pub mod oracle;
+pub mod policies;
 pub mod postrider;
 pub mod rig;
 pub mod server;

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_released_though_somebody_has_the_file_open_still() {
+    fn r10_it_is_released_though_somebody_has_the_file_open_still() {
         let home = tempfile::tempdir().unwrap();
         let first = StateLock::acquire(home.path()).unwrap();
         let inherited = first.file.try_clone().unwrap();
