@@ -53,7 +53,7 @@ pub(crate) async fn settle(
         return Ok(false);
     }
     let uids = doubted.iter().map(|(_, uid)| *uid).collect();
-    let candidates = describe(session, &look.observed, uids).await?;
+    let candidates = describe(session, &look.observed.wire_name, uids).await?;
     let settle = move |index: &mut Index| {
         let keys: Vec<_> = doubted.iter().map(|(key, _)| *key).collect();
         let known = index.describe(&keys)?.into_iter().zip(&doubted);

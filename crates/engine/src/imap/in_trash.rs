@@ -3,11 +3,12 @@
 
 use crate::context::Account;
 use crate::error::EngineError;
+use crate::imap::rematch::describe;
 use crate::imap::removal;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::uid_validity::{Candidate, Orphan, rematch};
 use postrider_core::uid::{Uid, UidSet};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step, WireName};
+use postrider_imap::{FlightEvent, Session, Step, WireName};
 use postrider_index::Index;
 use std::collections::HashSet;
 
@@ -48,16 +49,13 @@ pub(crate) async fn copied_before(
 }
 
 async fn newest(session: &mut Session, trash: WireName) -> Result<Vec<Candidate>, EngineError> {
-    let select = Step::Select {
-        mailbox: trash,
-        mode: SelectMode::ReadOnly,
-        resync: None,
-    };
     let mut next = None;
-    let mut flight = session.flight([select]).map_err(EngineError::imap)?;
+    let mut flight = session
+        .flight([Step::Status(trash.clone())])
+        .map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        if let FlightEvent::Selected { selected, .. } = event {
-            next = selected.uid_next;
+        if let FlightEvent::Status { status, .. } = event {
+            next = status.uid_next;
         }
     }
     drop(flight);
@@ -66,16 +64,5 @@ async fn newest(session: &mut Session, trash: WireName) -> Result<Vec<Candidate>
         return Ok(Vec::new());
     };
     let first = Uid::new(last.as_u32().saturating_sub(NEWEST)).unwrap_or(Uid::MIN);
-    let uids = UidSet::range(first, last);
-    let (mut candidates, facts) = (Vec::new(), Step::Facts { uids });
-    let mut flight = session.flight([facts]).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        if let FlightEvent::Facts { row, .. } = event {
-            candidates.push(Candidate {
-                uid: row.uid,
-                likeness: row.likeness,
-            });
-        }
-    }
-    Ok(candidates)
+    describe(session, &trash, UidSet::range(first, last)).await
 }

@@ -6,12 +6,11 @@ use crate::deliver::Orphans;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::look::Look;
-use crate::imap::observe::Observed;
 use postrider_core::message::ServerRef;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::uid_validity::{Candidate, Likeness, Orphan, rematch as match_again};
 use postrider_core::uid::{UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_imap::{FlightEvent, SelectMode, Session, Step, WireName};
 use postrider_index::{Attachment, Index, UnmatchedRow};
 use std::collections::HashSet;
 
@@ -94,7 +93,7 @@ async fn match_by_likeness(
     let (unmatched, known_uids) = index.call(read).await?;
     let unknown = look.view.messages().iter().map(|m| m.uid);
     let unknown: UidSet = unknown.filter(|uid| !known_uids.contains(*uid)).collect();
-    let candidates = describe(session, &look.observed, unknown).await?;
+    let candidates = describe(session, &look.observed.wire_name, unknown).await?;
     // What another program delivered may be like a message and not be it: where something will be
     // deleted because of it, its octets are asked for.
     let likeness_will_do = |row: &&UnmatchedRow| row.received || !account.lets_go();
@@ -141,7 +140,7 @@ fn orphan(row: &UnmatchedRow) -> Orphan {
 /// What the server says of messages without handing out their octets.
 pub(crate) async fn describe(
     session: &mut Session,
-    observed: &Observed,
+    mailbox: &WireName,
     uids: UidSet,
 ) -> Result<Vec<Candidate>, EngineError> {
     if uids.is_empty() {
@@ -149,7 +148,7 @@ pub(crate) async fn describe(
     }
     let steps = vec![
         Step::Select {
-            mailbox: observed.wire_name.clone(),
+            mailbox: mailbox.clone(),
             mode: SelectMode::ReadOnly,
             resync: None,
         },

@@ -129,7 +129,7 @@ async fn find(
     let known = move |index: &mut Index| index.uids(id, uid_validity);
     let known = account.shared.index.call(known).await?;
     let unknown: UidSet = found.iter().filter(|uid| !known.contains(*uid)).collect();
-    let candidates = describe(session, &observed, unknown).await?;
+    let candidates = describe(session, &observed.wire_name, unknown).await?;
     let orphan = Orphan {
         key: candidate.row.file.key,
         likeness: Likeness {
