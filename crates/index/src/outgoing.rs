@@ -167,26 +167,30 @@ impl Index {
     }
 
     /// A message is in its mailbox at the server, and nowhere else. Where the server told who it is there it
-    /// gets that identity and these flags; else the next look finds it by its likeness.
+    /// gets that identity; else the next look finds it by its likeness. `sent`: its octets went there from
+    /// here, with these flags.
     ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`] when another message has the identity; else when the message is not
     /// there or the database refuses.
     pub fn end_outgoing(
         &mut self,
-        key: MessageKey,
-        identity: Option<(&Attachment, &FlagSet)>,
+        attachment: (MessageKey, Option<&Attachment>),
+        sent: Option<&FlagSet>,
         now: Now,
     ) -> Result<(), IndexError> {
-        if let Some((attachment, _)) = identity {
+        let (key, attachment) = attachment;
+        if let Some(attachment) = attachment {
             self.attach(std::slice::from_ref(attachment))?;
         }
         let doing = "record a message as sent";
         let transaction = self.transaction(doing)?;
         let end = || {
-            if let Some((_, flags)) = identity {
-                let sql = "UPDATE message SET flags = ?, received = 1 WHERE id = ?";
-                transaction.execute(sql, params![flags.to_string(), key.0])?;
+            if let Some(flags) = sent {
+                // What the server will show is compared with what is here only where it told who that is.
+                let sql = "UPDATE message SET flags = ?, received = ? WHERE id = ?";
+                transaction
+                    .execute(sql, params![flags.to_string(), attachment.is_some(), key.0])?;
             }
             let sql = "DELETE FROM outgoing WHERE message = ? RETURNING source, original";
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -291,48 +295,38 @@ impl Index {
         self.list("list what is leaving", sql, asked, uid)
     }
 
-    /// Messages that readers deleted after they had made a copy in another mailbox, which the server has by
-    /// now: they were moved. Only copies made after `since` count. Each with its copy.
+    /// Messages of which a reader made a copy in another mailbox after `since`, where the server has both:
+    /// when the original's file goes, it was moved. What went with its directory does not count (R5). Each
+    /// with its copy.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn moved_by_copy(
+    pub fn copied_since(
         &self,
         account: AccountId,
         since: UnixTime,
-    ) -> Result<Vec<(MessageKey, MessageKey)>, IndexError> {
-        let sql = "
-            SELECT original.id AS was, copy.id AS is_now
-            FROM message AS original INDEXED BY message_absent
-            CROSS JOIN message AS copy ON copy.copy_of = original.id
-            WHERE original.mailbox IN (SELECT id FROM mailbox WHERE account = ?1)
-              AND original.absent_at IS NOT NULL AND original.deleted_at IS NOT NULL
-              AND original.uid IS NOT NULL
-              AND original.vanished_at IS NULL AND original.expired_at IS NULL
-              AND copy.uid IS NOT NULL AND copy.vanished_at IS NULL AND copy.expired_at IS NULL
-              AND copy.mailbox <> original.mailbox AND copy.copied_at >= ?2
-            ORDER BY original.id";
-        let pair =
-            |row: &Row<'_>| Ok((MessageKey(row.get("was")?), MessageKey(row.get("is_now")?)));
+    ) -> Result<Vec<(MessageFile, MessageKey)>, IndexError> {
+        let file = FILE
+            .replacen("message.octets", "message.octets, copy.id AS copy", 1)
+            .replacen(
+                "FROM message JOIN mailbox ON mailbox.id = message.mailbox",
+                "FROM message AS copy INDEXED BY message_copy_of
+             CROSS JOIN message ON message.id = copy.copy_of
+             CROSS JOIN mailbox ON mailbox.id = message.mailbox",
+                1,
+            );
+        let sql = format!(
+            "{file}
+             WHERE copy.copy_of > 0 AND copy.copied_at >= ?2
+               AND mailbox.account = ?1 AND copy.mailbox <> message.mailbox
+               AND copy.uid IS NOT NULL AND copy.vanished_at IS NULL AND copy.expired_at IS NULL
+               AND message.uid IS NOT NULL AND message.vanished_at IS NULL
+               AND message.expired_at IS NULL AND message.lost_at IS NULL
+             ORDER BY message.id"
+        );
+        let row = |row: &Row<'_>| Ok((message_file(row)?, MessageKey(row.get("copy")?)));
         let asked = (account.0, since.as_seconds());
-        self.list("look for what was moved by a copy", sql, asked, pair)
-    }
-
-    /// Whether a reader made copies after `since`, of which the originals may still go.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub fn has_copies(&self, account: AccountId, since: UnixTime) -> Result<bool, IndexError> {
-        let sql = "
-            SELECT EXISTS (SELECT 1 FROM message INDEXED BY message_copy_of
-              CROSS JOIN mailbox ON mailbox.id = message.mailbox
-              WHERE copy_of > 0 AND copied_at >= ?2 AND account = ?1)";
-        let asked = (account.0, since.as_seconds());
-        let read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            statement.query_row(asked, |row| row.get(0))
-        };
-        read().map_err(IndexError::sql("look for copies"))
+        self.list("look for copies that readers made", &sql, asked, row)
     }
 
     /// The server copies of these are gone: their copies in other mailboxes are the message now. Nothing
@@ -368,12 +362,14 @@ fn begin_move(transaction: &Transaction<'_>, parting: &Parting, now: Now) -> rus
     }
     let sql = "
         INSERT INTO outgoing (message, source, uid_validity, uid)
-        SELECT id, mailbox, uid_validity, uid FROM message WHERE id = ? AND uid IS NOT NULL
+        SELECT id, mailbox, uid_validity, uid FROM message
+        WHERE id = ? AND uid IS NOT NULL AND vanished_at IS NULL AND expired_at IS NULL
         ON CONFLICT DO NOTHING";
     transaction.execute(sql, [key])?;
     let sql = "
         UPDATE message SET mailbox = ?1, uid_validity = NULL, uid = NULL,
-          vanished_at = coalesce(vanished_at, ?2), released_at = coalesce(released_at, ?2),
+          vanished_at = iif(expired_at IS NULL, coalesce(vanished_at, ?2), vanished_at),
+          released_at = coalesce(released_at, ?2),
           expire_requested_at = NULL, expire_because = NULL
         WHERE id = ?3";
     let row = params![to, now.0.as_seconds(), key];
@@ -506,10 +502,9 @@ mod tests {
         let row = bench.index.outgoing(bench.account, now(200)).unwrap();
         assert_eq!(row[0].departure.unwrap().uid.as_u32(), 1);
         assert_eq!(row[0].identity, None);
-        let flags = FlagSet::from_index("\\Seen");
         bench
             .index
-            .end_outgoing(key, Some((&attachment(key, 5), &flags)), now(210))
+            .end_outgoing((key, Some(&attachment(key, 5))), None, now(210))
             .unwrap();
         assert!(
             bench
@@ -594,23 +589,25 @@ mod tests {
         let (index, account) = (&mut world.bench.index, world.bench.account);
         let copy = index.begin_store(&newcomer, &found, Some(original), now(500));
         let copy = copy.unwrap();
-        let since = UnixTime::from_seconds(500);
-        let moved = |index: &Index| index.moved_by_copy(account, since).unwrap();
-        for at in [510, 520] {
-            assert!(moved(index).is_empty());
-            index.note_absent(&[original], now(at)).unwrap();
-        }
-        assert!(moved(index).is_empty(), "the server has no copy yet");
+        let copied = |index: &Index, since| {
+            let found = index.copied_since(account, UnixTime::from_seconds(since));
+            let found = found.unwrap().into_iter();
+            found
+                .map(|(file, copy)| (file.key, copy))
+                .collect::<Vec<_>>()
+        };
+        assert!(copied(index, 500).is_empty(), "the server has no copy yet");
         let flags = FlagSet::new();
         index
-            .end_outgoing(copy, Some((&attachment(copy, 3), &flags)), now(530))
+            .end_outgoing((copy, Some(&attachment(copy, 3))), Some(&flags), now(530))
             .unwrap();
-        assert!(index.has_copies(account, since).unwrap());
-        assert_eq!(moved(index), [(original, copy)]);
-        let later = UnixTime::from_seconds(501);
-        assert!(index.moved_by_copy(account, later).unwrap().is_empty());
+        assert_eq!(copied(index, 500), [(original, copy)]);
+        assert!(copied(index, 501).is_empty());
+        index.note_remade(world.bench.mailbox, now(535)).unwrap();
+        assert!(copied(index, 500).is_empty(), "r5: its directory went");
+        index.note_there(&[original]).unwrap();
         index.end_move_by_copy(&[original], now(540)).unwrap();
-        assert!(moved(index).is_empty());
+        assert!(copied(index, 500).is_empty());
         let unreleased = index.unreleased(world.bench.mailbox).unwrap();
         assert!(unreleased.is_empty(), "its file is not ours to remove");
     }
