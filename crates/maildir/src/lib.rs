@@ -7,7 +7,7 @@
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
 //! ([`mod@scan`], and [`alone`] where that is spared), read ([`mod@examine`]), re-flagged ([`flags`]),
-//! moved ([`mod@follow`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
+//! moved ([`mod@follow`]), known again after a reader wrote into it ([`mod@plain`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
 //! ([`mod@sweep`]).
 
 pub mod alone;
@@ -26,6 +26,7 @@ pub mod link;
 pub mod mailbox;
 pub mod name;
 pub mod outgoing;
+pub mod plain;
 pub mod prove;
 mod rename;
 pub mod scan;
@@ -49,6 +50,7 @@ pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
 pub use outgoing::Outgoing;
+pub use plain::hash_of_plain;
 pub use prove::{Cold, Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;
