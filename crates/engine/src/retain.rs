@@ -55,7 +55,7 @@ pub(crate) async fn look_for_absent(
     mailbox: &LocalMailbox,
 ) -> Result<(), EngineError> {
     absence::review(account, mailbox).await?;
-    if account.settings.retention.until_deleted_locally {
+    if account.settings.retention.looks_for_deleted() {
         absence::compare(account, mailbox).await?;
     }
     Ok(())
@@ -104,8 +104,12 @@ pub(crate) async fn let_go(
         let of_here: HashSet<_> = held.facts.iter().map(|facts| facts.message).collect();
         let here = going.iter().filter(|(key, _)| of_here.contains(key));
         let here: Vec<Going> = here.copied().collect();
-        if !braked(account, held, &here, report).await? {
-            free.extend(here);
+        let (unbraked, braked): (Vec<_>, Vec<_>) = here
+            .into_iter()
+            .partition(|(_, because)| because.is_unbraked());
+        free.extend(unbraked);
+        if !holds(account, held, &braked, report).await? {
+            free.extend(braked);
         }
     }
     Ok(free)
@@ -259,8 +263,8 @@ fn say(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) 
     .emit();
 }
 
-/// Whether the brake holds what is to go from one mailbox (R6). Plain `delete` is not braked.
-async fn braked(
+/// Whether the brake holds what is to go from one mailbox (R6).
+async fn holds(
     account: &Account,
     held: &Held<'_>,
     going: &[Going],

@@ -283,7 +283,11 @@ impl fmt::Display for Deed {
             ),
             Self::Make => f.write_str("make its directory"),
             Self::Move { uid, .. } => write!(f, "have its file moved here, where it is {uid} now"),
-            Self::Plan(Action::PullFlags { agreed, .. }) => write!(f, "have the flags ({agreed})"),
+            Self::Plan(Action::PullFlags { agreed, file, .. }) => {
+                // No file's name changes: it says so already, or the account pulls no flags.
+                let noted = if file.is_none() { "be noted to " } else { "" };
+                write!(f, "{noted}have the flags ({agreed})")
+            }
             Self::Plan(Action::Return { .. }) => f.write_str("be noted as back"),
             Self::Plan(Action::Vanish { .. }) | Self::Vanish { .. } => {
                 f.write_str("be noted as vanished from the server")

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum ExpireReason {
     /// `delete`.
     Delete,
+    /// `deletions: push`.
+    DeletionPushed,
     /// `until_deleted_locally`.
     DeletedLocally,
     /// `delete_after`.
@@ -19,6 +21,15 @@ pub enum ExpireReason {
     KeepLatest(NonZeroU32),
     /// `quota`.
     Quota(Percent),
+}
+
+impl ExpireReason {
+    /// Whether the brake does not stand before it: only before plain `delete`, whose daily business it is
+    /// to empty the server (R6).
+    #[must_use]
+    pub const fn is_unbraked(self) -> bool {
+        matches!(self, Self::Delete)
+    }
 }
 
 /// One thing that holds a server copy.
@@ -34,7 +45,7 @@ pub enum KeepReason {
     BelowMark,
     /// `quota`: the server does not say how full the box is.
     NoQuota,
-    /// `until_deleted_locally`: no reader has deleted the local copy.
+    /// `until_deleted_locally` or `deletions: push`: no reader has deleted the local copy.
     NotDeletedLocally,
     /// `protect: [flagged]`.
     Flagged,
@@ -140,6 +151,7 @@ impl fmt::Display for ExpireReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Delete => f.write_str("retention: delete"),
+            Self::DeletionPushed => f.write_str("deletions: push"),
             Self::DeletedLocally => f.write_str("retention: until_deleted_locally"),
             Self::DeleteAfter(age) => write!(f, "retention: delete_after: {}", Span(*age)),
             Self::KeepLatest(latest) => write!(f, "retention: keep_latest: {latest}"),

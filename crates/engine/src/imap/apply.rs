@@ -45,7 +45,9 @@ pub(crate) async fn apply(
     let failed = local::set_flags(account, mailbox, reflag, leave).await?;
     account.shared.steps.reached(Step::Reflagged)?;
     agreed.retain(|(key, _)| !failed.contains(key));
-    report.flags_pulled += agreed.len() as u64;
+    if account.settings.flags.pulls() {
+        report.flags_pulled += agreed.len() as u64;
+    }
     let write = move |index: &mut Index| {
         index.set_server_flags(&agreed)?;
         index.mark_present(&returned)

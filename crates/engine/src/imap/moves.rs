@@ -143,7 +143,7 @@ async fn reflag(
         };
         let local = &mailbox.observed.local;
         let files = local::view(account, local, reflagged(&base, &view)).await?;
-        let plan = plan_imap(&base, &files, &view, account.settings.deleted_flag);
+        let plan = plan_imap(&base, &files, &view, account.settings.reach());
         mailbox.complete &= apply(account, local, &plan, report).await?;
     }
     Ok(())

@@ -133,7 +133,9 @@ mod tests {
     use postrider_core::account::AccountName;
     use postrider_core::mailbox::Role;
     use postrider_core::retention::{Policy, Vanished};
-    use postrider_core::settings::{AuthChoice, FolderChoice, LabelChoice, Layout, ServerAddress};
+    use postrider_core::settings::{
+        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, ServerAddress,
+    };
     use std::time::Duration;
 
     #[test]
@@ -161,7 +163,10 @@ mod tests {
             brake: None,
             max_size_octets: None,
             max_age: None,
+            flags: FlagSync::Both,
             deleted_flag: false,
+            moves: Moves::Push,
+            upload: false,
             labels: LabelChoice::Link,
         };
         let mailbox = |name: &str, role, because: &str| CheckedMailbox {

@@ -4,7 +4,8 @@ use super::*;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
-    AuthChoice, FolderChoice, LabelChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, ServerAddress,
+    TlsMode,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -33,7 +34,10 @@ fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         brake: None,
         max_size_octets: None,
         max_age: None,
+        flags: FlagSync::Both,
         deleted_flag: false,
+        moves: Moves::Push,
+        upload: false,
         labels: LabelChoice::Link,
     }
 }
