@@ -5,7 +5,8 @@
 //! | FETCH with a body | the oldest `Bodies` |
 //! | FETCH with a header | the oldest `Facts` |
 //! | FETCH with size or date | the oldest step that asked for these |
-//! | FETCH with flags | the oldest `Flags`, else it is news |
+//! | FETCH with flags | the oldest `Flags`, else the oldest `StoreFlags`, else it is news |
+//! | FETCH with a mod-sequence alone | the oldest `StoreFlags`, else it is news |
 //! | LIST | the oldest `List` |
 //! | LSUB | the oldest `Subscriptions` |
 //! | NAMESPACE | the oldest `List` that asks for it |
@@ -124,7 +125,11 @@ impl Flight<'_> {
             }
         } else if row.body.is_some() {
             self.take_whole_body(row);
-        } else if !self.take_facts(&row) && !self.take_flags(&row) && !self.take_change(&row) {
+        } else if !self.take_facts(&row)
+            && !self.take_flags(&row)
+            && !self.take_stored(&row)
+            && !self.take_change(&row)
+        {
             let news = Untagged::Fetch(Box::new(row));
             self.session.take_unsolicited(&news);
         }
@@ -209,6 +214,26 @@ impl Flight<'_> {
         let uid = flags.uid;
         self.events
             .push_back(FlightEvent::Flags { step, row: flags });
+        self.told(step, Some(uid));
+        true
+    }
+
+    /// A row that STORE brings: the mod-sequence of what was changed (RFC 7162 §3.1.3), and the flags of
+    /// what was not, or of all by a server that does not know SILENT.
+    fn take_stored(&mut self, row: &FetchRow) -> bool {
+        let stores = |gather: &Gather| matches!(gather, Gather::Store { .. });
+        let (Some(uid), Some(command)) = (row.uid, self.about_messages(stores)) else {
+            return false;
+        };
+        let step = command.step;
+        if let Gather::Store { uids, mod_seq } = &mut command.gather
+            && uids.contains(uid)
+        {
+            *mod_seq = row.mod_seq.max(*mod_seq);
+        }
+        if let Some(row) = row.as_flags() {
+            self.events.push_back(FlightEvent::Flags { step, row });
+        }
         self.told(step, Some(uid));
         true
     }

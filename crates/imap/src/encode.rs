@@ -10,6 +10,12 @@ const SHORT: usize = 4_096;
 /// A command that can not be put on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    /// More flags than a command line takes (RFC 7162 §4).
+    #[error("{octets} octets of flags and keywords are more than one command takes")]
+    Flags {
+        /// How many octets they are.
+        octets: usize,
+    },
     /// A keyword that is no atom (RFC 9051 §9, `flag-keyword`).
     #[error("the keyword {keyword:?} cannot be sent: IMAP keywords are ASCII without specials")]
     Keyword {

@@ -1,5 +1,6 @@
 //! How commands end, and steps with their last command.
 
+use crate::code::Code;
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::launch::below;
@@ -9,6 +10,7 @@ use crate::search::Findings;
 use crate::select::Selected;
 use crate::session::{SessionState, Unsolicited};
 use crate::step::FlightEvent;
+use crate::store::Stored;
 use crate::wire::tag;
 
 impl Flight<'_> {
@@ -59,6 +61,17 @@ impl Flight<'_> {
             }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
+            Gather::Change if refusal.is_none() => self.tell_mod_seq(step, status.code.as_ref()),
+            Gather::Store { uids, mod_seq } if refusal.is_none() => {
+                let code = status.code.as_ref();
+                self.tell_mod_seq(step, code);
+                let modified = match code {
+                    Some(Code::Modified(uids)) => Some(uids),
+                    _ => None,
+                };
+                let stored = Stored::of(uids, modified, mod_seq);
+                self.events.push_back(FlightEvent::Stored { step, stored });
+            }
             Gather::Bodies { .. }
             | Gather::Change
             | Gather::Facts
@@ -70,10 +83,20 @@ impl Flight<'_> {
             | Gather::Nothing
             | Gather::Quota
             | Gather::Status { .. }
+            | Gather::Store { .. }
             | Gather::Subscriptions(_) => {}
         }
         self.end_command(step, refusal);
         Ok(())
+    }
+
+    /// Tells where the mailbox stands after a change (RFC 7162 §3.2.8).
+    fn tell_mod_seq(&mut self, step: usize, code: Option<&Code>) {
+        if let Some(Code::HighestModSeq(mod_seq)) = code {
+            let mod_seq = *mod_seq;
+            self.events
+                .push_back(FlightEvent::HighestModSeq { step, mod_seq });
+        }
     }
 
     /// Takes in how a SELECT ended; `at` is where it stood among the commands in flight.

@@ -38,15 +38,14 @@ pub(crate) fn commands(
         }
         return Ok(Some(alone(dialect, step)?.into_iter().collect()));
     };
-    let pieces = search::split(uids, dialect.limits.set_octets);
+    let less = match step {
+        Step::StoreFlags { change, .. } => store::set_octets_less(change),
+        _ => 0,
+    };
+    let pieces = search::split(uids, dialect.limits.set_octets.saturating_sub(less));
     let commands = pieces.iter().map(|uids| {
-        let gather = match step {
-            Step::Bodies { .. } => Gather::Bodies {
-                messages: uids.count(),
-            },
-            _ => step.gather(),
-        };
-        Ok(about_messages(dialect, step, uids)?.map(|command| (command, gather)))
+        let command = about_messages(dialect, step, uids)?;
+        Ok(command.map(|command| (command, step.gather_of(uids))))
     });
     commands.collect()
 }
@@ -97,7 +96,16 @@ fn about_messages(
         }
         Step::Move { to, .. } => return mov::command(dialect, uids, to),
         Step::Search { .. } => search::uids_command(capabilities, uids),
-        Step::StoreFlags { change, .. } => store::command(uids, change)?,
+        Step::StoreFlags {
+            change,
+            unchanged_since,
+            ..
+        } => {
+            if unchanged_since.is_some() && !capabilities.has_condstore() {
+                return Ok(None);
+            }
+            store::command(uids, change, *unchanged_since)?
+        }
         Step::ExpungeDeleted
         | Step::Id
         | Step::List
@@ -174,27 +182,37 @@ impl Step {
         }
     }
 
-    /// What its answers are gathered as, where that takes nothing but the step.
-    fn gather(&self) -> Gather {
+    /// What the answers to a command about some of its messages are gathered as.
+    fn gather_of(&self, uids: &UidSet) -> Gather {
         match self {
-            Self::Bodies { uids } => Gather::Bodies {
+            Self::Bodies { .. } => Gather::Bodies {
                 messages: uids.count(),
             },
-            Self::Copy { .. }
-            | Self::Expunge { .. }
-            | Self::ExpungeDeleted
-            | Self::Move { .. }
-            | Self::StoreFlags { .. } => Gather::Change,
             Self::Facts { .. } => Gather::Facts,
             Self::Flags { items, .. } => Gather::Flags(*items),
+            Self::Search { .. } => Gather::Search(None),
+            Self::StoreFlags { .. } => Gather::Store {
+                uids: uids.clone(),
+                mod_seq: None,
+            },
+            Self::Copy { .. } | Self::Expunge { .. } | Self::Move { .. } => Gather::Change,
+            _ => self.gather(),
+        }
+    }
+
+    /// What the answers to a command about no messages are gathered as, where that takes nothing but the
+    /// step.
+    fn gather(&self) -> Gather {
+        match self {
+            Self::ExpungeDeleted => Gather::Change,
             Self::Quota(_) => Gather::Quota,
-            Self::Search { .. } | Self::SearchDeleted => Gather::Search(None),
+            Self::SearchDeleted => Gather::Search(None),
             Self::Status(mailbox) => Gather::Status {
                 mailbox: mailbox.clone(),
                 told: false,
             },
             Self::Subscriptions => Gather::Subscriptions(Vec::new()),
-            Self::Id | Self::List | Self::Noop | Self::Select { .. } => Gather::Nothing,
+            _ => Gather::Nothing,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::list::Listed;
 use crate::parse::Kind;
 use crate::select::{SelectMode, Selected};
 use crate::status::MailboxStatus;
-use crate::store::FlagChange;
+use crate::store::{FlagChange, Stored};
 use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::mod_seq::ModSeq;
@@ -103,6 +103,9 @@ pub enum Step {
         uids: UidSet,
         /// How.
         change: FlagChange,
+        /// Only of messages that have not changed since. Requires CONDSTORE (RFC 7162), and a mailbox
+        /// that has mod-sequences; refused without being sent where the server lacks it.
+        unchanged_since: Option<ModSeq>,
     },
 }
 
@@ -133,6 +136,7 @@ impl Step {
         match self {
             Self::Move { .. } => "MOVE",
             Self::Quota(_) => "QUOTA",
+            Self::StoreFlags { .. } => "CONDSTORE",
             _ => "UIDPLUS",
         }
     }
@@ -230,7 +234,8 @@ pub enum FlightEvent {
     Flags {
         /// The step.
         step: usize,
-        /// The row. Servers may show messages that were not asked for.
+        /// The row. Servers may show messages that were not asked for, and, while flags are being
+        /// changed, what has become of them.
         row: FlagsRow,
     },
     /// All that a search found. Missing when the server said OK without an answer: then nothing is
@@ -247,6 +252,14 @@ pub enum FlightEvent {
         step: usize,
         /// The mailbox.
         mailbox: Listed,
+    },
+    /// The mailbox's mod-sequence after a change that the step made. Requires QRESYNC (RFC 7162 §3.2.8),
+    /// and a server that tells.
+    HighestModSeq {
+        /// The step.
+        step: usize,
+        /// The mod-sequence.
+        mod_seq: ModSeq,
     },
     /// How full a box is; one for each quota root of the mailbox.
     Quota {
@@ -275,6 +288,13 @@ pub enum FlightEvent {
         step: usize,
         /// The status.
         status: MailboxStatus,
+    },
+    /// Flags were changed as wished; one for each command of the step.
+    Stored {
+        /// The step.
+        step: usize,
+        /// Whose, and whose not.
+        stored: Stored,
     },
     /// The mailboxes that the user subscribed to; some of them may not exist any more. Comes only when
     /// the answer was whole.

@@ -124,6 +124,7 @@ pub(crate) fn mark(uids: &str) -> Step {
     Step::StoreFlags {
         uids: set(uids),
         change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+        unchanged_since: None,
     }
 }
 
@@ -168,6 +169,7 @@ pub(crate) fn line(event: FlightEvent) -> String {
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
         FlightEvent::Found { step, uids } => format!("{step} found {uids}"),
+        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} listed {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (quota.root, quota.octets, quota.messages);
@@ -182,6 +184,16 @@ pub(crate) fn line(event: FlightEvent) -> String {
                 .uid_validity
                 .map(|uid_validity| uid_validity.as_u32());
             format!("{step} status {:?} {uid_validity:?}", status.messages)
+        }
+        FlightEvent::Stored { step, stored } => {
+            let (uids, modified, at) = (stored.uids, stored.modified, stored.mod_seq);
+            let at = at.map_or(String::new(), |at| format!(" at {at}"));
+            let modified = if modified.is_empty() {
+                String::new()
+            } else {
+                format!(", not {modified}")
+            };
+            format!("{step} stored {uids}{at}{modified}")
         }
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();

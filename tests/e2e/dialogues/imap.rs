@@ -1,5 +1,6 @@
 //! What is asked of an IMAP session, and what comes of it as text.
 
+mod changes;
 mod first;
 mod login;
 mod mailbox;
@@ -56,6 +57,8 @@ enum Asked {
     Search(&'static str),
     /// INBOX, `\Deleted` for one message, and UID EXPUNGE of it.
     Expunge,
+    /// INBOX, and flags of four messages changed in three ways, if unchanged since a mod-sequence.
+    Store(Option<u64>),
     /// INBOX, who bears `\Deleted`, `\Deleted` for one message, and EXPUNGE of all that bear it.
     ExpungeDeleted,
 }
@@ -127,10 +130,13 @@ impl Asked {
             changed_since,
             items: RowItems::default(),
         };
-        let mark = Step::StoreFlags {
-            uids: uids("3"),
-            change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+        let store = |text, change, since: Option<u64>| Step::StoreFlags {
+            uids: uids(text),
+            change,
+            unchanged_since: since.and_then(ModSeq::new),
         };
+        let deleted = FlagSet::new().with(Flag::Deleted);
+        let mark = store("3", FlagChange::Add(deleted), None);
         match self {
             Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => Vec::new(),
             Self::First(..) | Self::List => vec![Step::List],
@@ -149,6 +155,20 @@ impl Asked {
                 open(SelectMode::ReadWrite),
                 mark,
                 Step::Expunge { uids: uids("3") },
+            ],
+            Self::Store(since) => vec![
+                open(SelectMode::ReadWrite),
+                store("1:2", FlagChange::Add(FlagSet::from_index("\\Seen")), since),
+                store(
+                    "3",
+                    FlagChange::Add(FlagSet::from_index("$Forwarded work")),
+                    since,
+                ),
+                store(
+                    "4",
+                    FlagChange::Remove(FlagSet::from_index("\\Flagged")),
+                    since,
+                ),
             ],
             Self::ExpungeDeleted => vec![
                 open(SelectMode::ReadWrite),
@@ -279,6 +299,7 @@ fn told(event: &FlightEvent) -> String {
             format!("{step} flags of {}: ({}){at}", row.uid, row.flags)
         }
         FlightEvent::Found { step, uids } => format!("{step} found ({uids})"),
+        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (&quota.root, quota.octets, quota.messages);
@@ -290,6 +311,13 @@ fn told(event: &FlightEvent) -> String {
             let messages = optional(status.messages);
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
+        }
+        FlightEvent::Stored { step, stored } => {
+            let (uids, modified) = (&stored.uids, &stored.modified);
+            let at = stored
+                .mod_seq
+                .map_or(String::new(), |at| format!(" at {at}"));
+            format!("{step} stored: ({uids}){at}, left alone ({modified})")
         }
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
@@ -386,6 +414,7 @@ const TABLES: &[&[Row<Asked>]] = &[
     mailbox::CUTS,
     mailbox::SEARCHES,
     mailbox::EXPUNGES,
+    changes::STORES,
     messages::BODIES,
     messages::CUTS,
     messages::ANNOUNCED,

@@ -144,6 +144,7 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
     let mark = Step::StoreFlags {
         uids: uids.clone(),
         change: FlagChange::Add(deleted.clone()),
+        unchanged_since: None,
     };
     // One after the other: what could not be marked must not be expunged.
     let mut refused = refusal(session, mark).await?;
@@ -156,8 +157,12 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
         refused = refusal(session, remove).await?;
     }
     if refused.is_some() {
-        let change = FlagChange::Remove(deleted);
-        refusal(session, Step::StoreFlags { uids, change }).await?;
+        let unmark = Step::StoreFlags {
+            uids,
+            change: FlagChange::Remove(deleted),
+            unchanged_since: None,
+        };
+        refusal(session, unmark).await?;
     }
     Ok(refused)
 }
