@@ -4,6 +4,7 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::rehearsal::Leave;
+use crate::step::Step;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
@@ -267,6 +268,9 @@ fn locate(
 
 /// Renames files so that their names bear these flags. Returns those that could not be found under
 /// the name they had a moment ago: a reader was faster. Without leave the index alone gets the names.
+///
+/// The index knows the new names before they are given: what a crash leaves is not taken for a reader's
+/// doing (R3).
 pub(crate) async fn set_flags(
     account: &Account,
     mailbox: &LocalMailbox,
@@ -275,41 +279,93 @@ pub(crate) async fn set_flags(
 ) -> Result<HashSet<MessageKey>, EngineError> {
     let keys = wanted.iter().map(|(key, _)| *key).collect();
     let found = entries(account, mailbox, keys).await?;
-    let found: HashMap<_, _> = found
+    let mut found: HashMap<_, _> = found
         .into_iter()
         .map(|(row, entry)| (row.key, entry))
         .collect();
+    let mut failed = HashSet::new();
+    let mut todo = Vec::with_capacity(wanted.len());
+    for (key, flags) in wanted {
+        match found.remove(&key) {
+            Some(entry) => todo.push((key, entry, flags)),
+            None => drop(failed.insert(key)),
+        }
+    }
+    let intended = todo.iter().map(|(key, entry, flags)| {
+        let name = postrider_maildir::reflagged(entry, flags);
+        (*key, name.to_string())
+    });
+    let intended: Vec<(MessageKey, String)> = intended.collect();
+    let index = &account.shared.index;
+    let Some(leave) = leave else {
+        index.call(move |index| index.set_files(&intended)).await?;
+        return Ok(failed);
+    };
+    if intended.is_empty() {
+        return Ok(failed);
+    }
+    let begun: Vec<MessageKey> = intended.iter().map(|(key, _)| *key).collect();
+    let begin = move |index: &mut Index| index.begin_reflagging(&intended);
+    index.call(begin).await?;
     let maildir = Arc::clone(&mailbox.maildir);
-    let rename_all = move || {
-        let (mut renamed, mut failed) = (Vec::new(), HashSet::new());
-        for (key, flags) in wanted {
-            let Some(entry) = found.get(&key) else {
-                failed.insert(key);
+    let rename_all = move || rename_all(&maildir, todo, leave);
+    let done = DeliveryPool::run(rename_all).await?;
+    let (renamed, gone) =
+        done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
+    account.shared.steps.reached(Step::Reflagged)?;
+    let end = move |index: &mut Index| index.end_reflagging(&renamed, &begun);
+    index.call(end).await?;
+    failed.extend(gone);
+    Ok(failed)
+}
+
+type Renamed = (Vec<(MessageKey, String)>, Vec<MessageKey>);
+
+/// The names given, and those that a reader took away before.
+fn rename_all(
+    maildir: &Mailbox,
+    todo: Vec<(MessageKey, Entry, FlagSet)>,
+    leave: Leave,
+) -> Result<Renamed, MaildirError> {
+    let (mut renamed, mut gone) = (Vec::new(), Vec::new());
+    for (key, entry, flags) in todo {
+        match rename(maildir, &entry, &flags, leave) {
+            Ok(entry) => renamed.push((key, entry.to_string())),
+            Err(MaildirError::Gone { .. }) => gone.push(key),
+            Err(error) => return Err(error),
+        }
+    }
+    if !renamed.is_empty() {
+        postrider_maildir::flush_directories(&[maildir])?;
+    }
+    Ok((renamed, gone))
+}
+
+/// Ends renames that a crash interrupted: what bears the intended name was given it by us.
+pub(crate) async fn end_renames(account: &Account) -> Result<(), EngineError> {
+    let (id, index) = (account.id, &account.shared.index);
+    let open = index.call(move |index| index.open_reflaggings(id)).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let begun: Vec<MessageKey> = open.iter().map(|(file, _)| file.key).collect();
+    let tree = account.settings.maildir.clone();
+    let look = move || {
+        let mut renamed = Vec::new();
+        for (file, intended) in open {
+            let mailbox = Mailbox::new(&tree, &file.mailbox_path);
+            let Some(entry) = Entry::parse(&intended) else {
                 continue;
             };
-            let named = match leave {
-                Some(leave) => rename(&maildir, entry, &flags, leave),
-                None => Ok(postrider_maildir::reflagged(entry, &flags)),
-            };
-            match named {
-                Ok(entry) => renamed.push((key, entry.to_string())),
-                Err(MaildirError::Gone { .. }) => drop(failed.insert(key)),
-                Err(error) => return Err(error),
+            if postrider_maildir::is_there(&mailbox, &entry)? {
+                renamed.push((file.key, intended));
             }
         }
-        if !renamed.is_empty() && leave.is_some() {
-            postrider_maildir::flush_directories(&[&maildir])?;
-        }
-        Ok((renamed, failed))
+        Ok(renamed)
     };
-    let done = DeliveryPool::run(rename_all).await?;
-    let (renamed, failed) =
-        done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
-    if !renamed.is_empty() {
-        let write = move |index: &mut Index| index.set_files(&renamed);
-        account.shared.index.call(write).await?;
-    }
-    Ok(failed)
+    let renamed = DeliveryPool::run(look).await?.map_err(EngineError::disk)?;
+    let end = move |index: &mut Index| index.end_reflagging(&renamed, &begun);
+    index.call(end).await
 }
 
 fn rename(

@@ -4,7 +4,6 @@ use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
 use crate::local;
 use crate::report::PassReport;
-use crate::step::Step;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
@@ -43,7 +42,6 @@ pub(crate) async fn apply(
     }
     let leave = account.leave(&mailbox.name, || plan.iter().cloned().map(Deed::Plan));
     let failed = local::set_flags(account, mailbox, reflag, leave).await?;
-    account.shared.steps.reached(Step::Reflagged)?;
     agreed.retain(|(key, _)| !failed.contains(key));
     if account.settings.flags.pulls() {
         report.flags_pulled += agreed.len() as u64;
