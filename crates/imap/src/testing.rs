@@ -232,7 +232,8 @@ fn opened(selected: &Selected) -> String {
         .map(|uid_validity| uid_validity.as_u32());
     let uid_next = selected.uid_next.map(|uid_next| uid_next.as_u32());
     let mode = if selected.read_only { "ro" } else { "rw" };
-    let new = if selected.accepts_new_keywords {
+    let permanent = &selected.permanent_flags;
+    let new = if permanent.named().is_some() && permanent.accepts_new_keywords() {
         " new keywords"
     } else {
         ""

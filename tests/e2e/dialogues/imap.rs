@@ -387,8 +387,9 @@ fn opened(selected: &Selected) -> String {
     if selected.uid_not_sticky {
         line.push_str(", UIDs do not last");
     }
-    if let Some(flags) = &selected.permanent_flags {
-        let new = if selected.accepts_new_keywords {
+    let permanent = &selected.permanent_flags;
+    if let Some(flags) = permanent.named() {
+        let new = if permanent.accepts_new_keywords() {
             " and new ones"
         } else {
             ""

@@ -34,8 +34,7 @@ pub(crate) fn obstacle(
     }
     let moves =
         matches!(whither, Whither::Trash(_)) && session.capabilities().has(Capability::Move);
-    let kept = selected.permanent_flags.as_ref();
-    let keeps_deleted = kept.is_none_or(|flags| flags.flags().any(|flag| flag == Flag::Deleted));
+    let keeps_deleted = selected.permanent_flags.keeps(Flag::Deleted);
     (!moves && !keeps_deleted).then_some("the server keeps no \\Deleted in this mailbox")
 }
 

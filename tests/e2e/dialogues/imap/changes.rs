@@ -32,7 +32,7 @@ pub(super) const STORES: &[Row<Asked>] = &[
         Store(Some(40)),
         r"0 open: 4 messages, epoch ?, next ?, at 40
         0 done
-        1 flags of 2: (\Seen \Draft) at 41
+        1 flags of 2: (\Draft \Seen) at 41
         1 stored: (1) at 42, left alone (2)
         1 done
         2 stored: (3) at 43, left alone ()
