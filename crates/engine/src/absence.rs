@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Readings of all directories before a file is absent: one may miss what is being renamed.
-const READINGS: usize = 2;
+pub(crate) const READINGS: usize = 2;
 
 /// Looks once more for what earlier passes missed in a mailbox, and for nothing else: next to free
 /// where nothing is absent.

@@ -35,8 +35,7 @@ const DAMAGED: &str =
 
 /// Parts unknown files into those to be taken in and those that are a reader's.
 pub(crate) fn sort(mailbox: &LocalMailbox, unknown: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
-    let is_ours =
-        |entry: &Entry| !mailbox.synced || token_of(entry.file_name.as_str()).is_some();
+    let is_ours = |entry: &Entry| !mailbox.synced || token_of(entry.file_name.as_str()).is_some();
     unknown.into_iter().partition(is_ours)
 }
 

@@ -74,7 +74,7 @@ pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
 pub use named::NamedRow;
 pub use newcomers::{Newcomer, NewcomerId};
 pub use open::Index;
-pub use outgoing::{Departure, Octets, OutgoingRow, Parting};
+pub use outgoing::{Octets, OutgoingRow, Parting, ServerCopy};
 pub use pop3::Pop3Row;
 pub use relocations::{OpenRelocation, Relocation};
 pub use renames::OpenMove;

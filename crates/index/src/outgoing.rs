@@ -4,7 +4,7 @@
 //! ([`Index::begin_move`], [`Index::begin_store`]), durably, before the server is asked; from then on a
 //! copy that the server shows is found to be this message by the pass, whatever becomes of us.
 //! [`Index::end_outgoing`] gives it the identity that the server told. While its server copy is still in
-//! another mailbox, that is a [`Departure`]: nobody's message, and not to be fetched.
+//! another mailbox, that is nobody's message, and not to be fetched.
 
 use crate::accounts::AccountId;
 use crate::column;
@@ -19,7 +19,7 @@ use crate::take_in::{FoundFile, insert};
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::{Now, UnixTime};
-use postrider_core::uid::{Uid, UidSet, UidValidity};
+use postrider_core::uid::{Uid, UidValidity};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 /// A message whose file a reader moved.
@@ -51,9 +51,9 @@ pub enum Octets {
     Other,
 }
 
-/// A server copy that is to leave a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Departure {
+/// A server copy: one that is to leave its mailbox, or one that is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerCopy {
     /// The mailbox.
     pub mailbox: MailboxId,
     /// The epoch of its UID.
@@ -72,9 +72,11 @@ pub struct OutgoingRow {
     /// INTERNALDATE, or the file's time.
     pub internal_date: Option<UnixTime>,
     /// Its server copy, while it is still in another mailbox.
-    pub departure: Option<Departure>,
-    /// The message of which it is a copy.
-    pub original: Option<MessageKey>,
+    pub departure: Option<ServerCopy>,
+    /// The message of which it is a copy, where the server still holds that.
+    pub original: Option<ServerCopy>,
+    /// Its flags, as last agreed with the server; those of the original, where it is a copy.
+    pub agreed: FlagSet,
     /// Who it is in its mailbox, where a look has found it there.
     pub identity: Option<(UidValidity, Uid)>,
 }
@@ -151,13 +153,17 @@ impl Index {
         let file = FILE.replacen(
             "message.octets",
             "message.octets, message.octets_crlf, message.internal_date, message.uid_validity,
-              message.uid, outgoing.source, outgoing.uid_validity AS departing_epoch,
-              outgoing.uid AS departing_uid, outgoing.original",
+              message.uid, outgoing.source, outgoing.uid_validity AS source_epoch,
+              outgoing.uid AS source_uid, original.mailbox AS original,
+              original.uid_validity AS original_epoch, original.uid AS original_uid,
+              coalesce(original.flags, message.flags) AS agreed",
             1,
         );
         let sql = format!(
-            "{file} CROSS JOIN outgoing
-             WHERE outgoing.message = message.id AND mailbox.account = ?1
+            "{file} CROSS JOIN outgoing ON outgoing.message = message.id
+             LEFT JOIN message AS original ON original.id = outgoing.original
+               AND original.vanished_at IS NULL AND original.expired_at IS NULL
+             WHERE mailbox.account = ?1
                AND (tried_at IS NULL OR tried_at > ?2
                  OR tried_at + 60 * min(1440, 1 << min(tries, 11)) <= ?2)
              ORDER BY message.id"
@@ -284,20 +290,9 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The UIDs of a mailbox that are to leave it: they are messages of other mailboxes already.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub fn departures(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<UidSet, IndexError> {
-        let sql = "SELECT uid FROM outgoing WHERE source = ? AND uid_validity = ? ORDER BY uid";
-        let uid = |row: &Row<'_>| column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"));
-        let asked = (mailbox.0, epoch.as_u32());
-        self.list("list what is leaving", sql, asked, uid)
-    }
-
     /// Messages of which a reader made a copy in another mailbox after `since`, where the server has both:
     /// when the original's file goes, it was moved. What went with its directory does not count (R5). Each
-    /// with its copy.
+    /// with its server copy.
     ///
     /// # Errors
     /// When the database refuses.
@@ -324,7 +319,11 @@ impl Index {
                AND message.expired_at IS NULL AND message.lost_at IS NULL
              ORDER BY message.id"
         );
-        let row = |row: &Row<'_>| Ok((message_file(row)?, MessageKey(row.get("copy")?)));
+        let row = |row: &Row<'_>| {
+            let place = server_copy(row, ["mailbox", "uid_validity", "uid"])?;
+            let place = place.ok_or_else(|| column::absent("uid"))?;
+            Ok((message_file(row)?, place))
+        };
         let asked = (account.0, since.as_seconds());
         self.list("look for copies that readers made", &sql, asked, row)
     }
@@ -413,25 +412,35 @@ fn forget(transaction: &Transaction<'_>, newcomer: &Newcomer) -> rusqlite::Resul
 }
 
 fn outgoing_row(row: &Row<'_>) -> rusqlite::Result<OutgoingRow> {
-    let source: Option<i64> = row.get("source")?;
-    let epoch = column::uid_validity(row, "departing_epoch")?;
-    let uid = column::uid(row, "departing_uid")?;
-    let departure = match (source, epoch, uid) {
-        (Some(source), Some(uid_validity), Some(uid)) => Some(Departure {
-            mailbox: MailboxId(source),
-            uid_validity,
-            uid,
-        }),
-        _ => None,
-    };
     let identity = column::uid_validity(row, "uid_validity")?.zip(column::uid(row, "uid")?);
     Ok(OutgoingRow {
         file: message_file(row)?,
         octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
         internal_date: column::time(row, "internal_date")?,
-        departure,
-        original: row.get::<_, Option<i64>>("original")?.map(MessageKey),
+        departure: server_copy(row, ["source", "source_epoch", "source_uid"])?,
+        original: server_copy(row, ["original", "original_epoch", "original_uid"])?,
+        agreed: FlagSet::from_index(&row.get::<_, String>("agreed")?),
         identity,
+    })
+}
+
+fn server_copy(
+    row: &Row<'_>,
+    [mailbox, epoch, uid]: [&'static str; 3],
+) -> rusqlite::Result<Option<ServerCopy>> {
+    let mailbox: Option<i64> = row.get(mailbox)?;
+    let place = (
+        mailbox,
+        column::uid_validity(row, epoch)?,
+        column::uid(row, uid)?,
+    );
+    Ok(match place {
+        (Some(mailbox), Some(uid_validity), Some(uid)) => Some(ServerCopy {
+            mailbox: MailboxId(mailbox),
+            uid_validity,
+            uid,
+        }),
+        _ => None,
     })
 }
 
@@ -494,7 +503,7 @@ mod tests {
         } = world;
         let mut bench = bench.restart();
         assert_eq!(
-            bench.index.departures(bench.mailbox, epoch(7)).unwrap(),
+            bench.index.skipped(bench.mailbox, epoch(7)).unwrap(),
             "1".parse().unwrap()
         );
         assert_eq!(bench.index.live(bench.mailbox, epoch(7)).unwrap(), 1);
@@ -601,7 +610,7 @@ mod tests {
         index
             .end_outgoing((copy, Some(&attachment(copy, 3))), Some(&flags), now(530))
             .unwrap();
-        assert_eq!(copied(index, 500), [(original, copy)]);
+        assert_eq!(copied(index, 500), [(original, 1)]);
         assert!(copied(index, 501).is_empty());
         index.note_remade(world.bench.mailbox, now(535)).unwrap();
         assert!(copied(index, 500).is_empty(), "r5: its directory went");

@@ -4,6 +4,101 @@ use crate::flag::{Flag, FlagSet};
 use crate::message::MessageKey;
 use crate::uid::{Uid, UidSet};
 use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a reader did, carried to the server. Its `Display` is what a dry run prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// Copy a message into the mailbox.
+    Copy {
+        /// The copy.
+        message: MessageKey,
+    },
+    /// Make the mailbox.
+    Create,
+    /// Remove a message whose copy is in another mailbox: the two together were a move.
+    Depart {
+        /// The message.
+        message: MessageKey,
+    },
+    /// Set or clear a flag.
+    Flag {
+        /// The message.
+        message: MessageKey,
+        /// The flag.
+        flag: Flag,
+        /// Whether it is set.
+        is_set: bool,
+    },
+    /// Move a message into the mailbox.
+    Move {
+        /// The message.
+        message: MessageKey,
+        /// The mailbox that it leaves.
+        from: String,
+    },
+    /// Put a message into the mailbox that was written here.
+    Upload {
+        /// The message.
+        message: MessageKey,
+    },
+}
+
+impl Push {
+    /// The message it is about, where it is about one.
+    #[must_use]
+    pub const fn message(&self) -> Option<MessageKey> {
+        match self {
+            Self::Copy { message }
+            | Self::Depart { message }
+            | Self::Flag { message, .. }
+            | Self::Move { message, .. }
+            | Self::Upload { message } => Some(*message),
+            Self::Create => None,
+        }
+    }
+
+    /// One word for programs: what is done.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Copy { .. } => "push_copy",
+            Self::Create => "create_mailbox",
+            Self::Depart { .. } => "push_move",
+            Self::Flag { .. } => "push_flag",
+            Self::Move { .. } => "push_move",
+            Self::Upload { .. } => "upload",
+        }
+    }
+}
+
+impl fmt::Display for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Copy { .. } => f.write_str("be copied here on the server, as a reader copied it"),
+            Self::Create => f.write_str("make this mailbox on the server, for its directory"),
+            Self::Depart { .. } => {
+                f.write_str("leave this mailbox on the server, as a reader moved it by a copy")
+            }
+            Self::Flag { flag, is_set, .. } => {
+                let (done, how) = if *is_set {
+                    ("have", "set")
+                } else {
+                    ("lose", "cleared")
+                };
+                let flag = flag.as_str();
+                write!(f, "{done} {flag} on the server, as a reader {how} it")
+            }
+            Self::Move { from, .. } => {
+                write!(
+                    f,
+                    "be moved here from {from} on the server, as a reader moved it"
+                )
+            }
+            Self::Upload { .. } => f.write_str("be uploaded: a reader put it here"),
+        }
+    }
+}
 
 /// The flags that a reader changed by giving a file another name, and whether they are set now. `T` says
 /// something to the server only where `deleted_flag` asks for it (CONTRACT section 5).

@@ -1,4 +1,4 @@
-//! The journey of one pass: list, look, plan, follow what moved, fetch, apply, release, expire.
+//! The journey of one pass: list, look, plan, follow what moved, fetch, apply, push, release, expire.
 
 use crate::connect::Access;
 use crate::context::{Account, now};
@@ -10,6 +10,7 @@ use crate::imap::{
     absent, apply, copies, crew, expire, limits, look, lost, moves, promise, release,
 };
 use crate::local;
+use crate::push;
 use crate::report::{PassReport, Progress};
 use postrider_imap::{Memory, Session, WireName};
 use postrider_index::{Index, KnownCapabilities, MailboxId};
@@ -45,7 +46,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
-    local::refresh(account, &seen).await?;
+    let rescanned = local::refresh(account, &seen).await?;
+    push::settle(account, &observed, rescanned).await?;
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
@@ -55,8 +57,9 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let moved = moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
     report.vanished = report.vanished.saturating_sub(moved.len() as u64);
     lost::tell(account, &lost, &moved).await?;
-    let session = fetch(account, &access, session, &mut planned, &mut report).await?;
+    let mut session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
+    push::send(account, &mut session, &observed, &mut report).await?;
     finish(account, session, (observed, trash), &planned, report).await
 }
 

@@ -87,7 +87,6 @@ fn readers(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Me
     index.outgoing(account, now(1)).unwrap();
     index.put_off(keys, "no", now(1)).unwrap();
     index.end_outgoing((keys[0], None), None, now(1)).unwrap();
-    index.departures(mailbox, epoch(7)).unwrap();
     index.copied_since(account, since).unwrap();
     index.end_move_by_copy(keys, now(1)).unwrap();
     index.forget_outgoing(keys).unwrap();
