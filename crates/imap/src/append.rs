@@ -50,8 +50,10 @@ impl Session {
     pub async fn append(&mut self, append: &Append, source: Source) -> Result<Appended, ImapError> {
         let command = self.append_command(append)?;
         let status = self.command_with(command, Some(source)).await?;
-        let uid = match status.code {
-            Some(Code::AppendUid(uid_validity, uid)) => Some((uid_validity, uid)),
+        let uid = match &status.code {
+            Some(Code::AppendUid(uid_validity, uids)) if uids.count() == 1 => {
+                uids.iter().next().map(|uid| (*uid_validity, uid))
+            }
             _ => None,
         };
         Ok(match Refusal::of(status) {

@@ -13,20 +13,23 @@
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
 //! | QUOTA | the oldest `Quota` |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
+//! | COPYUID | the oldest `Copy` or `Move` of these messages |
 //! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
 //! | VANISHED | the oldest step about the open mailbox, and is news besides |
 //! | EXISTS, and codes | a `Select`, when nothing before it needs a mailbox; else it is news |
 //!
 //! No answer about messages goes past a SELECT that is not answered yet.
 
+use crate::code::Code;
 use crate::error::ImapError;
 use crate::ext::list_extended;
 use crate::ext::qresync::Vanished;
+use crate::ext::uidplus::CopyUid;
 use crate::fetch::{Body, FetchRow, Fetched};
 use crate::flight::{BodyFlow, Flight, Gather, InFlight, NO_STEP};
 use crate::limits::Limits;
 use crate::list::ListRow;
-use crate::parse::{Kind, Untagged};
+use crate::parse::{Kind, StatusText, Untagged};
 use crate::search::Esearch;
 use crate::select::Selecting;
 use crate::status::StatusRow;
@@ -77,6 +80,10 @@ impl Flight<'_> {
                 let of = self.about_messages(searches);
                 add_found(of, &answer.uids);
             }
+            Untagged::Status(StatusText {
+                code: Some(Code::CopyUid(copied)),
+                ..
+            }) => self.take_copied(copied),
             Untagged::Status(status) => {
                 if let (Some(code), Some((_, selecting))) = (&status.code, self.select_in_hand()) {
                     selecting.take_code(code);
@@ -259,6 +266,15 @@ impl Flight<'_> {
             }
         }
         true
+    }
+
+    /// MOVE tells it untagged, before the messages go (RFC 6851 §4.3).
+    fn take_copied(&mut self, copied: CopyUid) {
+        let asks =
+            |gather: &Gather| matches!(gather, Gather::Copy { uids } if copied.is_about(uids));
+        if let Some(step) = self.about_messages(asks).map(|command| command.step) {
+            self.events.push_back(FlightEvent::Copied { step, copied });
+        }
     }
 
     fn take_vanished(&mut self, vanished: Vanished) {

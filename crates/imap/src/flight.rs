@@ -82,6 +82,9 @@ pub(crate) enum Gather {
     },
     Change,
     Compress,
+    Copy {
+        uids: UidSet,
+    },
     Facts,
     Enable,
     Flags(RowItems),
@@ -111,6 +114,7 @@ impl Gather {
         match self {
             Self::Bodies { .. }
             | Self::Change
+            | Self::Copy { .. }
             | Self::Facts
             | Self::Flags(_)
             | Self::Search(_)

@@ -61,19 +61,14 @@ impl Flight<'_> {
             }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
-            Gather::Change if refusal.is_none() => self.tell_mod_seq(step, status.code.as_ref()),
-            Gather::Store { uids, mod_seq } if refusal.is_none() => {
-                let code = status.code.as_ref();
-                self.tell_mod_seq(step, code);
-                let modified = match code {
-                    Some(Code::Modified(uids)) => Some(uids),
-                    _ => None,
-                };
-                let stored = Stored::of(uids, modified, mod_seq);
-                self.events.push_back(FlightEvent::Stored { step, stored });
+            gather @ (Gather::Change | Gather::Copy { .. } | Gather::Store { .. })
+                if !command.void =>
+            {
+                self.end_change(step, gather, status.code, refusal.is_none());
             }
             Gather::Bodies { .. }
             | Gather::Change
+            | Gather::Copy { .. }
             | Gather::Facts
             | Gather::Enable
             | Gather::Flags(_)
@@ -90,13 +85,29 @@ impl Flight<'_> {
         Ok(())
     }
 
-    /// Tells where the mailbox stands after a change (RFC 7162 §3.2.8).
-    fn tell_mod_seq(&mut self, step: usize, code: Option<&Code>) {
-        if let Some(Code::HighestModSeq(mod_seq)) = code {
-            let mod_seq = *mod_seq;
-            self.events
-                .push_back(FlightEvent::HighestModSeq { step, mod_seq });
-        }
+    /// Tells what a change has come to: who the copies are, whose flags are changed, and where the mailbox
+    /// stands now (RFC 7162 §3.2.8).
+    fn end_change(&mut self, step: usize, gather: Gather, code: Option<Code>, is_done: bool) {
+        let event = match (gather, code) {
+            (Gather::Copy { uids }, Some(Code::CopyUid(copied))) => {
+                // What was not asked for says nothing of what was.
+                let copied = copied.is_about(&uids).then_some(copied);
+                copied.map(|copied| FlightEvent::Copied { step, copied })
+            }
+            (Gather::Store { uids, mod_seq }, code) if is_done => {
+                let modified = match code {
+                    Some(Code::Modified(uids)) => Some(uids),
+                    _ => None,
+                };
+                let stored = Stored::of(uids, modified.as_ref(), mod_seq);
+                Some(FlightEvent::Stored { step, stored })
+            }
+            (_, Some(Code::HighestModSeq(mod_seq))) if is_done => {
+                Some(FlightEvent::HighestModSeq { step, mod_seq })
+            }
+            _ => None,
+        };
+        self.events.extend(event);
     }
 
     /// Takes in how a SELECT ended; `at` is where it stood among the commands in flight.

@@ -195,7 +195,8 @@ impl Step {
                 uids: uids.clone(),
                 mod_seq: None,
             },
-            Self::Copy { .. } | Self::Expunge { .. } | Self::Move { .. } => Gather::Change,
+            Self::Copy { .. } | Self::Move { .. } => Gather::Copy { uids: uids.clone() },
+            Self::Expunge { .. } => Gather::Change,
             _ => self.gather(),
         }
     }

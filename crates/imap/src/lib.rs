@@ -44,6 +44,7 @@ pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};
 pub use ext::quota::Quota;
+pub use ext::uidplus::{CopyUid, UidList};
 pub use fetch::{FactsRow, Fetched, FlagsRow, GmailRow, RowItems};
 pub use flight::Flight;
 pub use limits::Limits;

@@ -3,6 +3,7 @@
 use crate::error::Refusal;
 use crate::ext::qresync::Resync;
 use crate::ext::quota::Quota;
+use crate::ext::uidplus::CopyUid;
 use crate::fetch::{FactsRow, Fetched, FlagsRow, RowItems};
 use crate::list::Listed;
 use crate::parse::Kind;
@@ -217,6 +218,15 @@ pub enum FlightEvent {
         step: usize,
         /// The announced length. Nothing should be allocated because of it.
         octets: u64,
+    },
+    /// Who the copies are that `Copy` made, or the messages that `Move` moved; one for each command at
+    /// least. They are there when the step is done; of a refused `Move`, these were moved all the same
+    /// (RFC 6851 §4.3). Requires UIDPLUS (RFC 4315), and a server that tells.
+    Copied {
+        /// The step.
+        step: usize,
+        /// Whose copy is who.
+        copied: CopyUid,
     },
     /// The server said OK to the whole step.
     Done {

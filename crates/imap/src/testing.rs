@@ -15,7 +15,7 @@ use crate::wire_name::WireName;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AuthChoice, TlsMode};
-use postrider_core::uid::UidSet;
+use postrider_core::uid::{Uid, UidSet};
 use postrider_transport::Login;
 use postrider_transport::Stream;
 use std::time::Duration;
@@ -165,6 +165,11 @@ pub(crate) fn line(event: FlightEvent) -> String {
             format!("{step} missing {:?}", uid.map(|uid| uid.as_u32()))
         }
         FlightEvent::BodyStart { step, octets } => format!("{step} body {octets}"),
+        FlightEvent::Copied { step, copied } => {
+            let all = (1..100).filter_map(Uid::new);
+            let pairs = all.filter_map(|uid| Some(format!(" {uid}-{}", copied.copy_of(uid)?)));
+            format!("{step} copied{}", pairs.collect::<String>())
+        }
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),

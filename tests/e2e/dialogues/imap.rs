@@ -10,7 +10,7 @@ mod quirks;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
-use postrider_core::uid::UidSet;
+use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
     FlagChange, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
     Session, SessionState, Step, WireName,
@@ -59,6 +59,8 @@ enum Asked {
     Expunge,
     /// INBOX, and flags of four messages changed in three ways, if unchanged since a mod-sequence.
     Store(Option<u64>),
+    /// INBOX, and messages moved and copied elsewhere.
+    Move,
     /// INBOX, who bears `\Deleted`, `\Deleted` for one message, and EXPUNGE of all that bear it.
     ExpungeDeleted,
 }
@@ -169,6 +171,17 @@ impl Asked {
                     FlagChange::Remove(FlagSet::from_index("\\Flagged")),
                     since,
                 ),
+            ],
+            Self::Move => vec![
+                open(SelectMode::ReadWrite),
+                Step::Move {
+                    uids: uids("3:4,9"),
+                    to: WireName::encode("Entwürfe"),
+                },
+                Step::Copy {
+                    uids: uids("5"),
+                    to: WireName::encode("a \"b\""),
+                },
             ],
             Self::ExpungeDeleted => vec![
                 open(SelectMode::ReadWrite),
@@ -281,6 +294,12 @@ fn told(event: &FlightEvent) -> String {
         }
         FlightEvent::BodyMissing { step, uid } => format!("{step} no body of {}", optional(*uid)),
         FlightEvent::BodyStart { step, octets } => format!("{step} body, {octets} announced"),
+        FlightEvent::Copied { step, copied } => {
+            let all = (1..=99).filter_map(Uid::new);
+            let pairs = all.filter_map(|uid| Some(format!("{uid} is {}", copied.copy_of(uid)?)));
+            let (epoch, pairs) = (copied.uid_validity, pairs.collect::<Vec<_>>().join(", "));
+            format!("{step} copied: {pairs}, epoch {epoch}")
+        }
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => {
             let like = &row.likeness;
@@ -415,6 +434,7 @@ const TABLES: &[&[Row<Asked>]] = &[
     mailbox::CUTS,
     mailbox::SEARCHES,
     mailbox::EXPUNGES,
+    changes::MOVES,
     changes::STORES,
     messages::BODIES,
     messages::CUTS,

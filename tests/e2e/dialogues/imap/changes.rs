@@ -1,6 +1,6 @@
-//! What changes a mailbox: flags of its messages.
+//! What changes a mailbox: flags of its messages, and messages that go elsewhere.
 
-use crate::dialogues::imap::Asked::{self, Store};
+use crate::dialogues::imap::Asked::{self, Move, Store};
 use crate::dialogues::{Row, play, row};
 
 pub(super) const STORES: &[Row<Asked>] = &[
@@ -74,6 +74,59 @@ pub(super) const STORES: &[Row<Asked>] = &[
         ! unreachable: the server closed the connection in the middle of a session",
     ),
 ];
+
+pub(super) const MOVES: &[Row<Asked>] = &[
+    row(
+        "move",
+        Move,
+        "0 open: 9 messages, epoch ?, next ?
+        0 done
+        1 copied: 3 is 21, 4 is 22, 9 is 20, epoch 7
+        1 done
+        2 copied: 5 is 31, epoch 8
+        2 done
+        news: exists 6, vanished 3, flags 0",
+    ),
+    row(
+        "move-half",
+        Move,
+        "0 open: 9 messages, epoch ?, next ?
+        0 done
+        1 copied: 3 is 20, 4 is 21, epoch 7
+        1 refused: no more room
+        2 refused: no such mailbox
+        news: exists 7, vanished 2, flags 0",
+    ),
+    row(
+        "move-lacking",
+        Move,
+        "0 open: 9 messages, epoch ?, next ?
+        0 done
+        1 refused: not sent: the server lacks MOVE
+        2 done",
+    ),
+    row(
+        "move-unpaired",
+        Move,
+        "0 open: 9 messages, epoch ?, next ?
+        0 done
+        1 done
+        2 done",
+    ),
+    row(
+        "move-cut",
+        Move,
+        "0 open: 9 messages, epoch ?, next ?
+        0 done
+        1 copied: 3 is 20, 4 is 21, 9 is 22, epoch 7
+        ! unreachable: the server closed the connection in the middle of a session",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn r7_a_copy_is_there_when_the_server_says_so_and_is_who_it_says() {
+    play(MOVES).await;
+}
 
 #[tokio::test(start_paused = true)]
 async fn r7_a_flag_is_changed_where_the_server_says_so_and_nowhere_else() {
