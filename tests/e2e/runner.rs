@@ -37,6 +37,8 @@ mod mailserver_kit;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
+mod reader_kit;
+#[cfg(test)]
 mod real_servers;
 #[cfg(test)]
 mod simulation_dry_run;
@@ -54,6 +56,12 @@ mod simulation_pop3_servers;
 mod simulation_pop3_shared;
 #[cfg(test)]
 mod simulation_pop3_trips;
+#[cfg(test)]
+mod simulation_push_flags;
+#[cfg(test)]
+mod simulation_push_moves;
+#[cfg(test)]
+mod simulation_push_uploads;
 #[cfg(test)]
 mod simulation_rebuild;
 #[cfg(test)]

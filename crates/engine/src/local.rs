@@ -9,7 +9,9 @@ use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::view::LocalView;
-use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
+use postrider_index::{
+    AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, Reflagging,
+};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -266,6 +268,15 @@ fn locate(
     Ok(found)
 }
 
+/// A file that is to bear other flags.
+#[derive(Clone, Debug)]
+pub(crate) struct Reflag {
+    pub(crate) key: MessageKey,
+    pub(crate) flags: FlagSet,
+    /// What is agreed on with the server once it does; `None`: what was.
+    pub(crate) agreed: Option<FlagSet>,
+}
+
 /// Renames files so that their names bear these flags. Returns those that could not be found under
 /// the name they had a moment ago: a reader was faster. Without leave the index alone gets the names.
 ///
@@ -274,10 +285,10 @@ fn locate(
 pub(crate) async fn set_flags(
     account: &Account,
     mailbox: &LocalMailbox,
-    wanted: Vec<(MessageKey, FlagSet)>,
+    wanted: Vec<Reflag>,
     leave: Option<Leave>,
 ) -> Result<HashSet<MessageKey>, EngineError> {
-    let keys = wanted.iter().map(|(key, _)| *key).collect();
+    let keys = wanted.iter().map(|wanted| wanted.key).collect();
     let found = entries(account, mailbox, keys).await?;
     let mut found: HashMap<_, _> = found
         .into_iter()
@@ -285,26 +296,27 @@ pub(crate) async fn set_flags(
         .collect();
     let mut failed = HashSet::new();
     let mut todo = Vec::with_capacity(wanted.len());
-    for (key, flags) in wanted {
-        match found.remove(&key) {
-            Some(entry) => todo.push((key, entry, flags)),
-            None => drop(failed.insert(key)),
-        }
+    let mut intended = Vec::with_capacity(wanted.len());
+    for Reflag { key, flags, agreed } in wanted {
+        let Some(entry) = found.remove(&key) else {
+            failed.insert(key);
+            continue;
+        };
+        let file = postrider_maildir::reflagged(&entry, &flags).to_string();
+        intended.push(Reflagging { key, file, agreed });
+        todo.push((key, entry, flags));
     }
-    let intended = todo.iter().map(|(key, entry, flags)| {
-        let name = postrider_maildir::reflagged(entry, flags);
-        (*key, name.to_string())
-    });
-    let intended: Vec<(MessageKey, String)> = intended.collect();
     let index = &account.shared.index;
     let Some(leave) = leave else {
-        index.call(move |index| index.set_files(&intended)).await?;
+        let files = intended.into_iter().map(|to| (to.key, to.file));
+        let files: Vec<(MessageKey, String)> = files.collect();
+        index.call(move |index| index.set_files(&files)).await?;
         return Ok(failed);
     };
     if intended.is_empty() {
         return Ok(failed);
     }
-    let begun: Vec<MessageKey> = intended.iter().map(|(key, _)| *key).collect();
+    let begun: Vec<MessageKey> = intended.iter().map(|to| to.key).collect();
     let begin = move |index: &mut Index| index.begin_reflagging(&intended);
     index.call(begin).await?;
     let maildir = Arc::clone(&mailbox.maildir);
@@ -351,20 +363,25 @@ pub(crate) async fn end_renames(account: &Account) -> Result<(), EngineError> {
     let begun: Vec<MessageKey> = open.iter().map(|(file, _)| file.key).collect();
     let tree = account.settings.maildir.clone();
     let look = move || {
-        let mut renamed = Vec::new();
+        let (mut renamed, mut agreed) = (Vec::new(), Vec::new());
         for (file, intended) in open {
             let mailbox = Mailbox::new(&tree, &file.mailbox_path);
-            let Some(entry) = Entry::parse(&intended) else {
+            let Some(entry) = Entry::parse(&intended.file) else {
                 continue;
             };
             if postrider_maildir::is_there(&mailbox, &entry)? {
-                renamed.push((file.key, intended));
+                renamed.push((file.key, intended.file));
+                agreed.extend(intended.agreed.map(|flags| (file.key, flags)));
             }
         }
-        Ok(renamed)
+        Ok((renamed, agreed))
     };
-    let renamed = DeliveryPool::run(look).await?.map_err(EngineError::disk)?;
-    let end = move |index: &mut Index| index.end_reflagging(&renamed, &begun);
+    let done = DeliveryPool::run(look).await?;
+    let (renamed, agreed) = done.map_err(EngineError::disk)?;
+    let end = move |index: &mut Index| {
+        index.set_server_flags(&agreed)?;
+        index.end_reflagging(&renamed, &begun)
+    };
     index.call(end).await
 }
 

@@ -15,7 +15,7 @@ use crate::open::Index;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::uid::{Uid, UidValidity};
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 /// A file that a reader gave another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,17 @@ pub struct Followed {
     pub file: String,
     /// The flags that it changed by that, and whether they are set now.
     pub changed: Vec<(Flag, bool)>,
+}
+
+/// A rename that gives a file other flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reflagging {
+    /// Whose.
+    pub key: MessageKey,
+    /// What it will be called, relative to the mailbox.
+    pub file: String,
+    /// What is agreed on with the server once it is called so; `None`: what was.
+    pub agreed: Option<FlagSet>,
 }
 
 /// A flag that a reader changed and the server does not know of yet.
@@ -60,14 +71,7 @@ impl Index {
             if statement.execute(params![file, key.0]).map_err(failed())? != 1 {
                 return Err(IndexError::NoSuchRow { doing, id: key.0 });
             }
-            let sql = "
-                INSERT INTO flag_change (message, flag, is_set) VALUES (?, ?, ?)
-                ON CONFLICT DO UPDATE SET is_set = excluded.is_set";
-            let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
-            for (flag, is_set) in changed {
-                let row = params![key.0, flag.letter().to_string(), is_set];
-                statement.execute(row).map_err(failed())?;
-            }
+            note_changes(&transaction, *key, changed).map_err(failed())?;
         }
         transaction.commit().map_err(failed())
     }
@@ -132,14 +136,15 @@ impl Index {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn begin_reflagging(&mut self, files: &[(MessageKey, String)]) -> Result<(), IndexError> {
+    pub fn begin_reflagging(&mut self, renames: &[Reflagging]) -> Result<(), IndexError> {
         let doing = "note renames to come";
-        let sql = "INSERT OR REPLACE INTO reflagging (message, file) VALUES (?, ?)";
+        let sql = "INSERT OR REPLACE INTO reflagging (message, file, flags) VALUES (?, ?, ?)";
         let transaction = self.transaction(doing)?;
-        for (key, file) in files {
+        for Reflagging { key, file, agreed } in renames {
             let write = || {
                 let mut statement = transaction.prepare_cached(sql)?;
-                statement.execute(params![key.0, file])
+                let agreed = agreed.as_ref().map(FlagSet::to_string);
+                statement.execute(params![key.0, file, agreed])
             };
             write().map_err(IndexError::sql(doing))?;
         }
@@ -173,27 +178,50 @@ impl Index {
         transaction.commit().map_err(failed())
     }
 
-    /// Renames of an account that were begun and not ended: where each file was last seen, and what it
-    /// was to be called.
+    /// Renames of an account that were begun and not ended, each with where its file was last seen.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn open_reflaggings(
         &self,
         account: AccountId,
-    ) -> Result<Vec<(MessageFile, String)>, IndexError> {
+    ) -> Result<Vec<(MessageFile, Reflagging)>, IndexError> {
         let file = FILE.replacen(
             "message.octets",
-            "message.octets, reflagging.file AS intended",
+            "message.octets, reflagging.file AS intended, reflagging.flags AS agreed",
             1,
         );
         let sql = format!(
             "{file} CROSS JOIN reflagging
              WHERE reflagging.message = message.id AND mailbox.account = ?"
         );
-        let row = |row: &Row<'_>| Ok((message_file(row)?, row.get("intended")?));
+        let row = |row: &Row<'_>| {
+            let agreed: Option<String> = row.get("agreed")?;
+            let open = Reflagging {
+                key: MessageKey(row.get("id")?),
+                file: row.get("intended")?,
+                agreed: agreed.as_deref().map(FlagSet::from_index),
+            };
+            Ok((message_file(row)?, open))
+        };
         self.list("list renames under way", &sql, [account.0], row)
     }
+}
+
+/// The last change of a flag counts.
+pub(crate) fn note_changes(
+    transaction: &Transaction<'_>,
+    key: MessageKey,
+    changed: &[(Flag, bool)],
+) -> rusqlite::Result<()> {
+    let sql = "
+        INSERT INTO flag_change (message, flag, is_set) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET is_set = excluded.is_set";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (flag, is_set) in changed {
+        statement.execute(params![key.0, flag.letter().to_string(), is_set])?;
+    }
+    Ok(())
 }
 
 fn change_row(row: &Row<'_>) -> rusqlite::Result<FlagChangeRow> {
@@ -279,7 +307,11 @@ mod tests {
     fn r3_a_rename_that_was_begun_is_remembered_until_it_is_ended() {
         let mut bench = Bench::new();
         let keys = bench.store(vec![message(imap(7, 1), 1)]);
-        let intended = (keys[0], "cur/base1:2,FS".to_owned());
+        let intended = Reflagging {
+            key: keys[0],
+            file: "cur/base1:2,FS".to_owned(),
+            agreed: Some(FlagSet::from_index("\\Flagged work")),
+        };
         bench
             .index
             .begin_reflagging(std::slice::from_ref(&intended))
@@ -288,9 +320,10 @@ mod tests {
         let open = bench.index.open_reflaggings(bench.account).unwrap();
         assert_eq!(
             (open[0].0.file.as_str(), &open[0].1),
-            ("cur/base1:2,S", &intended.1)
+            ("cur/base1:2,S", &intended)
         );
-        bench.index.end_reflagging(&[intended], &keys).unwrap();
+        let renamed = [(keys[0], intended.file)];
+        bench.index.end_reflagging(&renamed, &keys).unwrap();
         assert!(
             bench
                 .index

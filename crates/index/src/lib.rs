@@ -60,7 +60,7 @@ pub use accounts::{AccountId, KnownCapabilities};
 pub use aside::set_aside;
 pub use brakes::{BrakeRow, Braking, Side};
 pub use error::IndexError;
-pub use flag_changes::{FlagChangeRow, Followed};
+pub use flag_changes::{FlagChangeRow, Followed, Reflagging};
 pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};
 pub use journal::{Intent, JournalId, OpenEntry};

@@ -9,6 +9,7 @@
 use crate::accounts::AccountId;
 use crate::column;
 use crate::error::IndexError;
+use crate::flag_changes::note_changes;
 use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::marks::Attachment;
@@ -16,7 +17,7 @@ use crate::messages::{FILE, MessageFile, message_file};
 use crate::newcomers::Newcomer;
 use crate::open::Index;
 use crate::take_in::{FoundFile, insert};
-use postrider_core::flag::FlagSet;
+use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
@@ -31,6 +32,8 @@ pub struct Parting {
     pub newcomer: Newcomer,
     /// What the reader made of its octets.
     pub octets: Octets,
+    /// The flags that it changed as well, and whether they are set now.
+    pub changed: Vec<(Flag, bool)>,
 }
 
 /// What a reader made of a message's octets when it moved its file.
@@ -136,6 +139,13 @@ impl Index {
             let sql = "UPDATE message SET copy_of = ?, copied_at = ? WHERE id = ?";
             let copied_at = original.map(|_| now.0.as_seconds());
             transaction.execute(sql, params![original.map(|o| o.0), copied_at, key.0])?;
+            // What the server will say of the copy is what it says of the original, whatever a reader wrote
+            // into the file.
+            let sql = "
+                UPDATE message SET (server_octets, internal_date) =
+                  (SELECT server_octets, internal_date FROM message WHERE id = ?1)
+                WHERE id = ?2 AND ?1 IS NOT NULL";
+            transaction.execute(sql, params![original.map(|o| o.0), key.0])?;
             forget(&transaction, newcomer)?;
             Ok(key)
         };
@@ -214,6 +224,43 @@ impl Index {
             Ok(())
         };
         end().map_err(IndexError::sql(doing))?;
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// The messages of an account that are to leave a mailbox, and have not been found in their own yet.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn departing(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(MessageKey, ServerCopy)>, IndexError> {
+        let sql = "
+            SELECT message.id, outgoing.source, outgoing.uid_validity, outgoing.uid
+            FROM outgoing CROSS JOIN message ON message.id = outgoing.message
+            CROSS JOIN mailbox ON mailbox.id = outgoing.source
+            WHERE outgoing.source IS NOT NULL AND message.uid IS NULL AND account = ?";
+        let row = |row: &Row<'_>| {
+            let from = server_copy(row, ["source", "uid_validity", "uid"])?;
+            let from = from.ok_or_else(|| column::absent("source"))?;
+            Ok((MessageKey(row.get("id")?), from))
+        };
+        self.list("list what is leaving", sql, [account.0], row)
+    }
+
+    /// Somebody moved these at the server before we came to it: they leave from where they are now.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn redirect(&mut self, departing: &[(MessageKey, ServerCopy)]) -> Result<(), IndexError> {
+        let doing = "redirect what is leaving";
+        let sql = "UPDATE outgoing SET source = ?, uid_validity = ?, uid = ? WHERE message = ?";
+        let transaction = self.transaction(doing)?;
+        for (key, from) in departing {
+            let (epoch, uid) = (from.uid_validity.as_u32(), from.uid.as_u32());
+            let changed = transaction.execute(sql, params![from.mailbox.0, epoch, uid, key.0]);
+            changed.map_err(IndexError::sql(doing))?;
+        }
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
@@ -300,9 +347,13 @@ impl Index {
         &self,
         account: AccountId,
         since: UnixTime,
-    ) -> Result<Vec<(MessageFile, MessageKey)>, IndexError> {
+    ) -> Result<Vec<(MessageFile, ServerCopy)>, IndexError> {
         let file = FILE
-            .replacen("message.octets", "message.octets, copy.id AS copy", 1)
+            .replacen(
+                "message.octets",
+                "message.octets, message.uid_validity, message.uid",
+                1,
+            )
             .replacen(
                 "FROM message JOIN mailbox ON mailbox.id = message.mailbox",
                 "FROM message AS copy INDEXED BY message_copy_of
@@ -383,6 +434,7 @@ fn place(transaction: &Transaction<'_>, parting: &Parting) -> rusqlite::Result<(
         WHERE id = ?";
     let newcomer = &parting.newcomer;
     transaction.execute(sql, params![newcomer.base, newcomer.file, key])?;
+    note_changes(transaction, parting.key, &parting.changed)?;
     match parting.octets {
         Octets::Same => Ok(()),
         Octets::Wrapped {
@@ -489,6 +541,7 @@ mod tests {
             key: world.key,
             newcomer,
             octets,
+            changed: vec![(Flag::Flagged, true)],
         };
         world.bench.index.begin_move(&[parting], now(200)).unwrap();
     }
@@ -527,6 +580,10 @@ mod tests {
         let told = "ledger WHERE action = 'moved' AND because = 'moved by a reader'";
         assert_eq!(bench.count(told), 1);
         assert_eq!(bench.count("newcomer"), 0);
+        assert_eq!(
+            bench.index.changed_by_readers(bench.account).unwrap(),
+            [other]
+        );
     }
 
     #[test]
@@ -602,7 +659,7 @@ mod tests {
             let found = index.copied_since(account, UnixTime::from_seconds(since));
             let found = found.unwrap().into_iter();
             found
-                .map(|(file, copy)| (file.key, copy))
+                .map(|(file, place)| (file.key, place.uid.as_u32()))
                 .collect::<Vec<_>>()
         };
         assert!(copied(index, 500).is_empty(), "the server has no copy yet");

@@ -24,6 +24,8 @@ pub struct Kin<M> {
     pub mailbox: M,
     /// How the file is like it.
     pub kinship: Kinship,
+    /// Whether it has the same octets, but for what readers add.
+    pub is_same: bool,
     /// Whether its own file is where it should be. That it is not is to be said by two readings (R5).
     pub is_in_place: bool,
     /// Whether the server holds it.
@@ -62,8 +64,7 @@ pub fn origin<M: Copy + Eq>(mailbox: M, kin: &[Kin<M>]) -> Origin {
             Origin::Moved(kin.key, kin.kinship)
         };
     }
-    // What a reader wrote into the header of a copy is not on the server; what it copied is.
-    let original = |kin: &&Kin<M>| kin.is_in_place && kin.is_held && kin.kinship < Kinship::Header;
+    let original = |kin: &&Kin<M>| kin.is_in_place && kin.is_held && kin.is_same;
     let original = kin
         .iter()
         .filter(original)
@@ -75,7 +76,7 @@ pub fn origin<M: Copy + Eq>(mailbox: M, kin: &[Kin<M>]) -> Origin {
 mod tests {
     use super::*;
 
-    /// `3b-` is message 3 in mailbox b, gone; `3b` in place; `!` not held by the server; then how it is alike.
+    /// `3b-` is message 3 in mailbox b, gone; `3b` in place; `!` not held by the server, `~` with other octets; then how it is alike.
     fn kin(text: &str) -> Vec<Kin<char>> {
         text.split_whitespace()
             .map(|word| {
@@ -89,6 +90,7 @@ mod tests {
                         'W' => Kinship::Wrapped,
                         _ => Kinship::Header,
                     },
+                    is_same: !word.contains('~') && !word.ends_with('H'),
                     is_in_place: !word.contains('-'),
                     is_held: !word.contains('!'),
                 }
@@ -118,6 +120,9 @@ mod tests {
             ("1b-H 2b-H", Origin::New),
             ("1bH", Origin::New),
             ("1bW", Origin::Copied(key(1))),
+            // A copy that somebody has edited is a new message; so moved, it is still the only one there is.
+            ("1b~B", Origin::New),
+            ("1b-~B", Origin::Moved(key(1), Kinship::Base)),
         ] {
             assert_eq!(origin('a', &kin(text)), expected, "{text}");
         }

@@ -2,7 +2,7 @@
 
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
-use crate::local;
+use crate::local::{self, Reflag};
 use crate::report::PassReport;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
@@ -18,7 +18,7 @@ pub(crate) async fn apply(
     plan: &[Action],
     report: &mut PassReport,
 ) -> Result<bool, EngineError> {
-    let mut reflag: Vec<(MessageKey, FlagSet)> = Vec::new();
+    let mut reflag: Vec<Reflag> = Vec::new();
     let mut agreed: Vec<(MessageKey, FlagSet)> = Vec::new();
     let mut returned: Vec<MessageKey> = Vec::new();
     for action in plan {
@@ -30,7 +30,11 @@ pub(crate) async fn apply(
                 ..
             } => {
                 agreed.push((*key, flags.clone()));
-                reflag.extend(file.clone().map(|file| (*key, file)));
+                reflag.extend(file.clone().map(|file| Reflag {
+                    key: *key,
+                    flags: file,
+                    agreed: Some(flags.clone()),
+                }));
             }
             Action::Return { key, .. } => returned.push(*key),
             // Others see to these: `fetch.rs`, `absent.rs`.

@@ -8,12 +8,12 @@ use crate::absence;
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
-use crate::header;
 use crate::imap::observe::Observed;
 use crate::push::find;
 use crate::step::Step as Point;
 use crate::take_in::found_file;
 use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::plan::local::changed;
 use postrider_core::plan::origin::{Kin, Kinship, Origin, origin};
 use postrider_core::settings::Moves;
 use postrider_core::time::UnixTime;
@@ -265,6 +265,7 @@ async fn decide(account: &Account, looked: Vec<Looked>) -> Result<(), EngineErro
             key: file.key,
             mailbox: file.mailbox,
             kinship: *kinship,
+            is_same: file.sha256 == looked.found.sha256 || Some(file.sha256) == looked.plain,
             is_in_place: in_place.contains(&file.key),
             is_held: held.contains(&file.key),
         });
@@ -340,11 +341,11 @@ async fn carry_out(account: &Account, looked: Looked, origin: Origin) -> Result<
     );
     match origin {
         Origin::Adopted(key, kinship) => {
-            let parting = parting(looked, key, kinship);
+            let parting = parting(account, looked, key, kinship);
             index.call(move |index| index.adopt(&parting)).await
         }
         Origin::Moved(key, kinship) if moves => {
-            let parting = parting(looked, key, kinship);
+            let parting = parting(account, looked, key, kinship);
             let begin = move |index: &mut Index| index.begin_move(&[parting], now());
             index.call(begin).await?;
             account.shared.steps.reached(Point::Parted)
@@ -369,15 +370,23 @@ async fn carry_out(account: &Account, looked: Looked, origin: Origin) -> Result<
 }
 
 /// What the index is to know of a message whose file lies elsewhere now.
-fn parting(looked: Looked, key: MessageKey, kinship: Kinship) -> Parting {
+fn parting(account: &Account, looked: Looked, key: MessageKey, kinship: Kinship) -> Parting {
     let Looked {
         newcomer,
         found,
         plain,
         kin,
     } = looked;
-    let was = kin.iter().find(|(file, _)| file.key == key);
-    let was = was.map(|(file, _)| file.sha256);
+    let kin = kin.into_iter().find(|(file, _)| file.key == key);
+    let was = kin.as_ref().map(|(file, _)| file.sha256);
+    let flags = |file: &str| Entry::parse(file).map(|entry| entry.file_name.flags());
+    let before = kin.and_then(|(file, _)| flags(&file.file));
+    let changed = match (before, flags(&newcomer.file)) {
+        (Some(before), Some(after)) if account.settings.flags.pushes() => {
+            changed(&before, &after, account.settings.deleted_flag)
+        }
+        _ => Vec::new(),
+    };
     let octets = if was == Some(found.sha256) {
         Octets::Same
     } else if kinship == Kinship::Wrapped || (plain.is_some() && was == plain) {
@@ -393,5 +402,6 @@ fn parting(looked: Looked, key: MessageKey, kinship: Kinship) -> Parting {
         key,
         newcomer,
         octets,
+        changed,
     }
 }

@@ -6,7 +6,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe::Observed;
-use crate::local;
+use crate::local::{self, Reflag};
 use crate::outgoing;
 use crate::push::moves::{attachment, fly, identity};
 use crate::push::{find, open, refused};
@@ -224,7 +224,11 @@ async fn upload(
     let before = wanted.clone();
     flags.flags().for_each(|flag| wanted.set(flag, true));
     if wanted != before && account.settings.flags.pulls() {
-        let wanted = vec![(ready.row.file.key, wanted)];
+        let wanted = vec![Reflag {
+            key: ready.row.file.key,
+            flags: wanted,
+            agreed: None,
+        }];
         local::set_flags(account, &ready.to.local, wanted, Some(leave)).await?;
     }
     Ok(())

@@ -12,7 +12,8 @@ CREATE TABLE flag_change (
 -- reader's doing.
 CREATE TABLE reflagging (
   message INTEGER PRIMARY KEY REFERENCES message,
-  file    TEXT NOT NULL -- what it will be called
+  file    TEXT NOT NULL, -- what it will be called
+  flags   TEXT           -- what is agreed on then with the server
 ) STRICT;
 
 -- Files that lie in a mailbox and are no message's there: moved, copied or written by a reader, or on

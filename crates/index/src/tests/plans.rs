@@ -88,6 +88,8 @@ fn readers(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Me
     index.put_off(keys, "no", now(1)).unwrap();
     index.end_outgoing((keys[0], None), None, now(1)).unwrap();
     index.copied_since(account, since).unwrap();
+    index.departing(account).unwrap();
+    index.redirect(&[]).unwrap();
     index.end_move_by_copy(keys, now(1)).unwrap();
     index.forget_outgoing(keys).unwrap();
 }
