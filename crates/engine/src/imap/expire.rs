@@ -193,7 +193,8 @@ async fn remove(
     for (uid, (_, why)) in &here {
         log_expired(account, observed, *uid, *why);
     }
-    retain::went(account, &observed.local, here.len() as u64).await
+    let went: Vec<ExpireReason> = here.values().map(|(_, why)| *why).collect();
+    retain::went(account, &observed.local, &went).await
 }
 
 /// Where a rehearsal ends: with the deeds, which would be done now, and the copy of the index told of them.

@@ -104,18 +104,17 @@ async fn delete(
         retain::tell(account, mailbox, quit.deleted.len() as u64, because);
         return Ok(quit.round_trips);
     }
-    let expired = quit.deleted.iter().filter_map(|number| {
-        let (key, why) = going.get(number)?;
-        Some((*key, why.to_string()))
-    });
+    let gone = quit.deleted.iter().filter_map(|n| going.get(n).copied());
+    let gone: Vec<Going> = gone.collect();
+    let expired = gone.iter().map(|(key, why)| (*key, why.to_string()));
     let expired: Vec<_> = expired.collect();
-    let count = expired.len() as u64;
-    report.expired += count;
+    report.expired += gone.len() as u64;
     log_expired(account, mailbox, &expired).await?;
     index
         .call(move |index| index.mark_expired(&expired, now()))
         .await?;
-    retain::went(account, mailbox, count).await?;
+    let went: Vec<_> = gone.iter().map(|(_, why)| *why).collect();
+    retain::went(account, mailbox, &went).await?;
     Ok(quit.round_trips)
 }
 
