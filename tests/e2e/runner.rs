@@ -39,6 +39,8 @@ mod power_cut;
 #[cfg(test)]
 mod real_servers;
 #[cfg(test)]
+mod simulation_deletions;
+#[cfg(test)]
 mod simulation_dry_run;
 #[cfg(test)]
 mod simulation_imap;
