@@ -297,9 +297,15 @@ async fn protect_is_for_rules_and_method_for_all() {
     assert_eq!(passes(&rig).await, 1);
     assert_eq!(left(&rig), [0, 2, 3, 4]);
     assert_eq!(rig.account.messages("Bin").len(), 1);
-    // It came here as mail of the trash, and is deleted there by nobody.
-    assert_eq!(rig.stored().len(), 5);
-    assert_eq!(pushed_so_far(&rig), 1);
+    // It came here as mail of the trash. Deleted there, it is deleted for good.
+    assert_eq!((rig.stored().len(), pushed_so_far(&rig)), (5, 1));
+    delete(&rig, [1]);
+    rig.pass().await.unwrap();
+    let goes = "be deleted on the server (deletions: push)".to_owned();
+    assert!(said(&rig.rehearse().await.unwrap()).contains(&goes));
+    assert_eq!(rig.pass().await.unwrap().expired, 1);
+    assert!(rig.account.messages("Bin").is_empty());
+    assert_eq!(left(&rig).len(), 4);
 }
 
 #[tokio::test]

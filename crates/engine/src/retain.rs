@@ -12,7 +12,7 @@ use crate::report::PassReport;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{
-    Arrival, ExpireReason, Facts, LocalCopy, Policy, Usage, Verdict, decide,
+    Arrival, ExpireReason, Facts, LocalCopy, Method, Policy, Usage, Verdict, decide,
 };
 use postrider_core::time::Now;
 use postrider_core::uid::Uid;
@@ -35,6 +35,8 @@ pub(crate) struct Held<'a> {
 /// What a decision depends on besides the messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judge {
+    /// What may go: the account's policy, but for the trash.
+    pub(crate) policy: Policy,
     /// How full the box is.
     pub(crate) usage: Usage,
     /// The time by which ages are judged.
@@ -97,11 +99,10 @@ pub(crate) async fn let_go(
     judge_by: Judge,
     report: &mut PassReport,
 ) -> Result<Vec<Going>, EngineError> {
-    let policy = account.settings.retention;
     let fresh = prove_all(account, &mut held).await?;
-    let mut verdicts = judge(&policy, &held, judge_by);
+    let mut verdicts = judge(&held, judge_by);
     if stand_again(account, &mut held, (&going(&verdicts), &fresh)).await? {
-        verdicts = judge(&policy, &held, judge_by);
+        verdicts = judge(&held, judge_by);
     }
     holds::tell_held(account, &held, &verdicts).await?;
     let (going, mut free) = (going(&verdicts), Vec::new());
@@ -122,9 +123,9 @@ pub(crate) async fn let_go(
     Ok(free)
 }
 
-fn judge(policy: &Policy, held: &[Held<'_>], by: Judge) -> Vec<Verdict> {
+fn judge(held: &[Held<'_>], by: Judge) -> Vec<Verdict> {
     let facts: Vec<Facts> = held.iter().flat_map(|h| h.facts.iter().copied()).collect();
-    decide(policy, &facts, by.usage, by.now)
+    decide(&by.policy, &facts, by.usage, by.now)
 }
 
 fn going(verdicts: &[Verdict]) -> Vec<Going> {
@@ -194,11 +195,11 @@ async fn stand_again(
 }
 
 /// What is about to be done to a server copy that goes.
-pub(crate) fn deed(account: &Account, (message, because): Going) -> Deed {
+pub(crate) fn deed(account: &Account, (message, because): Going, method: Method) -> Deed {
     Deed::Expire {
         message,
         because,
-        method: account.settings.retention.method,
+        method,
         fetched: account.is_promised(message),
     }
 }

@@ -11,7 +11,7 @@ use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::deed::Deed;
-use postrider_core::retention::{Facts, Usage};
+use postrider_core::retention::{Facts, Method, Usage};
 use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
 use postrider_pop3::{Quit, RetrieveEvent, Transaction};
@@ -63,7 +63,7 @@ pub(crate) async fn expire_and_quit(
         going.sort_unstable_by_key(|(number, _)| **number);
         let deeds = going
             .into_iter()
-            .map(|(_, going)| retain::deed(account, *going));
+            .map(|(_, going)| retain::deed(account, *going, Method::Expunge));
         deeds.collect::<Vec<Deed>>()
     };
     match account.leave(&mailbox.name, deeds) {
@@ -164,6 +164,7 @@ async fn let_go(
         facts: facts.collect(),
     };
     let judge = Judge {
+        policy: account.settings.retention,
         usage: Usage::default(),
         now: retain::clock(account).await?,
     };
