@@ -41,6 +41,8 @@ mod reader_kit;
 #[cfg(test)]
 mod real_servers;
 #[cfg(test)]
+mod simulation_deletions;
+#[cfg(test)]
 mod simulation_dry_run;
 #[cfg(test)]
 mod simulation_imap;

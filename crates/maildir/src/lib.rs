@@ -6,7 +6,7 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`], and [`alone`] where that is spared), read ([`mod@examine`]), re-flagged ([`flags`]),
+//! ([`mod@scan`], [`alone`] where that is spared, and [`mod@identity`] where it is not), read ([`mod@examine`]), re-flagged ([`flags`]),
 //! moved ([`mod@follow`]), known again after a reader wrote into it ([`mod@plain`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
 //! ([`mod@sweep`]).
 
@@ -19,6 +19,7 @@ pub mod error;
 pub mod examine;
 pub mod flags;
 pub mod follow;
+pub mod identity;
 pub mod incoming;
 pub mod layout;
 mod line_ends;
@@ -44,6 +45,7 @@ pub use error::MaildirError;
 pub use examine::{Examined, examine};
 pub use flags::{reflagged, set_flags};
 pub use follow::{follow, follow_all, remove, remove_empty};
+pub use identity::identity;
 pub use incoming::{Incoming, Received};
 pub use layout::{directory, name_of, twin, twin_key};
 pub use link::{Original, link};

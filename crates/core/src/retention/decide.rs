@@ -140,9 +140,12 @@ fn protected(policy: &Policy, facts: &Facts) -> KeepReasons {
 
 /// What holds a message whatever anybody says.
 fn guarded(facts: &Facts) -> KeepReasons {
+    let unproven = facts.proven_at.is_none();
+    let deleted = facts.local == LocalCopy::Deleted;
     KeepReasons::NONE
         .and(KeepReason::NotIdentified, !facts.identified)
-        .and(KeepReason::NotProven, facts.proven_at.is_none())
+        .and(KeepReason::NotProven, unproven && !deleted)
+        .and(KeepReason::DeletedUnproven, unproven && deleted)
         .and(
             KeepReason::LocalCopyMissing,
             facts.local == LocalCopy::Missing,

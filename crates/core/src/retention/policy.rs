@@ -105,6 +105,16 @@ impl Policy {
             || self.looks_for_deleted()
     }
 
+    /// What holds in the trash where `method` is to move there: what lies in it is the server's to empty, and
+    /// a reader's, whose deletions are for good there.
+    #[must_use]
+    pub const fn in_trash(&self) -> Self {
+        Self {
+            deletions_pushed: self.deletions_pushed,
+            ..Self::KEEP
+        }
+    }
+
     /// Whether it matters that a reader has deleted a local copy.
     #[must_use]
     pub const fn looks_for_deleted(&self) -> bool {

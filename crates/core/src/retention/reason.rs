@@ -55,13 +55,15 @@ pub enum KeepReason {
     NotIdentified,
     /// Its local copy is not proven (R1).
     NotProven,
+    /// A reader has deleted its local copy before it was proven (R1): that cannot be made good any more.
+    DeletedUnproven,
     /// Its local copy is gone, and nobody can say that a reader did it (R5).
     LocalCopyMissing,
 }
 
 impl KeepReason {
     /// Every reason, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Policy,
         Self::TooYoung,
         Self::AmongLatest,
@@ -72,11 +74,17 @@ impl KeepReason {
         Self::Unread,
         Self::NotIdentified,
         Self::NotProven,
+        Self::DeletedUnproven,
         Self::LocalCopyMissing,
     ];
 
     /// What holds a message that the policy lets go: nothing that the user asked for.
-    pub const GUARDS: [Self; 3] = [Self::NotIdentified, Self::NotProven, Self::LocalCopyMissing];
+    pub const GUARDS: [Self; 4] = [
+        Self::NotIdentified,
+        Self::NotProven,
+        Self::DeletedUnproven,
+        Self::LocalCopyMissing,
+    ];
 
     /// What a user asked for who protects messages.
     pub const PROTECTIONS: [Self; 2] = [Self::Flagged, Self::Unread];
@@ -173,6 +181,7 @@ impl fmt::Display for KeepReason {
             Self::Unread => "it is unread",
             Self::NotIdentified => "the server's message is not certainly the one stored here",
             Self::NotProven => "its local copy is not proven",
+            Self::DeletedUnproven => "a reader deleted its local copy before that was proven",
             Self::LocalCopyMissing => {
                 "its local copy is gone, and not certainly because a reader deleted it"
             }

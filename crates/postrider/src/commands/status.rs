@@ -28,7 +28,8 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     if args.json {
         answer(&document(&rows, now, args.stale_after).to_string())?;
     } else {
-        answer(&format!("{}{}", table(&rows, now), waits(&rows, now)))?;
+        let (table, waits, stay) = (table(&rows, now), waits(&rows, now), stay(&rows));
+        answer(&format!("{table}{waits}{stay}"))?;
     }
     let stale = rows
         .iter()
@@ -161,6 +162,22 @@ fn waits(rows: &[Row<'_>], now: UnixTime) -> String {
     lines
 }
 
+/// What stays on the server for good, where a reader's deletions count: a line for each account.
+fn stay(rows: &[Row<'_>]) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let messages = row.known.as_ref().map_or(0, |known| known.deleted_unproven);
+        if messages > 0 && row.settings.retention.looks_for_deleted() {
+            let name = &row.settings.name;
+            lines.push_str(&format!(
+                "\n{name}: {messages} deleted here stay on the server: their local copies were not proven \
+                 before that.\n  If they are to go, delete them there.\n"
+            ));
+        }
+    }
+    lines
+}
+
 fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> Value {
     let row = |row: &Row<'_>| {
         let known = row.known.as_ref();
@@ -191,6 +208,7 @@ fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> V
             "unproven": known.map_or(0, |known| known.unproven),
             "pending_expiry": known.map_or(0, |known| known.pending_expiry),
             "braked": known.map_or(0, |known| known.braked),
+            "deleted_unproven": known.map_or(0, |known| known.deleted_unproven),
             "brakes": brakes,
             "stale": stale_after.map(|_| row.is_stale(now, stale_after)),
         })

@@ -128,20 +128,13 @@ pub(super) fn account(
     let labels = folders::labels(reading, &keys, assumed);
     let limits = limits(reading, &keys, assumed);
     let readers = readers::readers(reading, &keys, assumed);
-    let poll = or(keys.find("poll"), POLL, |node| {
-        reading.duration("poll", node)
-    });
-    let timeout = or(keys.find("timeout"), TIMEOUT, |node| {
-        reading.duration("timeout", node)
-    });
-    let connections = or(keys.find("connections"), CONNECTIONS, |node| {
-        reading.number("connections", node, 1..=MAX_CONNECTIONS)
-    });
+    let pace = pace(reading, &keys);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
     let (max_size_octets, max_age) = limits?;
     let (retention, vanished) = retention?;
     let readers = readers?;
+    let (poll, timeout, connections) = pace?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
@@ -151,9 +144,9 @@ pub(super) fn account(
         maildir: maildir?,
         layout: layout?,
         folders: folders?,
-        poll: poll?,
-        timeout: timeout?,
-        connections: connections?,
+        poll,
+        timeout,
+        connections,
         retention: Policy {
             deletions_pushed: readers.deletions_pushed,
             ..retention
@@ -169,6 +162,20 @@ pub(super) fn account(
         labels: labels?,
         name: keys.name,
     })
+}
+
+/// `poll`, `timeout` and `connections`.
+fn pace(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<(Duration, Duration, usize)> {
+    let poll = or(keys.find("poll"), POLL, |node| {
+        reading.duration("poll", node)
+    });
+    let timeout = or(keys.find("timeout"), TIMEOUT, |node| {
+        reading.duration("timeout", node)
+    });
+    let connections = or(keys.find("connections"), CONNECTIONS, |node| {
+        reading.number("connections", node, 1..=MAX_CONNECTIONS)
+    });
+    Some((poll?, timeout?, connections?))
 }
 
 fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {

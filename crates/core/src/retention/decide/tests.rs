@@ -168,6 +168,7 @@ fn mailbox() -> Vec<Facts> {
         (1, 10, 99, Some(300), "FSd"),
         (2, 1, 20, Some(20), "S"),
         (2, 2, 90, Some(90), ""),
+        (2, 3, 91, None, "Sd"),
     ];
     let row = |(key, (mailbox, place, date, proven, marks)): (i64, (i64, u32, _, _, &str))| {
         facts(key, (mailbox, place), (date, proven), marks)
