@@ -38,13 +38,7 @@ impl Flight<'_> {
                 if let Some(code) = &status.code {
                     selecting.take_code(code);
                 }
-                let mut selected = refusal.is_none().then_some(selecting.selected);
-                // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
-                if let Some(selected) = &mut selected
-                    && !self.session.capabilities.has_condstore()
-                {
-                    selected.highest_mod_seq = None;
-                }
+                let selected = refusal.is_none().then_some(selecting.selected);
                 self.end_select(at, step, selected);
             }
             Gather::Subscriptions(mailboxes) if refusal.is_none() => {
@@ -114,7 +108,11 @@ impl Flight<'_> {
     fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
         let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
-        if let Some(selected) = selected {
+        if let Some(mut selected) = selected {
+            // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
+            if !self.session.capabilities.has_condstore() {
+                selected.highest_mod_seq = None;
+            }
             self.session.state = SessionState::Selected;
             self.session.unsolicited = Unsolicited {
                 exists: selected.exists,
