@@ -39,7 +39,7 @@ pub mod step;
 pub mod store;
 pub mod wire_name;
 
-pub use append::{Append, Appended};
+pub use append::{Append, Appended, AppendedAll};
 pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};
