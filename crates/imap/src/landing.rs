@@ -1,6 +1,7 @@
 //! How commands end, and steps with their last command.
 
 use crate::code::Code;
+use crate::create;
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::launch::below;
@@ -47,6 +48,9 @@ impl Flight<'_> {
             }
             // Without an answer nothing is known of other namespaces, which is no failure.
             Gather::Namespaces if !command.void => refusal = None,
+            Gather::Create if !command.void => {
+                refusal = refusal.filter(|refusal| !create::is_there(refusal));
+            }
             // Others may close what is theirs: what is missing from there may be there (R5).
             Gather::ListBelow if !command.void && refusal.take().is_some() => {
                 let kind = Kind::List;
@@ -63,6 +67,7 @@ impl Flight<'_> {
             Gather::Bodies { .. }
             | Gather::Change
             | Gather::Copy { .. }
+            | Gather::Create
             | Gather::Facts
             | Gather::Enable
             | Gather::Flags(_)

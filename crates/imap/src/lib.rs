@@ -18,6 +18,7 @@
 pub mod append;
 pub mod capability;
 pub mod code;
+pub mod create;
 pub mod date;
 pub mod encode;
 pub mod error;
