@@ -62,6 +62,8 @@ pub enum Code {
     ReadWrite,
     /// `SERVERBUG`.
     ServerBug,
+    /// `TOOBIG`: the message is larger than the server takes (RFC 4469).
+    TooBig,
     /// `TRYCREATE`.
     TryCreate,
     /// `UIDNEXT`.
@@ -147,6 +149,7 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"READ-ONLY" => Code::ReadOnly,
         b"READ-WRITE" => Code::ReadWrite,
         b"SERVERBUG" => Code::ServerBug,
+        b"TOOBIG" => Code::TooBig,
         b"TRYCREATE" => Code::TryCreate,
         b"UIDNEXT" => Code::UidNext(Uid::new(number32(cursor)?).ok_or(Malformed)?),
         b"UIDNOTSTICKY" => Code::UidNotSticky,

@@ -85,6 +85,7 @@ pub(crate) enum Gather {
     Copy {
         uids: UidSet,
     },
+    Create,
     Facts,
     Enable,
     Flags(RowItems),
@@ -120,6 +121,7 @@ impl Gather {
             | Self::Search(_)
             | Self::Store { .. } => true,
             Self::Compress
+            | Self::Create
             | Self::Enable
             | Self::List
             | Self::ListBelow

@@ -1,6 +1,7 @@
 //! How commands end, and steps with their last command.
 
 use crate::code::Code;
+use crate::create;
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::launch::below;
@@ -38,13 +39,7 @@ impl Flight<'_> {
                 if let Some(code) = &status.code {
                     selecting.take_code(code);
                 }
-                let mut selected = refusal.is_none().then_some(selecting.selected);
-                // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
-                if let Some(selected) = &mut selected
-                    && !self.session.capabilities.has_condstore()
-                {
-                    selected.highest_mod_seq = None;
-                }
+                let selected = refusal.is_none().then_some(selecting.selected);
                 self.end_select(at, step, selected);
             }
             Gather::Subscriptions(mailboxes) if refusal.is_none() => {
@@ -53,6 +48,9 @@ impl Flight<'_> {
             }
             // Without an answer nothing is known of other namespaces, which is no failure.
             Gather::Namespaces if !command.void => refusal = None,
+            Gather::Create if !command.void => {
+                refusal = refusal.filter(|refusal| !create::is_there(refusal));
+            }
             // Others may close what is theirs: what is missing from there may be there (R5).
             Gather::ListBelow if !command.void && refusal.take().is_some() => {
                 let kind = Kind::List;
@@ -69,6 +67,7 @@ impl Flight<'_> {
             Gather::Bodies { .. }
             | Gather::Change
             | Gather::Copy { .. }
+            | Gather::Create
             | Gather::Facts
             | Gather::Enable
             | Gather::Flags(_)
@@ -114,7 +113,11 @@ impl Flight<'_> {
     fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
         let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
-        if let Some(selected) = selected {
+        if let Some(mut selected) = selected {
+            // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
+            if !self.session.capabilities.has_condstore() {
+                selected.highest_mod_seq = None;
+            }
             self.session.state = SessionState::Selected;
             self.session.unsolicited = Unsolicited {
                 exists: selected.exists,

@@ -1,6 +1,7 @@
 //! From steps to commands.
 
 use crate::capability::Capability;
+use crate::create;
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
 use crate::ext::{id, list_extended, mov, namespace, quota, uidplus};
@@ -106,7 +107,8 @@ fn about_messages(
             }
             store::command(uids, change, *unchanged_since)?
         }
-        Step::ExpungeDeleted
+        Step::Create(_)
+        | Step::ExpungeDeleted
         | Step::Id
         | Step::List
         | Step::Noop
@@ -114,6 +116,7 @@ fn about_messages(
         | Step::SearchDeleted
         | Step::Select { .. }
         | Step::Status(_)
+        | Step::Subscribe(_)
         | Step::Subscriptions => return Ok(None),
     }))
 }
@@ -122,6 +125,7 @@ fn about_messages(
 fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, EncodeError> {
     let capabilities = dialect.capabilities;
     let command = match step {
+        Step::Create(mailbox) => create::command(dialect, mailbox)?,
         Step::ExpungeDeleted => CommandText::new("EXPUNGE"),
         Step::Id => match id::command(capabilities).filter(|_| !dialect.named) {
             Some(command) => command,
@@ -140,6 +144,7 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
             return Ok(Some((command, Gather::Select(Box::new(selecting)))));
         }
         Step::Status(mailbox) => status::command(dialect, mailbox)?,
+        Step::Subscribe(mailbox) => create::subscribe_command(dialect, mailbox)?,
         Step::Subscriptions => match list_extended::command(capabilities) {
             Some(command) => command,
             None => return Ok(None),
@@ -170,7 +175,8 @@ impl Step {
             | Self::Move { uids, .. }
             | Self::Search { uids }
             | Self::StoreFlags { uids, .. } => Some(uids),
-            Self::ExpungeDeleted
+            Self::Create(_)
+            | Self::ExpungeDeleted
             | Self::Id
             | Self::List
             | Self::Noop
@@ -178,6 +184,7 @@ impl Step {
             | Self::SearchDeleted
             | Self::Select { .. }
             | Self::Status(_)
+            | Self::Subscribe(_)
             | Self::Subscriptions => None,
         }
     }
@@ -205,6 +212,7 @@ impl Step {
     /// step.
     fn gather(&self) -> Gather {
         match self {
+            Self::Create(_) => Gather::Create,
             Self::ExpungeDeleted => Gather::Change,
             Self::Quota(_) => Gather::Quota,
             Self::SearchDeleted => Gather::Search(None),

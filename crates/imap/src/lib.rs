@@ -18,6 +18,7 @@
 pub mod append;
 pub mod capability;
 pub mod code;
+pub mod create;
 pub mod date;
 pub mod encode;
 pub mod error;
@@ -39,7 +40,7 @@ pub mod step;
 pub mod store;
 pub mod wire_name;
 
-pub use append::{Append, Appended};
+pub use append::{Append, Appended, AppendedAll};
 pub use capability::{Capabilities, Capability};
 pub use error::{ImapError, Refusal};
 pub use ext::qresync::{Resync, Vanished};

@@ -32,6 +32,8 @@ pub enum Step {
         /// Whither.
         to: WireName,
     },
+    /// Makes a mailbox. One that is there already ([`Code::AlreadyExists`](crate::code::Code)) is done too.
+    Create(WireName),
     /// Removes messages that bear `\Deleted`, of these alone. Requires UIDPLUS (RFC 4315); refused
     /// without being sent where the server lacks it. Held back until the mailbox is known to be
     /// open.
@@ -96,6 +98,8 @@ pub enum Step {
         /// the session cannot ([`Session::can_resync`](crate::Session::can_resync)).
         resync: Option<Resync>,
     },
+    /// Subscribes to a mailbox.
+    Subscribe(WireName),
     /// What a mailbox looks like from outside. Not for the open one (RFC 9051 §6.3.11).
     Status(WireName),
     /// Changes flags. Held back until the mailbox is known to be open.
@@ -117,6 +121,7 @@ impl Step {
         match self {
             Self::Bodies { .. } | Self::Facts { .. } | Self::Flags { .. } => "UID FETCH",
             Self::Copy { .. } => "UID COPY",
+            Self::Create(_) => "CREATE",
             Self::Expunge { .. } => "UID EXPUNGE",
             Self::ExpungeDeleted => "EXPUNGE",
             Self::Id => "ID",
@@ -128,6 +133,7 @@ impl Step {
             Self::Select { .. } => "SELECT",
             Self::Status(_) => "STATUS",
             Self::StoreFlags { .. } => "UID STORE",
+            Self::Subscribe(_) => "SUBSCRIBE",
             Self::Subscriptions => "LSUB",
         }
     }
@@ -146,12 +152,14 @@ impl Step {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         !matches!(
             self,
-            Self::Id
+            Self::Create(_)
+                | Self::Id
                 | Self::List
                 | Self::Noop
                 | Self::Quota(_)
                 | Self::Select { .. }
                 | Self::Status(_)
+                | Self::Subscribe(_)
                 | Self::Subscriptions
         )
     }
@@ -160,10 +168,12 @@ impl Step {
     pub(crate) fn depends_on_utf8(&self) -> bool {
         match self {
             Self::Copy { to: mailbox, .. }
+            | Self::Create(mailbox)
             | Self::Move { to: mailbox, .. }
             | Self::Quota(mailbox)
             | Self::Select { mailbox, .. }
-            | Self::Status(mailbox) => !mailbox.is_alike(),
+            | Self::Status(mailbox)
+            | Self::Subscribe(mailbox) => !mailbox.is_alike(),
             _ => false,
         }
     }

@@ -10,10 +10,11 @@ mod quirks;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
+use postrider_core::time::UnixTime;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
-    FlagChange, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
-    Session, SessionState, Step, WireName,
+    Append, Appended, AppendedAll, FlagChange, Flight, FlightEvent, ImapError, Listed, Memory,
+    RowItems, SelectMode, Selected, Session, SessionState, Source, Step, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -59,6 +60,10 @@ enum Asked {
     Expunge,
     /// INBOX, and flags of four messages changed in three ways, if unchanged since a mod-sequence.
     Store(Option<u64>),
+    /// A message into `Sent`, or several in one command.
+    Append(&'static [&'static str]),
+    /// A mailbox made and subscribed to.
+    Create,
     /// INBOX, and messages moved and copied elsewhere.
     Move,
     /// INBOX, who bears `\Deleted`, `\Deleted` for one message, and EXPUNGE of all that bear it.
@@ -108,6 +113,10 @@ impl Asked {
                 session.log_out().await;
                 lines.push("gone".to_owned());
             }
+            Self::Append(messages) => {
+                let mut session = Session::greet(stream, TlsMode::Implicit).await?;
+                lines.push(appended(&mut session, messages).await?);
+            }
             _ => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
                 let flown = fly(&mut session, self.steps(), lines).await;
@@ -140,7 +149,13 @@ impl Asked {
         let deleted = FlagSet::new().with(Flag::Deleted);
         let mark = store("3", FlagChange::Add(deleted), None);
         match self {
-            Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => Vec::new(),
+            Self::Append(_) | Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => {
+                Vec::new()
+            }
+            Self::Create => {
+                let name = WireName::encode("Entwürfe");
+                vec![Step::Create(name.clone()), Step::Subscribe(name)]
+            }
             Self::First(..) | Self::List => vec![Step::List],
             Self::Subscribed => vec![Step::List, Step::Subscriptions],
             Self::ListThenStatus(name) => vec![Step::List, Step::Status(WireName::encode(name))],
@@ -228,6 +243,35 @@ async fn first(
     let steps = Asked::List.steps();
     let flight = session.log_in_with(&login, memory, steps).await?;
     land(flight, lines).await
+}
+
+/// Appends messages, several of them together, and tells what became of them.
+async fn appended(session: &mut Session, messages: &[&'static str]) -> Result<String, ImapError> {
+    let append = |octets: &&str| Append {
+        mailbox: WireName::encode("Sent"),
+        flags: FlagSet::from_index("\\Seen work"),
+        internal_date: Some(UnixTime::from_seconds(837_596_665)),
+        octets: octets.len() as u64,
+    };
+    let appends: Vec<_> = messages.iter().map(append).collect();
+    if let ([append], [octets]) = (&appends[..], messages) {
+        let source = Source::new(octets.as_bytes());
+        return Ok(match session.append(append, source).await? {
+            Appended::Done { uid } => match uid {
+                Some((epoch, uid)) => format!("there as {uid}, epoch {epoch}"),
+                None => "there".to_owned(),
+            },
+            Appended::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+        });
+    }
+    let sources = messages.iter().map(|octets| Source::new(octets.as_bytes()));
+    let together = session.together(&appends);
+    let all = appends.iter().zip(sources).collect();
+    let became = match session.append_all(all).await? {
+        AppendedAll::Done { uids } => format!("all there: {uids:?}"),
+        AppendedAll::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+    };
+    Ok(format!("{together} together; {became}"))
 }
 
 /// Flies the steps.
@@ -434,6 +478,8 @@ const TABLES: &[&[Row<Asked>]] = &[
     mailbox::CUTS,
     mailbox::SEARCHES,
     mailbox::EXPUNGES,
+    changes::APPENDS,
+    changes::CREATES,
     changes::MOVES,
     changes::STORES,
     messages::BODIES,

@@ -1,6 +1,7 @@
-//! What changes a mailbox: flags of its messages, and messages that go elsewhere.
+//! What changes a mailbox: flags of its messages, messages that go elsewhere, and messages that come; and what
+//! makes one.
 
-use crate::dialogues::imap::Asked::{self, Move, Store};
+use crate::dialogues::imap::Asked::{self, Append, Create, Move, Store};
 use crate::dialogues::{Row, play, row};
 
 pub(super) const STORES: &[Row<Asked>] = &[
@@ -74,6 +75,71 @@ pub(super) const STORES: &[Row<Asked>] = &[
         ! unreachable: the server closed the connection in the middle of a session",
     ),
 ];
+
+const ONE: Asked = Append(&["a: b\r\n\r\nx"]);
+const TWO: Asked = Append(&["a: b\r\n\r\nx", "c: d\r\n\r\n"]);
+
+pub(super) const APPENDS: &[Row<Asked>] = &[
+    row("append", ONE, "there as 12, epoch 7"),
+    row("append-at-once", ONE, "there"),
+    row(
+        "append-no-mailbox",
+        ONE,
+        "refused: no such mailbox, Some(TryCreate)",
+    ),
+    row(
+        "append-over-quota",
+        ONE,
+        "refused: the box is full, Some(OverQuota)",
+    ),
+    row(
+        "append-limit",
+        ONE,
+        "refused: not sent: the server takes messages of at most 8 octets, Some(TooBig)",
+    ),
+    row(
+        "append-cut",
+        ONE,
+        "! unreachable: the server closed the connection in the middle of a session",
+    ),
+    row("append-two-uids", ONE, "there"),
+    row(
+        "append-all",
+        TWO,
+        "2 together; all there: Some((UidValidity(7), [Uid(12), Uid(9)]))",
+    ),
+    row("append-all-one-uid", TWO, "2 together; all there: None"),
+    row(
+        "append-all-refused",
+        TWO,
+        "2 together; refused: not the second, None",
+    ),
+    row(
+        "append-all-cut",
+        TWO,
+        "! unreachable: the server closed the connection in the middle of a session",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn r7_a_message_is_there_when_the_server_says_so() {
+    play(APPENDS).await;
+}
+
+pub(super) const CREATES: &[Row<Asked>] = &[
+    row("create", Create, "0 done\n        1 done"),
+    row("create-there", Create, "0 done\n        1 refused: no"),
+    row(
+        "create-refused",
+        Create,
+        "0 refused: not here\n        1 refused: no such mailbox",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_is_made_and_subscribed_to() {
+    play(CREATES).await;
+}
 
 pub(super) const MOVES: &[Row<Asked>] = &[
     row(
