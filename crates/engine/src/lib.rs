@@ -25,6 +25,7 @@ mod imap;
 mod index_thread;
 mod local;
 mod password;
+mod place;
 mod pop3;
 mod prove;
 mod recover;
