@@ -43,6 +43,7 @@ mod veil;
 mod verify;
 
 pub use check::{CheckReport, CheckedMailbox, check};
+pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};

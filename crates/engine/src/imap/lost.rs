@@ -113,6 +113,7 @@ async fn ask_again(
                 delimiter: Some('/'),
                 role: row.role,
                 selectable: true,
+                exists: true,
                 subscribed: None,
                 status: Some(status),
                 old_name: None,

@@ -94,7 +94,10 @@ pub(crate) async fn chosen(
     mut listed: Vec<Listed>,
 ) -> Result<Vec<Observed>, EngineError> {
     let chooser = Chooser::of(&account.settings, session.capabilities(), &listed);
-    let chosen: Vec<bool> = listed.iter().map(|l| chooser.choose(l).chosen).collect();
+    let chosen: Vec<bool> = listed
+        .iter()
+        .map(|l| chooser.choose(l).is_chosen())
+        .collect();
     let mut chosen = chosen.into_iter();
     let only = account.only.as_deref();
     listed.retain(|l| {
