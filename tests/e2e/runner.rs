@@ -25,11 +25,15 @@ mod dovecot_refusals;
 #[cfg(test)]
 mod explorer;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
+#[cfg(test)]
+mod mailboxes;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]

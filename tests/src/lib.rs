@@ -12,6 +12,7 @@
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`policies`]: retention policies of one rule each.
+//! - [`terminal`]: a screen for programs that want one.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -39,3 +40,4 @@ pub mod postrider;
 pub mod rig;
 pub mod server;
 pub mod small_disk;
+pub mod terminal;

@@ -3,6 +3,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
+use crate::place::Places;
 use crate::rehearsal::Leave;
 use crate::step::Step;
 use postrider_core::flag::FlagSet;
@@ -23,8 +24,7 @@ pub(crate) use refresh::{refresh, scan_stamp};
 /// Looking this many files up one by one costs less than reading the directory for all of them.
 const FEW: usize = 16;
 
-/// Gives each mailbox a row and a directory. A mailbox keeps the directory it was first given; where
-/// two would share one, the later gets a suffix that no name encodes to. A rehearsal makes no directory.
+/// Gives each mailbox a row and a directory ([`Places`]). A rehearsal makes no directory.
 pub(crate) async fn register(
     account: &Account,
     mut wanted: Vec<NewMailbox>,
@@ -36,9 +36,9 @@ pub(crate) async fn register(
         .call(move |index| index.mailboxes(id))
         .await?;
     require_tree(account, &known).await?;
-    let mut taken = taken(&known);
+    let mut places = Places::of(&account.settings.maildir, &known);
     for mailbox in &mut wanted {
-        settle(&mut taken, mailbox);
+        mailbox.path = places.of_mailbox(mailbox.clone());
     }
     let root = account.settings.maildir.clone();
     let tree = root.clone();
@@ -107,7 +107,7 @@ async fn require_tree(account: &Account, known: &[MailboxRow]) -> Result<(), Eng
 /// A place for a mailbox where no other lies.
 pub(crate) async fn free_place(
     account: &Account,
-    mut mailbox: NewMailbox,
+    mailbox: NewMailbox,
 ) -> Result<NewMailbox, EngineError> {
     let id = account.id;
     let known = account
@@ -115,29 +115,7 @@ pub(crate) async fn free_place(
         .index
         .call(move |index| index.mailboxes(id))
         .await?;
-    settle(&mut taken(&known), &mut mailbox);
-    Ok(mailbox)
-}
-
-/// Who lies where.
-fn taken(known: &[MailboxRow]) -> HashMap<PathBuf, String> {
-    let place = |row: &MailboxRow| (row.path.clone(), row.wire_name.clone());
-    known.iter().map(place).collect()
-}
-
-fn settle(taken: &mut HashMap<PathBuf, String>, mailbox: &mut NewMailbox) {
-    let first = mailbox.path.clone();
-    let mut suffix = 2;
-    while taken
-        .get(&mailbox.path)
-        .is_some_and(|owner| *owner != mailbox.wire_name)
-    {
-        let mut name = first.clone().into_os_string();
-        name.push(format!("%~{suffix}"));
-        mailbox.path = PathBuf::from(name);
-        suffix += 1;
-    }
-    taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
+    Ok(Places::of(&account.settings.maildir, &known).free(mailbox))
 }
 
 /// The row of each wanted mailbox, made where missing. A mailbox that lies outside the tree was made

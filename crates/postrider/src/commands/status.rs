@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::logging::Logging;
-use crate::words::{short, span};
+use crate::words::{aligned, short, span};
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::UnixTime;
 use postrider_engine::{AccountStatus, Braked};
@@ -91,23 +91,7 @@ fn table(rows: &[Row<'_>], now: UnixTime) -> String {
     let head = ["ACCOUNT", "PROTOCOL", "LAST SUCCESS", "MESSAGES", "PROBLEM"];
     let mut lines = vec![head.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| cells(row, now)));
-    let mut widths = [0; 5];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut table = String::new();
-    for line in &lines {
-        let cells = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let text = cells.collect::<Vec<_>>().join("  ");
-        table.push_str(text.trim_end());
-        table.push('\n');
-    }
-    table
+    aligned(&lines)
 }
 
 fn cells(row: &Row<'_>, now: UnixTime) -> [String; 5] {
