@@ -35,7 +35,7 @@ struct Opened<'a> {
 pub(crate) async fn expire_all(
     account: &Account,
     session: &mut Session,
-    (observed, trash): (&[Observed], Option<&WireName>),
+    (observed, trash, searched): (&[Observed], Option<&WireName>, bool),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
@@ -64,6 +64,7 @@ pub(crate) async fn expire_all(
         now: retain::clock(account).await?,
         epochs: epochs(account).await?,
         whither,
+        searched,
     };
     let (together, alone) = room.above(policy.quota, mailboxes);
     for (usage, group) in together {
@@ -90,6 +91,8 @@ struct How {
     now: Now,
     epochs: HashMap<MailboxId, UidValidity>,
     whither: Whither,
+    /// Whether absent files were looked for already.
+    searched: bool,
 }
 
 async fn expire(
@@ -104,7 +107,9 @@ async fn expire(
         let Some(epoch) = how.epochs.get(&id).copied() else {
             continue;
         };
-        retain::look_for_absent(account, &observed.local).await?;
+        if !how.searched {
+            retain::look_for_absent(account, &observed.local).await?;
+        }
         let rows = move |index: &mut Index| index.retained(id, Some(epoch));
         let rows = account.shared.index.call(rows).await?;
         let facts = rows.iter().map(|row| retain::facts(row, number, None));

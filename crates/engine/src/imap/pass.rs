@@ -47,7 +47,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     report.mailboxes = observed.len() as u64;
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
     let rescanned = local::refresh(account, &seen).await?;
-    push::settle(account, &observed, rescanned).await?;
+    let searched = push::settle(account, &observed, rescanned).await?;
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
@@ -60,14 +60,21 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
     push::send(account, &mut session, &observed, &mut report).await?;
-    finish(account, session, (observed, trash), &planned, report).await
+    finish(
+        account,
+        session,
+        (observed, trash, searched),
+        &planned,
+        report,
+    )
+    .await
 }
 
 /// The rest, for which nothing has to be fetched any more.
 async fn finish(
     account: &Account,
     mut session: Session,
-    (observed, trash): (Vec<Observed>, Option<WireName>),
+    (observed, trash, searched): (Vec<Observed>, Option<WireName>, bool),
     planned: &[Planned],
     mut report: PassReport,
 ) -> Result<PassReport, EngineError> {
@@ -75,7 +82,7 @@ async fn finish(
     let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
     catch_up(account, &incomplete).await?;
     release::release_all(account, &incomplete, &mut report).await?;
-    let mailboxes = (&observed[..], trash.as_ref());
+    let mailboxes = (&observed[..], trash.as_ref(), searched);
     expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
     session.log_out().await;

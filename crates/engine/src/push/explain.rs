@@ -51,8 +51,9 @@ struct Looked {
     kin: Vec<(MessageFile, Kinship)>,
 }
 
-/// Explains what can be explained: moves, copies and uploads are under way then.
-pub(super) async fn explain(account: &Account, observed: &[Observed]) -> Result<(), EngineError> {
+/// Explains what can be explained: moves, copies and uploads are under way then. Says whether absent files were
+/// looked for.
+pub(super) async fn explain(account: &Account, observed: &[Observed]) -> Result<bool, EngineError> {
     let (id, all) = (account.id, account.settings.upload);
     let since = before(UNDECIDED);
     let newcomers = move |index: &mut Index| index.newcomers(id, since, all);
@@ -64,14 +65,16 @@ pub(super) async fn explain(account: &Account, observed: &[Observed]) -> Result<
         if looked.iter().any(|looked| looked.kin.is_empty()) && !searched {
             // What a reader wrote anew is like a message by its header alone; who is missing must be known.
             for mailbox in observed {
-                absence::compare(account, &mailbox.local).await?;
+                let directories = absence::recognise(account, &mailbox.local).await?;
+                absence::review(account, &mailbox.local).await?;
+                absence::compare(account, &mailbox.local, directories).await?;
             }
             searched = true;
         }
         add_missing(account, &mut looked).await?;
         decide(account, looked).await?;
     }
-    Ok(())
+    Ok(searched)
 }
 
 /// The time so long ago.
