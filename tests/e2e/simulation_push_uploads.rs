@@ -2,8 +2,8 @@
 //! copy is copied there.
 
 use crate::reader_kit::{
-    assert_mirrored, at_server, bodies, copy_like_mutt, copy_linked, draft, file_of, flag,
-    synced_with, write,
+    assert_mirrored, at_server, bodies, carry, copy_like_mutt, copy_linked, draft, file_of, flag,
+    held, synced_with, write,
 };
 use postrider_engine::Steps;
 use postrider_mailserver::{Action, Fault, Options};
@@ -232,6 +232,72 @@ async fn r3_an_upload_that_is_stopped_after_any_step_or_at_any_answer_is_there_o
             assert_eq!(at_server(&rig, "Archive").len(), 1, "{when}");
             assert_eq!(at_server(&rig, "Work").len(), 3, "{when}");
             assert_settled(&rig, &when).await;
+        }
+    }
+}
+
+fn new_directory(rig: &Rig, name: &str) {
+    for part in ["cur", "new", "tmp"] {
+        fs::create_dir_all(rig.maildir().join(name).join(part)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_new_directory_becomes_a_mailbox_with_what_lies_in_it() {
+    for (name, options) in servers() {
+        let rig = uploading(options).await;
+        new_directory(&rig, "Job/Größe & Co");
+        write(&rig, "Job/Größe & Co", "1.mine.host:2,S", &draft(1));
+        carry(&rig, &file_of(&rig, "INBOX", 0), "Job/Größe & Co");
+        rig.pass().await.unwrap();
+        let shown = at_server(&rig, "Job/Größe & Co");
+        let subjects: Vec<_> = shown.iter().map(|(subject, _)| subject.as_str()).collect();
+        assert_eq!(subjects, ["INBOX 0", "draft 1"], "{name}");
+        assert_eq!(at_server(&rig, "INBOX").len(), 1, "{name}");
+        for _ in 0..2 {
+            let report = rig.pass().await.unwrap();
+            assert_eq!((report.new, report.vanished), (0, 0), "{name}");
+        }
+        assert_eq!(held(&rig, "Job/Größe & Co").len(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_mailbox_is_made_that_nobody_asked_for() {
+    let mut rig = synced_with(Options::default(), 1).await;
+    new_directory(&rig, "Job");
+    rig.pass().await.unwrap();
+    assert!(
+        !rig.account.mailboxes().contains(&"Job".to_owned()),
+        "upload is off"
+    );
+    rig.settings.upload = true;
+    rig.settings.folders.exclude = vec!["Job".to_owned()];
+    rig.pass().await.unwrap();
+    assert!(
+        !rig.account.mailboxes().contains(&"Job".to_owned()),
+        "it is excluded"
+    );
+    // Somebody deletes a mailbox at the server: its directory does not bring it back.
+    rig.account.delete("Archive");
+    for _ in 0..2 {
+        rig.pass().await.unwrap();
+    }
+    assert!(!rig.account.mailboxes().contains(&"Archive".to_owned()));
+}
+
+#[tokio::test]
+async fn r3_a_mailbox_that_was_made_before_a_crash_gets_what_lies_in_it() {
+    for count in 1.. {
+        let rig = uploading(Options::default()).await;
+        new_directory(&rig, "Job");
+        write(&rig, "Job", "1.mine.host:2,S", &draft(1));
+        let stopped = rig.pass_until(Steps::stop_after(count)).await.is_err();
+        rig.pass().await.unwrap();
+        assert_eq!(at_server(&rig, "Job").len(), 1, "stopped after {count}");
+        if !stopped {
+            assert!(count > 2, "there were steps to stop after");
+            return;
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Carrying to an IMAP server what readers did in the Maildir.
 //!
-//! Scans note it in the index (`local::refresh`), where it waits for the server however long that takes.
+//! [`create`] makes mailboxes for new directories. Scans note the rest in the index (`local::refresh`), where it waits for the server however long that takes.
 //! [`settle`] explains the files that nobody knows: moved, copied, written anew, or new. After the server's
 //! own changes were pulled, [`send`] tells it: [`moves`], [`uploads`], and last the [`flags`], which then are
 //! those of messages that are where they belong.
 //!
 //! A pass over some mailboxes cannot tell where a file comes from: it pushes flags alone.
 
+pub(crate) mod create;
 mod explain;
 mod flags;
 mod moves;

@@ -9,7 +9,7 @@
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
-//! [`outgoing`]),
+//! [`outgoing`], [`creations`]),
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
@@ -19,6 +19,7 @@ pub mod aside;
 pub mod brakes;
 pub mod check;
 mod column;
+pub mod creations;
 pub mod error;
 pub mod flag_changes;
 pub mod history;

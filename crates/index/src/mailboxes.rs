@@ -205,7 +205,7 @@ impl Index {
 
 const RECORD: &str = "record a mailbox";
 
-fn record(
+pub(crate) fn record(
     transaction: &Transaction<'_>,
     account: AccountId,
     mailbox: &NewMailbox,

@@ -3,7 +3,7 @@
 //! **Deliberately absent:** the network, the index, any clock but the one handed in, and any way to
 //! rewrite a delivered file. Everything is synchronous; callers run it on threads that may block.
 //!
-//! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
+//! Reading order: where a mailbox lies ([`layout`], [`mailbox`], [`mod@tree`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
 //! ([`mod@scan`], [`alone`] where that is spared, and [`mod@identity`] where it is not), read ([`mod@examine`]), re-flagged ([`flags`]),
@@ -32,6 +32,7 @@ pub mod prove;
 mod rename;
 pub mod scan;
 pub mod sweep;
+pub mod tree;
 
 pub use alone::Alone;
 pub use content::ContentHash;
@@ -56,3 +57,4 @@ pub use plain::hash_of_plain;
 pub use prove::{Cold, Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;
+pub use tree::mailboxes;

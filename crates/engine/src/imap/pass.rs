@@ -42,6 +42,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     remember(account, session.memory()).await?;
     let mut listed = observe::listed(events)?;
     let lost = lost::follow(account, &mut session, &mut listed).await?;
+    push::create::create(account, &mut session, &mut listed).await?;
     let trash = observe::trash(&listed);
     let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;

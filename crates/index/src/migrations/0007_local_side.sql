@@ -48,3 +48,10 @@ CREATE INDEX outgoing_source ON outgoing (source, uid_validity) WHERE source IS 
 ALTER TABLE message ADD COLUMN copy_of INTEGER;
 ALTER TABLE message ADD COLUMN copied_at INTEGER;
 CREATE INDEX message_copy_of ON message (copy_of) WHERE copy_of IS NOT NULL;
+
+-- Directories for which a mailbox is about to be made at the server.
+CREATE TABLE creation (
+  account INTEGER NOT NULL REFERENCES account,
+  path    TEXT NOT NULL,
+  PRIMARY KEY (account, path)
+) STRICT, WITHOUT ROWID;
