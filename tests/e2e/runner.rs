@@ -15,6 +15,8 @@ mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;
 #[cfg(test)]
+mod dovecot_deletions;
+#[cfg(test)]
 mod dovecot_dry_run;
 #[cfg(test)]
 mod dovecot_kit;

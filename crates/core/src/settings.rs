@@ -149,6 +149,17 @@ impl FlagSync {
     pub const fn pushes(self) -> bool {
         matches!(self, Self::Both | Self::Push)
     }
+
+    /// The word of the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What becomes of the server copy of a file that a reader moved to another mailbox.
@@ -159,6 +170,17 @@ pub enum Moves {
     Push,
     /// It stays where it is.
     Ignore,
+}
+
+impl Moves {
+    /// The word of the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Ignore => "ignore",
+        }
+    }
 }
 
 impl AccountSettings {

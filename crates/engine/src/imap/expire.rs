@@ -185,11 +185,7 @@ async fn remove(
     let told: Vec<(MessageKey, String)> = told.collect();
     let Some(leave) = leave else {
         let refused = removal::foresee(session, &there, whither).await?;
-        let method = match whither {
-            Whither::Trash(_) => Method::Trash,
-            Whither::Away | Whither::Nowhere => Method::Expunge,
-        };
-        return foreseen(account, observed, (&here, refused, method), report).await;
+        return foreseen(account, observed, (&here, refused, whither), report).await;
     };
     let (requested, index) = (told.clone(), &account.shared.index);
     let request = move |index: &mut Index| index.request_expiry(&requested, now());
@@ -222,13 +218,17 @@ async fn remove(
 async fn foreseen(
     account: &Account,
     observed: &Observed,
-    (here, refused, method): (&HashMap<Uid, Going>, Option<String>, Method),
+    (here, refused, whither): (&HashMap<Uid, Going>, Option<String>, &Whither),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     if let Some(because) = refused {
         retain::tell(account, &observed.local, here.len() as u64, &because);
         return Ok(());
     }
+    let method = match whither {
+        Whither::Trash(_) => Method::Trash,
+        Whither::Away | Whither::Nowhere => Method::Expunge,
+    };
     let mut here: Vec<_> = here.iter().collect();
     here.sort_unstable_by_key(|(uid, _)| **uid);
     for (_, going) in &here {

@@ -68,9 +68,19 @@ fn understood(settings: &AccountSettings) -> String {
         PasswordSource::Env(name) => format!("from ${name}"),
         PasswordSource::Credential(name) => format!("from the credential {name}"),
     };
+    let readers = match settings.protocol {
+        Protocol::Imap => format!(
+            "  readers        flags: {}, moves: {}, upload: {}\n",
+            settings.flags.as_str(),
+            settings.moves.as_str(),
+            settings.upload
+        ),
+        // What they delete is in the line of retention; nothing else reaches a POP3 server.
+        Protocol::Pop3 => String::new(),
+    };
     format!(
         "{}\n  server         {}, {} port {}, {tls}\n  user           {}, password {password}\n  \
-         maildir        {}\n  retention      {}\n  poll           every {}\n",
+         maildir        {}\n  retention      {}\n{readers}  poll           every {}\n",
         settings.name,
         settings.protocol,
         server.host,
@@ -206,6 +216,8 @@ mod tests {
     - Spam\\r\\n                             1204  \\Junk     excluded by `\\Junk`
 "
         );
-        assert!(understood(&settings).contains("localhost port 143, cleartext"));
+        let understood = understood(&settings);
+        assert!(understood.contains("localhost port 143, cleartext"));
+        assert!(understood.contains("readers        flags: both, moves: push, upload: false\n"));
     }
 }

@@ -46,12 +46,13 @@ pub(super) fn readers(
 }
 
 fn flags(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<FlagSync> {
-    let words = [
-        ("both", FlagSync::Both),
-        ("pull", FlagSync::Pull),
-        ("push", FlagSync::Push),
-        ("none", FlagSync::None),
+    let known = [
+        FlagSync::Both,
+        FlagSync::Pull,
+        FlagSync::Push,
+        FlagSync::None,
     ];
+    let words = known.map(|flags| (flags.as_str(), flags));
     let usual = match protocol {
         Protocol::Imap => FlagSync::default(),
         Protocol::Pop3 => FlagSync::None,
@@ -61,7 +62,7 @@ fn flags(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> O
 }
 
 fn moves(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<Moves> {
-    let words = [("push", Moves::Push), ("ignore", Moves::Ignore)];
+    let words = [Moves::Push, Moves::Ignore].map(|moves| (moves.as_str(), moves));
     let usual = match protocol {
         Protocol::Imap => Moves::default(),
         Protocol::Pop3 => Moves::Ignore,
