@@ -35,10 +35,6 @@ pub(crate) enum PermanentFlags {
 }
 
 /// A mailbox.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing that a mailbox does or does not do"
-)]
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
     /// Survives renames (MAILBOXID, RFC 8474).
