@@ -1,6 +1,8 @@
 //! The one end-to-end test binary: every file beside this one is a module here (`tidy` checks it).
 
 #[cfg(test)]
+mod append_cuts;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod daemon;

@@ -16,15 +16,7 @@ use crate::wire::tag;
 
 impl Flight<'_> {
     pub(crate) fn take_tagged(&mut self, number: u64, status: StatusText) -> Result<(), ImapError> {
-        let at = self
-            .in_flight
-            .iter()
-            .position(|command| command.number == number);
-        let Some((at, command)) = at.and_then(|at| Some((at, self.in_flight.remove(at)?))) else {
-            return Err(ImapError::UnknownTag { tag: tag(number) });
-        };
-        self.session.wire.drop_command(number);
-        self.session.wire.progressed();
+        let (at, command) = self.take_answered(number)?;
         let mut refusal = if command.void {
             Some(Refusal::ours("not done: the mailbox could not be opened"))
         } else {
@@ -82,6 +74,17 @@ impl Flight<'_> {
         }
         self.end_command(step, refusal);
         Ok(())
+    }
+
+    /// The command that was answered, and where it stood among those in flight.
+    fn take_answered(&mut self, number: u64) -> Result<(usize, InFlight), ImapError> {
+        let mut commands = self.in_flight.iter();
+        let at = commands.position(|command| command.number == number);
+        let answered = at.and_then(|at| Some((at, self.in_flight.remove(at)?)));
+        let answered = answered.ok_or_else(|| ImapError::UnknownTag { tag: tag(number) })?;
+        self.session.wire.drop_command(number);
+        self.session.wire.progressed();
+        Ok(answered)
     }
 
     /// Tells what a change has come to: who the copies are, whose flags are changed, and where the mailbox

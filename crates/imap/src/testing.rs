@@ -5,12 +5,13 @@
 //! and `C= text` expect the same from the client. At the end of the script the server hangs up.
 
 use crate::error::ImapError;
+use crate::ext::uidplus::CopyUid;
 use crate::fetch::RowItems;
 use crate::list::Listed;
 use crate::select::{SelectMode, Selected};
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
-use crate::store::FlagChange;
+use crate::store::{FlagChange, Stored};
 use crate::wire_name::WireName;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::secret::Secret;
@@ -165,11 +166,7 @@ pub(crate) fn line(event: FlightEvent) -> String {
             format!("{step} missing {:?}", uid.map(|uid| uid.as_u32()))
         }
         FlightEvent::BodyStart { step, octets } => format!("{step} body {octets}"),
-        FlightEvent::Copied { step, copied } => {
-            let all = (1..100).filter_map(Uid::new);
-            let pairs = all.filter_map(|uid| Some(format!(" {uid}-{}", copied.copy_of(uid)?)));
-            format!("{step} copied{}", pairs.collect::<String>())
-        }
+        FlightEvent::Copied { step, copied } => format!("{step} copied{}", copies(&copied)),
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
@@ -190,16 +187,7 @@ pub(crate) fn line(event: FlightEvent) -> String {
                 .map(|uid_validity| uid_validity.as_u32());
             format!("{step} status {:?} {uid_validity:?}", status.messages)
         }
-        FlightEvent::Stored { step, stored } => {
-            let (uids, modified, at) = (stored.uids, stored.modified, stored.mod_seq);
-            let at = at.map_or(String::new(), |at| format!(" at {at}"));
-            let modified = if modified.is_empty() {
-                String::new()
-            } else {
-                format!(", not {modified}")
-            };
-            format!("{step} stored {uids}{at}{modified}")
-        }
+        FlightEvent::Stored { step, stored } => format!("{step} stored {}", changed(&stored)),
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
             format!("{step} subscribed {}", names.join(" "))
@@ -214,6 +202,24 @@ pub(crate) fn line(event: FlightEvent) -> String {
             format!("{step} vanished {uids}{when}")
         }
     }
+}
+
+/// The pairs among the first hundred.
+fn copies(copied: &CopyUid) -> String {
+    let all = (1..100).filter_map(Uid::new);
+    let pairs = all.filter_map(|uid| Some(format!(" {uid}-{}", copied.copy_of(uid)?)));
+    pairs.collect()
+}
+
+fn changed(stored: &Stored) -> String {
+    let (uids, modified) = (&stored.uids, &stored.modified);
+    let at = stored
+        .mod_seq
+        .map_or(String::new(), |at| format!(" at {at}"));
+    if modified.is_empty() {
+        return format!("{uids}{at}");
+    }
+    format!("{uids}{at}, not {modified}")
 }
 
 fn listed(mailbox: Listed) -> String {

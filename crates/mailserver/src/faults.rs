@@ -114,6 +114,8 @@ struct State {
     hidden: BTreeSet<u32>,
     cut_after: Option<u64>,
     octets_sent: u64,
+    cut_after_hearing: Option<u64>,
+    octets_heard: u64,
 }
 
 impl Faults {
@@ -160,10 +162,24 @@ impl Faults {
         self.lock().octets_sent
     }
 
-    /// Whether the planned cut is still to come.
+    /// Ends the connection on which the `octets`th octet from now on comes, right after it, and carries out
+    /// nothing that was not whole by then: an upload ends in its midst. Counted and done as
+    /// [`Faults::cut_after_octets`].
+    pub fn cut_after_hearing(&self, octets: u64) {
+        self.lock().cut_after_hearing = Some(octets);
+    }
+
+    /// How many octets clients have sent on all connections.
+    #[must_use]
+    pub fn octets_heard(&self) -> u64 {
+        self.lock().octets_heard
+    }
+
+    /// Whether a planned cut is still to come.
     #[must_use]
     pub fn cut_is_pending(&self) -> bool {
-        self.lock().cut_after.is_some()
+        let state = self.lock();
+        state.cut_after.or(state.cut_after_hearing).is_some()
     }
 
     /// How many planned faults have not happened yet; those that happen always count too.
@@ -175,9 +191,10 @@ impl Faults {
     /// From now on a good server.
     pub fn clear(&self) {
         let mut state = self.lock();
-        let octets_sent = state.octets_sent;
+        let (octets_sent, octets_heard) = (state.octets_sent, state.octets_heard);
         *state = State {
             octets_sent,
+            octets_heard,
             ..State::default()
         };
     }
@@ -232,18 +249,35 @@ impl Faults {
     /// Counts octets about to be sent: how many of them may be, and whether the connection ends there.
     pub(crate) fn allow(&self, octets: usize) -> (usize, bool) {
         let mut state = self.lock();
-        let wanted = u64::try_from(octets).unwrap_or(u64::MAX);
-        let cut = state.cut_after.filter(|left| *left <= wanted);
-        let allowed = cut.unwrap_or(wanted);
-        state.octets_sent += allowed;
-        state.cut_after = match cut {
-            Some(_) => None,
-            None => state.cut_after.map(|left| left - wanted),
-        };
-        (usize::try_from(allowed).unwrap_or(octets), cut.is_some())
+        let (allowed, is_cut) = count(&mut state.cut_after, octets);
+        state.octets_sent += u64::try_from(allowed).unwrap_or(u64::MAX);
+        (allowed, is_cut)
+    }
+
+    /// Counts octets that have come: how many of them are heard, and whether the connection ends there.
+    pub(crate) fn hear(&self, octets: usize) -> (usize, bool) {
+        let mut state = self.lock();
+        let (heard, is_cut) = count(&mut state.cut_after_hearing, octets);
+        state.octets_heard += u64::try_from(heard).unwrap_or(u64::MAX);
+        (heard, is_cut)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many of `octets` come before a cut, if that is among them.
+fn count(cut: &mut Option<u64>, octets: usize) -> (usize, bool) {
+    let wanted = u64::try_from(octets).unwrap_or(u64::MAX);
+    match cut.filter(|left| *left <= wanted) {
+        Some(left) => {
+            *cut = None;
+            (usize::try_from(left).unwrap_or(octets), true)
+        }
+        None => {
+            *cut = cut.map(|left| left - wanted);
+            (octets, false)
+        }
     }
 }

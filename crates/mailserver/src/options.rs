@@ -46,7 +46,7 @@ impl Default for Namespaces {
     }
 }
 
-const FULL_IMAP: [&str; 21] = [
+const FULL_IMAP: [&str; 22] = [
     "IMAP4rev1",
     "LITERAL+",
     "SASL-IR",
@@ -58,6 +58,7 @@ const FULL_IMAP: [&str; 21] = [
     "UNSELECT",
     "UIDPLUS",
     "MOVE",
+    "MULTIAPPEND",
     "CONDSTORE",
     "QRESYNC",
     "ESEARCH",
@@ -173,6 +174,14 @@ impl Options {
         self.imap_capabilities
             .iter()
             .any(|c| c.eq_ignore_ascii_case(capability))
+    }
+
+    /// How many octets a literal may have that does not wait (RFC 7888 §4, §5).
+    pub(crate) fn unasked_octets(&self) -> u64 {
+        if self.has_imap("LITERAL+") {
+            return u64::MAX;
+        }
+        if self.has_imap("LITERAL-") { 4_096 } else { 0 }
     }
 
     pub(crate) fn has_pop3(&self, capability: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The server is a witness in other tests; here it is the accused: raw octets in, raw octets out.
 
+mod changes;
 mod faults;
 mod gmail;
 mod imap;

@@ -1,11 +1,15 @@
 //! What both protocols share on the wire: commands come in as fast as they like, answers go out in
 //! order, and faults decide where they stop.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
+    ReadBuf,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -19,6 +23,8 @@ const COMMAND_LIMIT: u64 = 256 * 1024 * 1024;
 pub(crate) enum Input {
     /// A whole command without its last CRLF; literals stand in it as `{n}`, CRLF and n octets.
     Command(Vec<u8>),
+    /// The client sends a literal without waiting, or a longer one than it may (RFC 7888 §4, §5).
+    UnaskedLiteral,
     /// The client waits for a `+` before it sends a literal (RFC 3501 §7.5).
     WaitsForContinuation,
 }
@@ -26,15 +32,64 @@ pub(crate) enum Input {
 /// Whether a line that ends in `{n}` announces a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Literals {
-    /// IMAP.
-    Read,
+    /// IMAP; without being asked, literals of at most so many octets.
+    Read { unasked_octets: u64 },
     /// POP3.
     None,
 }
 
+/// The receiving half: what faults let through of it.
+#[derive(Debug)]
+pub(crate) struct Incoming<R> {
+    stream: R,
+    faults: Faults,
+    is_cut: bool,
+}
+
+impl<R> Incoming<R> {
+    pub(crate) const fn new(stream: R, faults: Faults) -> Self {
+        Self {
+            stream,
+            faults,
+            is_cut: false,
+        }
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Incoming<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_cut {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let (heard, is_cut) = self.faults.hear(buffer.filled().len() - before);
+        buffer.set_filled(before + heard);
+        self.is_cut = is_cut;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads commands until the end of the stream, and returns only where that is a cut: what was read before
+/// any other end is still answered.
+pub(crate) async fn read_until_end<R: AsyncRead + Unpin>(
+    mut incoming: Incoming<R>,
+    inputs: UnboundedSender<Input>,
+    literals: Literals,
+) {
+    read_commands(&mut incoming, inputs, literals).await;
+    if !incoming.is_cut {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Reads commands until the end of the stream. Reading never waits for answers, so a client may
 /// pipeline as much as it likes.
-pub(crate) async fn read_commands<R: AsyncRead + Unpin>(
+async fn read_commands<R: AsyncRead + Unpin>(
     stream: R,
     inputs: UnboundedSender<Input>,
     literals: Literals,
@@ -48,12 +103,15 @@ pub(crate) async fn read_commands<R: AsyncRead + Unpin>(
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let literal = announced_literal(&line).filter(|_| literals == Literals::Read);
-        if let Some((octets, waits)) = literal {
+        let literal = match literals {
+            Literals::Read { unasked_octets } => announced_literal(&line, unasked_octets),
+            Literals::None => None,
+        };
+        if let Some((octets, input)) = literal {
             command.append(&mut line);
-            if octets > COMMAND_LIMIT
-                || (waits && inputs.send(Input::WaitsForContinuation).is_err())
-            {
+            let is_refused = matches!(input, Some(Input::UnaskedLiteral));
+            let is_told = input.is_none_or(|input| inputs.send(input).is_ok());
+            if octets > COMMAND_LIMIT || is_refused || !is_told {
                 return;
             }
             let read = (&mut stream).take(octets).read_to_end(&mut command).await;
@@ -71,8 +129,8 @@ pub(crate) async fn read_commands<R: AsyncRead + Unpin>(
     }
 }
 
-/// `{n}` or `{n+}` at the end of a line: the octets, and whether the client waits (RFC 7888).
-fn announced_literal(line: &[u8]) -> Option<(u64, bool)> {
+/// `{n}` or `{n+}` at the end of a line: the octets, and what the session must know of it (RFC 7888).
+fn announced_literal(line: &[u8], unasked_octets: u64) -> Option<(u64, Option<Input>)> {
     let line = line.strip_suffix(b"\n")?;
     let line = line
         .strip_suffix(b"\r")
@@ -81,7 +139,13 @@ fn announced_literal(line: &[u8]) -> Option<(u64, bool)> {
     let start = line.iter().rposition(|octet| *octet == b'{')?;
     let digits = std::str::from_utf8(line.get(start + 1..)?).ok()?;
     let plain = digits.trim_end_matches('+');
-    Some((plain.parse().ok()?, plain == digits))
+    let octets = plain.parse().ok()?;
+    let input = if plain == digits {
+        Some(Input::WaitsForContinuation)
+    } else {
+        (octets > unasked_octets || unasked_octets == 0).then_some(Input::UnaskedLiteral)
+    };
+    Some((octets, input))
 }
 
 /// An answer: text, and shared octets that are not copied into it.

@@ -7,14 +7,12 @@ mod mailbox;
 mod messages;
 mod quirks;
 
-use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
-use postrider_core::time::UnixTime;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
-    Append, Appended, AppendedAll, FlagChange, Flight, FlightEvent, ImapError, Listed, Memory,
-    RowItems, SelectMode, Selected, Session, SessionState, Source, Step, WireName,
+    CopyUid, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
+    Session, SessionState, Step, Stored, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -115,7 +113,7 @@ impl Asked {
             }
             Self::Append(messages) => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
-                lines.push(appended(&mut session, messages).await?);
+                lines.push(changes::appended(&mut session, messages).await?);
             }
             _ => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
@@ -141,20 +139,12 @@ impl Asked {
             changed_since,
             items: RowItems::default(),
         };
-        let store = |text, change, since: Option<u64>| Step::StoreFlags {
-            uids: uids(text),
-            change,
-            unchanged_since: since.and_then(ModSeq::new),
-        };
-        let deleted = FlagSet::new().with(Flag::Deleted);
-        let mark = store("3", FlagChange::Add(deleted), None);
         match self {
             Self::Append(_) | Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => {
                 Vec::new()
             }
-            Self::Create => {
-                let name = WireName::encode("Entwürfe");
-                vec![Step::Create(name.clone()), Step::Subscribe(name)]
+            Self::Create | Self::Expunge | Self::ExpungeDeleted | Self::Move | Self::Store(_) => {
+                changes::steps(self)
             }
             Self::First(..) | Self::List => vec![Step::List],
             Self::Subscribed => vec![Step::List, Step::Subscriptions],
@@ -168,42 +158,6 @@ impl Asked {
             Self::Facts => look(Step::Facts { uids: uids("1:9") }),
             Self::Bodies(set) => look(Step::Bodies { uids: uids(set) }),
             Self::Search(set) => look(Step::Search { uids: uids(set) }),
-            Self::Expunge => vec![
-                open(SelectMode::ReadWrite),
-                mark,
-                Step::Expunge { uids: uids("3") },
-            ],
-            Self::Store(since) => vec![
-                open(SelectMode::ReadWrite),
-                store("1:2", FlagChange::Add(FlagSet::from_index("\\Seen")), since),
-                store(
-                    "3",
-                    FlagChange::Add(FlagSet::from_index("$Forwarded work")),
-                    since,
-                ),
-                store(
-                    "4",
-                    FlagChange::Remove(FlagSet::from_index("\\Flagged")),
-                    since,
-                ),
-            ],
-            Self::Move => vec![
-                open(SelectMode::ReadWrite),
-                Step::Move {
-                    uids: uids("3:4,9"),
-                    to: WireName::encode("Entwürfe"),
-                },
-                Step::Copy {
-                    uids: uids("5"),
-                    to: WireName::encode("a \"b\""),
-                },
-            ],
-            Self::ExpungeDeleted => vec![
-                open(SelectMode::ReadWrite),
-                Step::SearchDeleted,
-                mark,
-                Step::ExpungeDeleted,
-            ],
         }
     }
 }
@@ -243,35 +197,6 @@ async fn first(
     let steps = Asked::List.steps();
     let flight = session.log_in_with(&login, memory, steps).await?;
     land(flight, lines).await
-}
-
-/// Appends messages, several of them together, and tells what became of them.
-async fn appended(session: &mut Session, messages: &[&'static str]) -> Result<String, ImapError> {
-    let append = |octets: &&str| Append {
-        mailbox: WireName::encode("Sent"),
-        flags: FlagSet::from_index("\\Seen work"),
-        internal_date: Some(UnixTime::from_seconds(837_596_665)),
-        octets: octets.len() as u64,
-    };
-    let appends: Vec<_> = messages.iter().map(append).collect();
-    if let ([append], [octets]) = (&appends[..], messages) {
-        let source = Source::new(octets.as_bytes());
-        return Ok(match session.append(append, source).await? {
-            Appended::Done { uid } => match uid {
-                Some((epoch, uid)) => format!("there as {uid}, epoch {epoch}"),
-                None => "there".to_owned(),
-            },
-            Appended::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
-        });
-    }
-    let sources = messages.iter().map(|octets| Source::new(octets.as_bytes()));
-    let together = session.together(&appends);
-    let all = appends.iter().zip(sources).collect();
-    let became = match session.append_all(all).await? {
-        AppendedAll::Done { uids } => format!("all there: {uids:?}"),
-        AppendedAll::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
-    };
-    Ok(format!("{together} together; {became}"))
 }
 
 /// Flies the steps.
@@ -338,24 +263,14 @@ fn told(event: &FlightEvent) -> String {
         }
         FlightEvent::BodyMissing { step, uid } => format!("{step} no body of {}", optional(*uid)),
         FlightEvent::BodyStart { step, octets } => format!("{step} body, {octets} announced"),
-        FlightEvent::Copied { step, copied } => {
-            let all = (1..=99).filter_map(Uid::new);
-            let pairs = all.filter_map(|uid| Some(format!("{uid} is {}", copied.copy_of(uid)?)));
-            let (epoch, pairs) = (copied.uid_validity, pairs.collect::<Vec<_>>().join(", "));
-            format!("{step} copied: {pairs}, epoch {epoch}")
-        }
+        FlightEvent::Copied { step, copied } => format!("{step} copied: {}", copies(copied)),
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => {
             let like = &row.likeness;
             let date = optional(like.internal_date.map(|date| date.as_seconds()));
-            let (id, size) = (
-                optional(like.message_id.as_ref()),
-                optional(like.size_octets),
-            );
-            format!(
-                "{step} facts of {}: {id}, size {size}, date {date}",
-                row.uid
-            )
+            let id = optional(like.message_id.as_ref());
+            let (uid, size) = (row.uid, optional(like.size_octets));
+            format!("{step} facts of {uid}: {id}, size {size}, date {date}")
         }
         FlightEvent::Flags { step, row } => {
             let at = row.mod_seq.map_or(String::new(), |at| format!(" at {at}"));
@@ -375,13 +290,7 @@ fn told(event: &FlightEvent) -> String {
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
         }
-        FlightEvent::Stored { step, stored } => {
-            let (uids, modified) = (&stored.uids, &stored.modified);
-            let at = stored
-                .mod_seq
-                .map_or(String::new(), |at| format!(" at {at}"));
-            format!("{step} stored: ({uids}){at}, left alone ({modified})")
-        }
+        FlightEvent::Stored { step, stored } => format!("{step} stored: {}", changed(stored)),
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
             format!("{step} subscribed: {}", names.join(", "))
@@ -396,6 +305,23 @@ fn told(event: &FlightEvent) -> String {
             format!("{step} vanished{when}: {uids}")
         }
     }
+}
+
+/// The pairs among the first hundred.
+fn copies(copied: &CopyUid) -> String {
+    let all = (1..=99).filter_map(Uid::new);
+    let pairs = all.filter_map(|uid| Some(format!("{uid} is {}", copied.copy_of(uid)?)));
+    let pairs = pairs.collect::<Vec<_>>().join(", ");
+    format!("{pairs}, epoch {}", copied.uid_validity)
+}
+
+fn changed(stored: &Stored) -> String {
+    let (uids, modified) = (&stored.uids, &stored.modified);
+    let at = stored.mod_seq.map(|at| format!(" at {at}"));
+    format!(
+        "({uids}){}, left alone ({modified})",
+        at.unwrap_or_default()
+    )
 }
 
 fn listed(mailbox: &Listed) -> String {

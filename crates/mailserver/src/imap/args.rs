@@ -12,7 +12,9 @@ pub(super) enum Arg {
     Atom(String),
     /// A parenthesised list.
     List(Vec<Self>),
-    /// A quoted string or a literal.
+    /// A literal.
+    Literal(Vec<u8>),
+    /// A quoted string.
     Text(Vec<u8>),
 }
 
@@ -21,7 +23,7 @@ impl Arg {
     pub(super) fn text(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.clone()),
-            Self::Text(octets) => String::from_utf8(octets.clone()).ok(),
+            Self::Literal(octets) | Self::Text(octets) => String::from_utf8(octets.clone()).ok(),
             Self::List(_) => None,
         }
     }
@@ -30,7 +32,7 @@ impl Arg {
     pub(super) fn word(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_ascii_uppercase()),
-            Self::List(_) | Self::Text(_) => None,
+            Self::List(_) | Self::Literal(_) | Self::Text(_) => None,
         }
     }
 
@@ -42,7 +44,7 @@ impl Arg {
     pub(super) fn list(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),
-            Self::Atom(_) | Self::Text(_) => None,
+            Self::Atom(_) | Self::Literal(_) | Self::Text(_) => None,
         }
     }
 
@@ -50,7 +52,7 @@ impl Arg {
     pub(super) fn texts(&self) -> Option<Vec<String>> {
         match self {
             Self::List(items) => items.iter().map(Self::text).collect(),
-            Self::Atom(_) | Self::Text(_) => self.text().map(|text| vec![text]),
+            Self::Atom(_) | Self::Literal(_) | Self::Text(_) => self.text().map(|text| vec![text]),
         }
     }
 }
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
     fn arg(&mut self, depth: u32) -> Option<Arg> {
         match self.rest.first()? {
             b'"' => self.quoted().map(Arg::Text),
-            b'{' => self.literal().map(Arg::Text),
+            b'{' => self.literal().map(Arg::Literal),
             b'(' if depth < DEPTH_LIMIT => self.list(depth + 1).map(Arg::List),
             _ => self.atom().map(Arg::Atom),
         }
@@ -220,7 +222,7 @@ mod tests {
                     atom("BODY.PEEK[HEADER.FIELDS (TO CC)]<0.9>")
                 ]),
                 Arg::Text(b"q\"".to_vec()),
-                Arg::Text(b"x)y".to_vec()),
+                Arg::Literal(b"x)y".to_vec()),
             ]
         );
     }

@@ -21,9 +21,11 @@ impl Session {
             self.reply.line(&format!("* OK {code}moved"));
         }
         let account = self.account()?;
-        let mut state = account.lock();
-        state.leave(&source, |message| uids.contains(&message.uid));
-        Ok("moved".to_owned())
+        let left = account
+            .lock()
+            .leave(&source, |message| uids.contains(&message.uid));
+        let code = self.highest_mod_seq_code(&source, &left);
+        Ok(format!("{code}moved"))
     }
 
     /// The source UIDs, and `[COPYUID …] ` where UIDPLUS is known.
@@ -40,9 +42,12 @@ impl Session {
             .mailbox(&source)
             .ok_or(Refusal::No("No such mailbox"))?;
         let found = pairs.iter().filter_map(|(_, uid)| from.find(*uid)).cloned();
-        let messages: Vec<_> = found.collect();
-        let to = state.mailbox(&target);
+        let mut messages: Vec<_> = found.collect();
+        let to = state.mailbox(&target).filter(|to| to.selectable);
         let to = to.ok_or(Refusal::No("[TRYCREATE] No such mailbox"))?;
+        for message in &mut messages {
+            message.flags.retain(|flag| to.keeps(flag));
+        }
         let uid_validity = to.uid_validity;
         let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
         let copies = messages.into_iter();

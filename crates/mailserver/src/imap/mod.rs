@@ -26,7 +26,8 @@ use tokio::sync::mpsc;
 use crate::server::Service;
 use crate::store::{Account, Command, Protocol};
 use crate::wire::{
-    Course, Gone, Input, Literals, Outgoing, Reply, Status, Stop, next_command, read_commands,
+    Course, Gone, Incoming, Input, Literals, Outgoing, Reply, Status, Stop, next_command,
+    read_until_end,
 };
 use crate::wire_name::Spelling;
 use args::{Arg, Request};
@@ -36,11 +37,9 @@ use view::{News, View};
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(service: Service, stream: S) {
     let (incoming, outgoing) = tokio::io::split(stream);
     let (sender, mut inputs) = mpsc::unbounded_channel();
-    let reading = async {
-        read_commands(incoming, sender, Literals::Read).await;
-        // What was read before the end is still answered.
-        std::future::pending::<()>().await;
-    };
+    let incoming = Incoming::new(incoming, service.faults.clone());
+    let unasked_octets = service.options.unasked_octets();
+    let reading = read_until_end(incoming, sender, Literals::Read { unasked_octets });
     let outgoing = Outgoing::new(outgoing, service.faults.clone());
     let mut conversation = Conversation {
         connection: service.store.open_connection(),
@@ -69,6 +68,12 @@ impl<W: AsyncWrite + Unpin> Conversation<W> {
             return self.send(None).await;
         }
         match inputs.recv().await.ok_or(Gone)? {
+            Input::UnaskedLiteral => {
+                let session = &mut self.session;
+                session.reply.line("* BYE A literal must wait here");
+                session.ends = true;
+                self.send(None).await
+            }
             Input::WaitsForContinuation => {
                 self.session.reply.line("+ go on");
                 self.send(None).await

@@ -4,7 +4,7 @@ use super::args::Arg;
 use super::qresync::Resync;
 use super::view::View;
 use super::{Outcome, Refusal, Session};
-use crate::store::{Mailbox, Message};
+use crate::store::{Mailbox, Message, PermanentFlags};
 
 impl Session {
     pub(super) fn select(&mut self, args: &[Arg], read_only: bool) -> Outcome {
@@ -40,23 +40,12 @@ impl Session {
                 flags.push(keyword);
             }
         }
-        let flags = flags.join(" ");
-        let permanent = if read_only {
-            String::new()
-        } else {
-            format!("{flags} \\*")
-        };
-        let permanent = if mailbox.keeps_deleted {
-            permanent
-        } else {
-            permanent.replace("\\Deleted ", "")
-        };
         let mut lines = vec![
-            format!("* FLAGS ({flags})"),
-            format!("* OK [PERMANENTFLAGS ({permanent})] limited"),
+            format!("* FLAGS ({})", flags.join(" ")),
             format!("* {} EXISTS", mailbox.messages.len()),
             "* 0 RECENT".to_owned(),
         ];
+        lines.extend(permanent_flags(mailbox, &flags, read_only));
         let mut messages = mailbox.messages.iter();
         let unseen = messages.position(|m| !m.flags.contains("\\Seen"));
         lines.extend(unseen.map(|at| format!("* OK [UNSEEN {}] first unseen", at + 1)));
@@ -135,4 +124,18 @@ impl Session {
         }
         Ok(view)
     }
+}
+
+/// PERMANENTFLAGS; a mailbox without limits may as well be silent (RFC 3501 §6.3.1).
+fn permanent_flags(mailbox: &Mailbox, flags: &[&str], read_only: bool) -> Option<String> {
+    let mut permanent = match &mailbox.permanent_flags {
+        PermanentFlags::Unsaid => return None,
+        PermanentFlags::All => [flags, &["\\*"]].concat(),
+        PermanentFlags::These(flags) => flags.iter().map(String::as_str).collect(),
+    };
+    if read_only {
+        permanent.clear();
+    }
+    let permanent = permanent.join(" ");
+    Some(format!("* OK [PERMANENTFLAGS ({permanent})] limited"))
 }

@@ -44,6 +44,10 @@ impl Session {
                     let octets: usize = mailbox.messages.iter().map(|m| m.bytes.len()).sum();
                     octets.to_string()
                 }
+                "APPENDLIMIT" if self.has_append_limit() => {
+                    let limit = self.append_limit(mailbox);
+                    limit.map_or_else(|| "NIL".to_owned(), |limit| limit.to_string())
+                }
                 _ => return Err(Refusal::Bad("Unknown STATUS item")),
             };
             values.push(format!("{item} {value}"));

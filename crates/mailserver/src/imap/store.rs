@@ -65,9 +65,8 @@ impl Session {
         let pairs = set.text().and_then(|set| view.resolve(&set, by));
         let pairs = pairs.ok_or(Refusal::Bad("Not a message set"))?;
         let mut state = account.lock();
-        let keeps_deleted = state.mailbox(&view.name).is_none_or(|m| m.keeps_deleted);
-        if !keeps_deleted {
-            wish.flags.remove("\\Deleted");
+        if let Some(mailbox) = state.mailbox(&view.name) {
+            wish.flags.retain(|flag| mailbox.keeps(flag));
         }
         let mut modified = Vec::new();
         for (seq, uid) in pairs {

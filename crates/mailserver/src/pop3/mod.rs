@@ -10,7 +10,8 @@ use crate::imap::plain_credentials;
 use crate::server::Service;
 use crate::store::{Command, Protocol};
 use crate::wire::{
-    Course, Gone, Input, Literals, Outgoing, Reply, Status, Stop, next_command, read_commands,
+    Course, Gone, Incoming, Input, Literals, Outgoing, Reply, Status, Stop, next_command,
+    read_until_end,
 };
 use maildrop::Maildrop;
 
@@ -18,11 +19,8 @@ use maildrop::Maildrop;
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(service: Service, stream: S) {
     let (incoming, outgoing) = tokio::io::split(stream);
     let (sender, mut inputs) = mpsc::unbounded_channel();
-    let reading = async {
-        read_commands(incoming, sender, Literals::None).await;
-        // What was read before the end is still answered.
-        std::future::pending::<()>().await;
-    };
+    let incoming = Incoming::new(incoming, service.faults.clone());
+    let reading = read_until_end(incoming, sender, Literals::None);
     let outgoing = Outgoing::new(outgoing, service.faults.clone());
     let mut conversation = Conversation {
         connection: service.store.open_connection(),

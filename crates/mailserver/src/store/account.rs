@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::mailbox::{Mailbox, Message, canonical_flag};
+use super::mailbox::{Mailbox, Message, PermanentFlags, canonical_flag};
 use super::state::State;
 
 /// A handle to one account. Mailbox names are UTF-8 with `/` between levels (see
@@ -100,7 +100,29 @@ impl Account {
     /// Whether `\Deleted` lasts in `mailbox` (PERMANENTFLAGS, RFC 9051 §7.1). Mailboxes are born with it.
     /// `false` when there is no such mailbox.
     pub fn set_keeps_deleted(&self, mailbox: &str, keeps: bool) -> bool {
-        self.change(mailbox, |m| m.keeps_deleted = keeps)
+        let but_deleted = ["\\Answered", "\\Draft", "\\Flagged", "\\Seen", "\\*"];
+        let flags = if keeps {
+            PermanentFlags::All
+        } else {
+            PermanentFlags::These(flag_set(&but_deleted))
+        };
+        self.change(mailbox, |m| m.permanent_flags = flags)
+    }
+
+    /// Which flags last in `mailbox` (PERMANENTFLAGS, RFC 9051 §7.1): of those that a client stores, appends or
+    /// copies, all others are dropped without a word. `\*` among them stands for new keywords. `None`: all last,
+    /// and the server says nothing of it. `false` when there is no such mailbox.
+    pub fn set_permanent_flags(&self, mailbox: &str, flags: Option<&[&str]>) -> bool {
+        let flags = flags.map_or(PermanentFlags::Unsaid, |flags| {
+            PermanentFlags::These(flag_set(flags))
+        });
+        self.change(mailbox, |m| m.permanent_flags = flags)
+    }
+
+    /// How large a message may be that a client puts into `mailbox` (APPENDLIMIT, RFC 7889); `None`: as the
+    /// server's capability says. `false` when there is no such mailbox.
+    pub fn set_append_limit(&self, mailbox: &str, octets: Option<u64>) -> bool {
+        self.change(mailbox, |m| m.append_limit = octets)
     }
 
     /// Forgets which messages were expunged so far: QRESYNC then names every UID that is not there

@@ -23,11 +23,18 @@ pub struct Message {
     pub bytes: Bytes,
 }
 
+/// PERMANENTFLAGS (RFC 3501 §7.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PermanentFlags {
+    /// All flags, and new keywords.
+    All,
+    /// These; `\*` stands for new keywords.
+    These(BTreeSet<String>),
+    /// All, and the server does not say so.
+    Unsaid,
+}
+
 /// A mailbox.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing that a mailbox does or does not do"
-)]
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
     /// Survives renames (MAILBOXID, RFC 8474).
@@ -40,8 +47,10 @@ pub(crate) struct Mailbox {
     pub(crate) revision: u64,
     /// Whether mod-sequences are kept (RFC 7162 §3.1.2.2 has a code for mailboxes without).
     pub(crate) keeps_mod_seqs: bool,
-    /// Whether `\Deleted` is among PERMANENTFLAGS; where not, STORE of it does nothing.
-    pub(crate) keeps_deleted: bool,
+    /// Which flags outlive a session; STORE of any other does nothing.
+    pub(crate) permanent_flags: PermanentFlags,
+    /// How large a message may be that comes by IMAP (RFC 7889).
+    pub(crate) append_limit: Option<u64>,
     /// What went away, and at which mod-sequence.
     expunged: Vec<(u64, u32)>,
     /// Expunges at this mod-sequence and below are forgotten.
@@ -64,7 +73,8 @@ impl Mailbox {
             highest_mod_seq: 1,
             revision: 0,
             keeps_mod_seqs: true,
-            keeps_deleted: true,
+            permanent_flags: PermanentFlags::All,
+            append_limit: None,
             expunged: Vec::new(),
             forgotten: 0,
             role: None,
@@ -72,6 +82,15 @@ impl Mailbox {
             selectable: true,
             messages: Vec::new(),
         }
+    }
+
+    /// Whether `flag` outlives a session here. System flags are never new keywords.
+    pub(crate) fn keeps(&self, flag: &str) -> bool {
+        let PermanentFlags::These(flags) = &self.permanent_flags else {
+            return true;
+        };
+        let named = flags.iter().any(|named| named.eq_ignore_ascii_case(flag));
+        named || (!flag.starts_with('\\') && flags.contains("\\*"))
     }
 
     pub(crate) fn next_mod_seq(&mut self) -> u64 {

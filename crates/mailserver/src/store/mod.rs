@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use account::Account;
 pub use mailbox::Message;
-pub(crate) use mailbox::{Mailbox, canonical_flag};
+pub(crate) use mailbox::{Mailbox, PermanentFlags, canonical_flag};
 pub(crate) use state::State;
 
 /// All accounts of a server. Clones are handles to the same store.

@@ -188,11 +188,12 @@ impl State {
         removed
     }
 
-    /// Removes what was moved elsewhere; All Mail keeps it.
-    pub(crate) fn leave(&mut self, name: &str, gone: impl FnMut(&Message) -> bool) {
-        if !self.is_all_mail(name) {
-            self.remove(name, gone);
+    /// Removes what was moved elsewhere, and returns the UIDs; All Mail keeps it.
+    pub(crate) fn leave(&mut self, name: &str, gone: impl FnMut(&Message) -> bool) -> Vec<u32> {
+        if self.is_all_mail(name) {
+            return Vec::new();
         }
+        self.remove(name, gone)
     }
 
     /// A UIDVALIDITY that no mailbox of this account ever had.

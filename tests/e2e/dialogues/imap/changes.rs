@@ -1,8 +1,95 @@
 //! What changes a mailbox: flags of its messages, messages that go elsewhere, and messages that come; and what
 //! makes one.
 
-use crate::dialogues::imap::Asked::{self, Append, Create, Move, Store};
+use crate::dialogues::imap::Asked::{self, Append, Create, Expunge, ExpungeDeleted, Move, Store};
 use crate::dialogues::{Row, play, row};
+use postrider_core::flag::FlagSet;
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::time::UnixTime;
+use postrider_imap::{
+    Appended, AppendedAll, FlagChange, ImapError, SelectMode, Session, Source, Step, WireName,
+};
+
+/// The steps of what changes a mailbox, or makes one.
+pub(super) fn steps(asked: Asked) -> Vec<Step> {
+    let uids = |text: &str| text.parse().unwrap();
+    let open = Step::Select {
+        mailbox: WireName::encode("INBOX"),
+        mode: SelectMode::ReadWrite,
+        resync: None,
+    };
+    let mark = store("3", FlagChange::Add(FlagSet::from_index("\\Deleted")), None);
+    match asked {
+        Create => {
+            let name = WireName::encode("Entwürfe");
+            vec![Step::Create(name.clone()), Step::Subscribe(name)]
+        }
+        Expunge => vec![open, mark, Step::Expunge { uids: uids("3") }],
+        ExpungeDeleted => vec![open, Step::SearchDeleted, mark, Step::ExpungeDeleted],
+        Move => {
+            let moved = Step::Move {
+                uids: uids("3:4,9"),
+                to: WireName::encode("Entwürfe"),
+            };
+            let copied = Step::Copy {
+                uids: uids("5"),
+                to: WireName::encode("a \"b\""),
+            };
+            vec![open, moved, copied]
+        }
+        Store(since) => {
+            let add = |flags| FlagChange::Add(FlagSet::from_index(flags));
+            let unflag = FlagChange::Remove(FlagSet::from_index("\\Flagged"));
+            vec![
+                open,
+                store("1:2", add("\\Seen"), since),
+                store("3", add("$Forwarded work"), since),
+                store("4", unflag, since),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn store(uids: &str, change: FlagChange, since: Option<u64>) -> Step {
+    Step::StoreFlags {
+        uids: uids.parse().unwrap(),
+        change,
+        unchanged_since: since.and_then(ModSeq::new),
+    }
+}
+
+/// Appends messages, several of them together, and tells what became of them.
+pub(super) async fn appended(
+    session: &mut Session,
+    messages: &[&'static str],
+) -> Result<String, ImapError> {
+    let append = |octets: &&str| postrider_imap::Append {
+        mailbox: WireName::encode("Sent"),
+        flags: FlagSet::from_index("\\Seen work"),
+        internal_date: Some(UnixTime::from_seconds(837_596_665)),
+        octets: octets.len() as u64,
+    };
+    let appends: Vec<_> = messages.iter().map(append).collect();
+    if let ([append], [octets]) = (&appends[..], messages) {
+        let source = Source::new(octets.as_bytes());
+        return Ok(match session.append(append, source).await? {
+            Appended::Done { uid } => match uid {
+                Some((epoch, uid)) => format!("there as {uid}, epoch {epoch}"),
+                None => "there".to_owned(),
+            },
+            Appended::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+        });
+    }
+    let sources = messages.iter().map(|octets| Source::new(octets.as_bytes()));
+    let together = session.together(&appends);
+    let all = appends.iter().zip(sources).collect();
+    let became = match session.append_all(all).await? {
+        AppendedAll::Done { uids } => format!("all there: {uids:?}"),
+        AppendedAll::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+    };
+    Ok(format!("{together} together; {became}"))
+}
 
 pub(super) const STORES: &[Row<Asked>] = &[
     row(
