@@ -4,7 +4,7 @@ use super::{EACH, MAILBOXES, Shown, printed, synced};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const ABOVE: &str = "It's \"my\" `mail` $(x) #1 \\";
+const ABOVE: &str = "It's \"my\" `mail` #1 \\";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notmuch_finds_every_mailbox() {
