@@ -15,11 +15,11 @@ const NOBODY: u32 = 65_534;
 const ABOVE: &str = "It's \"my\" `mail`: 100% #1";
 
 /// Gives everything to whoever is to read it.
-fn give(path: &Path, owner: u32) {
-    chown(path, Some(owner), Some(owner)).unwrap();
+fn give(path: &Path, (user, group): (u32, u32)) {
+    chown(path, Some(user), Some(group)).unwrap();
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
-            give(&entry.unwrap().path(), owner);
+            give(&entry.unwrap().path(), (user, group));
         }
     }
 }
@@ -51,11 +51,15 @@ fn put_last(synced: &Synced, account: &str) {
 async fn dovecot_finds_every_mailbox() {
     let synced = synced(ABOVE).await;
     let home = synced.home.path();
-    let me = fs::metadata(home).unwrap().uid();
-    let owner = if me == 0 { NOBODY } else { me };
+    let me = fs::metadata(home).unwrap();
+    let is_root = me.uid() == 0;
+    let owner = match is_root {
+        true => (NOBODY, NOBODY),
+        false => (me.uid(), me.gid()),
+    };
     let own = home.join("dovecot");
     fs::create_dir(&own).unwrap();
-    if me == 0 {
+    if is_root {
         fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
         give(&synced.above, owner);
         give(&own, owner);
@@ -69,13 +73,13 @@ async fn dovecot_finds_every_mailbox() {
     synced.assert_nothing_ran();
 }
 
-fn assert_finds_all(synced: &Synced, first: &str, owner: u32) {
+fn assert_finds_all(synced: &Synced, first: &str, (user, group): (u32, u32)) {
     let file = synced.home.path().join("dovecot.conf");
     let dir = synced.home.path().join("dovecot");
     let dir = dir.display();
     let rest = format!(
         "base_dir = {dir}/run\nstate_dir = {dir}/state\nmail_home = {dir}\nlog_path = /dev/stderr\n\
-         mail_uid = {owner}\nmail_gid = {owner}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\nssl = no\n"
+         mail_uid = {user}\nmail_gid = {group}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\nssl = no\n"
     );
     fs::write(&file, rest + &synced.export("dovecot")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
