@@ -15,40 +15,71 @@ const NOBODY: u32 = 65_534;
 const ABOVE: &str = "It's \"my\" `mail`: 100% #1";
 
 /// Gives everything to whoever is to read it.
-fn give(path: &Path, owner: u32) {
-    chown(path, Some(owner), Some(owner)).unwrap();
+fn give(path: &Path, (user, group): (u32, u32)) {
+    chown(path, Some(user), Some(group)).unwrap();
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
-            give(&entry.unwrap().path(), owner);
+            give(&entry.unwrap().path(), (user, group));
         }
     }
 }
 
-fn printed_name(shown: &Shown) -> String {
-    match shown.account {
-        "home" => shown.name.clone(),
-        account => format!("{account}/{}", shown.name),
+/// What Dovecot calls a mailbox: those of the first account are the user's own, the others stand behind a
+/// prefix, where the root of Maildir++ has the prefix for a name.
+fn spelt(first: &str, Shown { account, name, .. }: &Shown) -> String {
+    match (*account, name.as_str()) {
+        (account, name) if account == first => name.to_owned(),
+        ("work" | "isp", "INBOX") => (*account).to_owned(),
+        (account, name) => format!("{account}/{name}"),
     }
+}
+
+/// Puts an account behind the others in the configuration.
+fn put_last(synced: &Synced, account: &str) {
+    let yaml = fs::read_to_string(synced.home.config()).unwrap();
+    let is_it = |line: &&str| line.starts_with(&format!("  {account}: "));
+    let (last, rest): (Vec<&str>, Vec<&str>) = yaml.lines().partition(is_it);
+    let lines: Vec<String> = rest
+        .iter()
+        .chain(&last)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    synced.home.configure(&lines.concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dovecot_finds_every_mailbox() {
     let synced = synced(ABOVE).await;
     let home = synced.home.path();
-    let me = fs::metadata(home).unwrap().uid();
-    let owner = if me == 0 { NOBODY } else { me };
+    let me = fs::metadata(home).unwrap();
+    let is_root = me.uid() == 0;
+    let owner = match is_root {
+        true => (NOBODY, NOBODY),
+        false => (me.uid(), me.gid()),
+    };
     let own = home.join("dovecot");
     fs::create_dir(&own).unwrap();
-    if me == 0 {
+    if is_root {
         fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
         give(&synced.above, owner);
         give(&own, owner);
     }
-    let file = home.join("dovecot.conf");
-    let dir = own.display();
+    for first in ["home", "work"] {
+        if first == "work" {
+            put_last(&synced, "home");
+        }
+        assert_finds_all(&synced, first, owner);
+    }
+    synced.assert_nothing_ran();
+}
+
+fn assert_finds_all(synced: &Synced, first: &str, (user, group): (u32, u32)) {
+    let file = synced.home.path().join("dovecot.conf");
+    let dir = synced.home.path().join("dovecot");
+    let dir = dir.display();
     let rest = format!(
         "base_dir = {dir}/run\nstate_dir = {dir}/state\nmail_home = {dir}\nlog_path = /dev/stderr\n\
-         mail_uid = {owner}\nmail_gid = {owner}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\nssl = no\n"
+         mail_uid = {user}\nmail_gid = {group}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\nssl = no\n"
     );
     fs::write(&file, rest + &synced.export("dovecot")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
@@ -57,22 +88,21 @@ async fn dovecot_finds_every_mailbox() {
         printed(command.arg("-c").arg(&file).args(arguments))
     };
     let mailboxes = synced.mailboxes();
-    let wanted: BTreeSet<String> = mailboxes.iter().map(printed_name).collect();
+    let wanted: BTreeSet<String> = mailboxes.iter().map(|shown| spelt(first, shown)).collect();
     let listed = doveadm(&["mailbox", "list", "-8"]);
     let mut listed: BTreeSet<String> = listed.lines().map(str::to_owned).collect();
-    // The levels above the mailboxes of other accounts.
-    listed.retain(|name| name != "work" && name != "isp");
+    // A level above mailboxes, and none itself.
+    listed.remove("home");
     assert_eq!(listed, wanted);
     let status = [
-        "-f", "tab", "mailbox", "status", "messages", "*", "work/*", "isp/*",
+        "-f", "tab", "mailbox", "status", "messages", "*", "home/*", "work/*", "isp/*",
     ];
     let counted = doveadm(&status);
-    let ends = format!("\t{EACH}");
+    let end = format!("\t{EACH}");
     let counted: Vec<&str> = counted.lines().skip(1).collect();
-    let whole = counted.iter().filter(|line| line.ends_with(&ends));
+    let whole = counted.iter().filter(|line| line.ends_with(&end));
     assert_eq!(whole.count(), mailboxes.len(), "{counted:#?}");
-    assert_eq!(roles(&synced, &file), wanted_roles());
-    synced.assert_nothing_ran();
+    assert_eq!(roles(synced, &file), wanted_roles(first));
 }
 
 /// Which mailbox has which role, by what Dovecot tells its clients. Without a server in front of it this
@@ -101,12 +131,13 @@ fn roles(synced: &Synced, file: &Path) -> BTreeSet<(String, String)> {
     rows.map(row).collect()
 }
 
-fn wanted_roles() -> BTreeSet<(String, String)> {
-    let spelt = |name: &str| name.replace('%', "%25");
+fn wanted_roles(first: &str) -> BTreeSet<(String, String)> {
+    let of = |account: &str, name: &str| match account == first {
+        true => name.replace('%', "%25"),
+        false => format!("{account}/{}", name.replace('%', "%25")),
+    };
     let both = ROLES.iter().flat_map(|(name, role)| {
-        let name = spelt(name);
-        let of_work = format!("work/{name}");
-        [((*role).to_owned(), name), ((*role).to_owned(), of_work)]
+        ["home", "work"].map(|account| ((*role).to_owned(), of(account, name)))
     });
     both.collect()
 }

@@ -4,7 +4,7 @@ use super::{EACH, MAILBOXES, Shown, printed, synced};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const ABOVE: &str = "It's \"my\" `mail` $(x) #1 \\";
+const ABOVE: &str = "It's \"my\" `mail` #1 \\";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notmuch_finds_every_mailbox() {
@@ -46,20 +46,17 @@ async fn notmuch_finds_every_mailbox() {
 
 /// The strings of an Emacs Lisp form that are the value of a folder.
 fn folders(lisp: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (at, _) in lisp.match_indices("-folder . \"") {
-        let mut text = String::new();
-        let mut rest = lisp[at + "-folder . \"".len()..].chars();
+    let value = |rest: &str| {
+        let (mut text, mut rest) = (String::new(), rest.chars());
         loop {
             match rest.next().unwrap() {
-                '"' => break,
+                '"' => return text,
                 '\\' => text.push(rest.next().unwrap()),
                 c => text.push(c),
             }
         }
-        found.push(text);
-    }
-    found
+    };
+    lisp.split("-folder . \"").skip(1).map(value).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use super::{EACH, Shown, Synced, synced};
 use postrider_tests::terminal::Terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 /// Every mailbox with the number of its messages, in mutt's own list of what `mailboxes` told it.
 const SIDEBAR: &str = "
@@ -45,39 +46,41 @@ fn finds_every_mailbox(synced: &Synced, reader: &str) {
         wanted.iter().all(|wanted| is_line(lines, wanted))
     });
     // The spoolfile is open, and so is its account.
-    terminal.enter(":set ?record");
     let sent = "Sent ''; `$USER \\ #1";
-    let shows_sent = |lines: &[String]| {
-        let mut lines = lines.iter();
-        lines.any(|line| line.starts_with("record=") && line.replace("\\\\", "\\").contains(sent))
-    };
-    terminal.wait("record of home", shows_sent);
-    terminal.enter(":set ?trash");
-    terminal.wait("trash of home", |lines| {
-        lines.iter().any(|line| line.contains("100%25"))
+    ask(&terminal, "record", |answer| {
+        answer.replace("\\\\", "\\").contains(sent)
+    });
+    ask(&terminal, "trash", |answer| answer.contains("100%25"));
+}
+
+/// Asks for a variable until the answer is as wanted: what is said of new mail takes its place.
+fn ask(terminal: &Terminal, name: &str, wanted: impl Fn(&str) -> bool) {
+    let begin = format!("{name}=");
+    let mut asked = Instant::now();
+    terminal.enter(&format!(":set ?{name}"));
+    terminal.wait(name, |lines| {
+        if asked.elapsed() > Duration::from_secs(2) {
+            asked = Instant::now();
+            terminal.enter(&format!(":set ?{name}"));
+        }
+        let mut answers = lines.iter().filter(|line| line.starts_with(&begin));
+        answers.any(|answer| wanted(answer))
     });
 }
 
 /// In a mailbox of another account everything is that account's.
 fn follows_the_account(synced: &Synced, reader: &str) {
     let above = synced.above.display().to_string().replace('\'', r"'\''");
-    let isp = start(synced, reader, &format!("-f '{above}/isp'"));
-    isp.wait("the maildrop", |lines| {
-        lines.iter().any(|line| line.contains("eve.0.1"))
-    });
-    isp.enter(":set ?record");
-    isp.wait("no record", |lines| {
-        lines.iter().any(|line| line.starts_with("record=\"\""))
-    });
-    let work = start(synced, reader, &format!("-f '{above}/work'"));
-    work.wait("INBOX of work", |lines| {
-        lines.iter().any(|line| line.contains("bob.0.1"))
-    });
-    work.enter(":set ?postponed");
-    work.wait("drafts of work", |lines| {
-        let is_it = |line: &&String| line.starts_with("postponed=") && line.contains(".`touch");
-        lines.iter().any(|line| is_it(&line))
-    });
+    for (account, first, name, value) in [
+        ("isp", "eve.0.1", "record", "record=\"\""),
+        ("work", "bob.0.1", "postponed", ".`touch pwned`"),
+    ] {
+        let terminal = start(synced, reader, &format!("-f '{above}/{account}'"));
+        terminal.wait(account, |lines| {
+            lines.iter().any(|line| line.contains(first))
+        });
+        ask(&terminal, name, |answer| answer.contains(value));
+    }
 }
 
 /// A quote, a space and what the shell knows stand in the way to every mailbox.

@@ -39,10 +39,17 @@ fn namespace(tree: &Tree<'_>, location: Option<&str>) -> String {
     let account = tree.account();
     let mut text = match location {
         None => "namespace inbox {\n  inbox = yes\n".to_owned(),
-        Some(location) => format!(
-            "namespace account-{account} {{\n  prefix = {}\n  location = {location}\n",
-            quoted(&format!("{account}/"))
-        ),
+        Some(location) => {
+            // Dovecot 2.3 lists the root of Maildir++ so, where it is not INBOX to all.
+            let inbox = match tree.is_plus_plus() {
+                true => format!("# INBOX of {account} is the mailbox {account}.\n"),
+                false => String::new(),
+            };
+            let prefix = quoted(&format!("{account}/"));
+            format!(
+                "{inbox}namespace account-{account} {{\n  prefix = {prefix}\n  location = {location}\n"
+            )
+        }
     };
     text.push_str("  separator = /\n");
     for (role, word) in ROLES {
