@@ -7,7 +7,7 @@
 //!
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
-//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
+//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`],
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
@@ -21,6 +21,7 @@ mod column;
 pub mod error;
 pub mod history;
 pub mod identities;
+pub mod inventory;
 pub mod journal;
 pub mod known_files;
 mod ledger;
@@ -58,6 +59,7 @@ pub use brakes::{BrakeRow, Braking, Side};
 pub use error::IndexError;
 pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};
+pub use inventory::Inventory;
 pub use journal::{Intent, JournalId, OpenEntry};
 pub use known_files::KnownFiles;
 pub use lock::StateLock;
