@@ -84,3 +84,5 @@ mod simulation_retention_pop3;
 mod simulation_server_changes;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod watch;

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -55,12 +55,20 @@ impl RunningDaemon {
     /// When it does not.
     #[must_use]
     pub fn start(home: &Home) -> Self {
+        Self::started_by(home, home.command(&["run"]))
+    }
+
+    /// The same, by another command that becomes `postrider run`.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn started_by(home: &Home, mut command: Command) -> Self {
         let notify = home.path().join("notify");
         std::fs::remove_file(&notify).ok();
         let socket = UnixDatagram::bind(&notify).expect("a socket of our own");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let mut child = home
-            .command(&["run"])
+        let mut child = command
             .env("NOTIFY_SOCKET", &notify)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -11,6 +11,7 @@ use crate::report::ProgressSender;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
+use crate::watch::{Heed, Listener, Watch};
 use postrider_core::account::AccountName;
 use postrider_core::pace::{Jitter, pause_after, pause_between};
 use postrider_core::settings::AccountSettings;
@@ -65,6 +66,7 @@ impl Daemon {
         let mut supervisor = Supervisor {
             state,
             state_dir,
+            listener: Arc::default(),
             running: BTreeMap::new(),
         };
         for account in settings.accounts {
@@ -123,6 +125,7 @@ impl Running {
 struct Supervisor {
     state: State,
     state_dir: PathBuf,
+    listener: Arc<Listener>,
     running: BTreeMap<AccountName, Running>,
 }
 
@@ -151,7 +154,11 @@ impl Supervisor {
         let (trigger, shutdown) = Shutdown::new();
         let account = self.state.account(settings.clone(), shutdown).await?;
         let wake = Arc::new(Notify::new());
-        let task = tokio::spawn(serve(account, Arc::clone(&wake)));
+        let task = tokio::spawn(serve(
+            account,
+            Arc::clone(&wake),
+            Arc::clone(&self.listener),
+        ));
         let running = Running {
             wake,
             trigger,
@@ -210,31 +217,48 @@ impl Supervisor {
     }
 }
 
-/// One account's life: a pass, a pause, a pass.
-async fn serve(account: Account, wake: Arc<Notify>) {
+/// One account's life: passes, under a watch over its mail tree.
+async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
+    let mut watch = Watch::over(&account, &listener);
+    watch.covered().await;
+    rounds(&account, &wake, &mut watch).await;
+    watch.end().await;
+}
+
+/// A pass, a pause, a pass.
+async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
     let mut failures = 0_u32;
     // What the server wants between two logins, as it last said.
     let mut delay = Duration::ZERO;
     loop {
-        let pause = match pass(&account).await {
+        watch.pass_begins();
+        let (pause, heed) = match pass(account).await {
             Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
             Ok(report) => {
-                recovered(&account, failures);
+                recovered(account, failures);
                 failures = 0;
                 delay = report.login_delay.unwrap_or_default();
-                pause_between(account.settings.poll, jitter()).max(delay)
+                let pause = pause_between(account.settings.poll, jitter()).max(delay);
+                (pause, Heed::After(delay))
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
                 delay = error.wait().unwrap_or(delay);
                 let pause = pause_after(error.fault(), failures, jitter()).max(delay);
                 report_failure(account.log_name(), &error, Some(pause));
-                pause
+                (pause, heed_after(&error))
             }
         };
-        if !wait(&account, &wake, pause).await {
+        if !wait(account, wake, (&mut *watch, heed), pause).await {
             return;
         }
+    }
+}
+
+const fn heed_after(error: &EngineError) -> Heed {
+    match error {
+        EngineError::TreeMissing { .. } => Heed::Return,
+        _ => Heed::Nothing,
     }
 }
 
@@ -249,11 +273,17 @@ fn recovered(account: &Account, failures: u32) {
 }
 
 /// Waits for the next pass. `false` when it is time to stop.
-async fn wait(account: &Account, wake: &Notify, pause: Duration) -> bool {
+async fn wait(
+    account: &Account,
+    wake: &Notify,
+    (watch, heed): (&mut Watch, Heed),
+    pause: Duration,
+) -> bool {
     tokio::select! {
         () = account.shutdown.requested() => false,
         () = wake.notified() => true,
         () = tokio::time::sleep(pause) => true,
+        () = watch.calls(account, heed) => true,
     }
 }
 

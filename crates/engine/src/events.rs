@@ -89,6 +89,7 @@ events! {
     "quota.neared" WARN "the box at the server is nearly full" QuotaNeared { account: &'a str, resource: &'a str, used: u64, limit: u64, share: u64, hint: &'a str }
     "server_expiry.announced" WARN "the server deletes earlier than the policy would" ServerExpiryAnnounced { account: &'a str, days: u64, hint: &'a str }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
+    "watch.limited" WARN "the system cannot watch all directories, the rest is polled" WatchLimited { account: &'a str, directories: u64, because: &'a str, hint: &'a str }
     "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: Option<&'a str>, mailbox: Option<&'a str>, path: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
-//! back, `recover` heals what a crash left and `take_in` what a lost index left; [`events`] is what the log says.
+//! back, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
 mod account;
@@ -44,6 +44,7 @@ mod take_in;
 mod undo;
 mod veil;
 mod verify;
+mod watch;
 
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use choose::Choice;

@@ -7,7 +7,7 @@
 //!
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
-//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
+//! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`outgoing`], [`creations`]),
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
@@ -24,6 +24,7 @@ pub mod error;
 pub mod flag_changes;
 pub mod history;
 pub mod identities;
+pub mod inventory;
 pub mod journal;
 pub mod known_files;
 mod ledger;
@@ -64,6 +65,7 @@ pub use error::IndexError;
 pub use flag_changes::{FlagChangeRow, Followed, Reflagging};
 pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};
+pub use inventory::Inventory;
 pub use journal::{Intent, JournalId, OpenEntry};
 pub use known_files::KnownFiles;
 pub use lock::StateLock;
