@@ -93,7 +93,9 @@ impl Oracle {
     pub fn append(&mut self, mailbox: &str, bytes: &[u8], flags: &[&str], internal_date: i64) {
         let date = DateTime::from_timestamp(internal_date, 0).expect("a date of this era");
         let flags = flags.iter().map(|flag| Flag::from(*flag));
-        let mut append = self.session.append(mailbox, bytes);
+        // Of all commands the crate quotes nothing in this one.
+        let mailbox = mailbox.replace('\\', r"\\").replace('"', "\\\"");
+        let mut append = self.session.append(&mailbox, bytes);
         append.flags(flags).internal_date(date.fixed_offset());
         append.finish().expect("APPEND works");
     }
