@@ -70,9 +70,6 @@ class SelfTest(unittest.TestCase):
             self.tree, self.layout = f"{self.work}/{name}", Layout(name)
             reference.write(self.work + "/corpus", self.tree, self.layout)
             self.assertEqual(self.said(), [])
-            mailboxes = expected.load(self.work + "/corpus/expected.json", self.tree, self.layout)
-            for reader in READERS:
-                self.assertEqual(show(self.tree, self.layout, mailboxes, reader, deleted=True), [], reader)
 
     def test_faults_of_names(self):
         cur = self.of()

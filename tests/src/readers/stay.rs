@@ -46,8 +46,10 @@ impl Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        // KILL would leave its terminal behind.
-        kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
-        self.child.wait().ok();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // KILL would leave its terminal behind.
+            kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
+            self.child.wait().ok();
+        }
     }
 }

@@ -96,11 +96,12 @@ class Aerc(Reader):
             self._tell(terminal, f"compose -H 'To: bob@example.org' -H 'Subject: {deed.name} by aerc'")
             self._composed(terminal, "p" if deed.name == "draft" else "y")
             return
-        recalls = deed.name in ("redraft", "recall")
-        self._select(terminal, "Drafts" if recalls else deed.mailbox, deed.message_id)
-        if recalls:
+        if deed.name == "redraft":
+            raise NotImplementedError("aerc keeps a draft that was recalled and postponed again")
+        self._select(terminal, "Drafts" if deed.name == "recall" else deed.mailbox, deed.message_id)
+        if deed.name == "recall":
             self._tell(terminal, "recall")
-            self._composed(terminal, "p" if deed.name == "redraft" else "y")
+            self._composed(terminal, "y")
         elif deed.name == "answer":
             self._tell(terminal, "reply")
             self._composed(terminal, "y")
@@ -111,6 +112,9 @@ class Aerc(Reader):
         if deed.name == "open":
             deed.wait()
             self._tell(terminal, "close")
+        if deed.name in ("delete", "move"):
+            # The places of the others change.
+            terminal.wait(lambda screen: deed.message_id not in _ids(_rows(screen)), "the list without it")
 
     def _select(self, terminal, directory, message_id):
         """Puts the cursor on a message; without an id, on the only one."""
@@ -124,7 +128,7 @@ class Aerc(Reader):
 
     def _composed(self, terminal, key):
         """Waits for the question behind the editor, and answers it."""
-        terminal.wait(lambda screen: "Send this message?" in screen, "the question behind the editor")
+        terminal.wait(lambda screen: re.search("Send this (email|message)", screen), "the question behind the editor")
         terminal.type(key)
 
 

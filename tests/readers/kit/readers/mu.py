@@ -7,7 +7,7 @@ import time
 from .base import Reader, Row
 
 LETTERS = {"draft": "D", "flagged": "F", "passed": "P", "replied": "R", "seen": "S", "trashed": "T"}
-FLAGS = {"read": "+S-u-N", "unread": "-S+u-N", "flag": "+F", "unflag": "-F", "answer": "+R", "delete": "+T-N-u"}
+FLAGS = {"read": "+S-u-N", "unread": "-S+u-N", "flag": "+F-N", "unflag": "-F", "answer": "+R-N", "delete": "+T-N-u"}
 
 
 class Mu(Reader):

@@ -95,7 +95,8 @@ class Mutt(Reader):
         with self._terminal(inbox) as terminal:
             self._arrive(terminal, inbox)
             for deed in deeds:
-                self._change(terminal, deed.path(deed.mailbox))
+                if deed.message_id:
+                    self._change(terminal, deed.path(deed.mailbox))
                 self._one(terminal, deed)
                 deed.wait()
             terminal.type("q")
@@ -109,7 +110,7 @@ class Mutt(Reader):
             terminal.type("R")
             self._composed(terminal, "P" if deed.name == "redraft" else "y")
             return
-        self._limit(terminal, "~i " + re.sub(r"[<>]", "", deed.message_id).replace(".", r"\\."))
+        self._limit(terminal, "~i " + deed.message_id.strip("<>").replace(".", "\\."))
         if deed.name in KEYS:
             terminal.type(KEYS[deed.name])
         elif deed.name == "open":
@@ -129,9 +130,9 @@ class Mutt(Reader):
 
     def _compose(self, terminal, deed):
         terminal.type("m")
-        terminal.wait(lambda screen: "To: " in screen, "the question whom to")
+        terminal.wait(lambda screen: "\nTo:" in screen, "the question whom to")
         terminal.type("bob@example.org", "<Enter>")
-        terminal.wait(lambda screen: "Subject: " in screen, "the question what about")
+        terminal.wait(lambda screen: "\nSubject:" in screen, "the question what about")
         terminal.type(f"{deed.name} by {self.program}", "<Enter>")
         self._composed(terminal, "P" if deed.name == "draft" else "y")
 
