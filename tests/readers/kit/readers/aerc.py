@@ -89,6 +89,7 @@ class Aerc(Reader):
             for deed in deeds:
                 self._one(terminal, deed)
                 deed.wait()
+                self._arrive(terminal)
             self._leave(terminal)
 
     def _one(self, terminal, deed):
