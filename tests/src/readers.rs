@@ -76,19 +76,12 @@ impl ReadersTree {
         found.expect("a list of findings").clone()
     }
 
-    /// Does one thing after the other in one session of a reader, each seen done on disk before the next.
+    /// Does one thing after the other in one session of a reader that has these lines in its configuration besides its
+    /// own; each is seen done on disk before the next.
     ///
     /// # Panics
     /// When one of them does not happen.
-    pub fn act(&self, reader: &str, deeds: &[Deed<'_>]) {
-        self.act_with(reader, &[], deeds);
-    }
-
-    /// The same, with lines of the reader's own configuration besides.
-    ///
-    /// # Panics
-    /// As [`ReadersTree::act`].
-    pub fn act_with(&self, reader: &str, settings: &[String], deeds: &[Deed<'_>]) {
+    pub fn act(&self, reader: &str, settings: &[String], deeds: &[Deed<'_>]) {
         let mut run = self.command("do");
         run.args(["--reader", reader]);
         for setting in settings {
