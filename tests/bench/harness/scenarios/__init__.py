@@ -40,5 +40,6 @@ SCENARIOS = {
     "disk": disk,
     "flushes": said.flushes,
     "push": noticed.push,
+    "latency": noticed.latency,
     "million": idle.million,
 }
