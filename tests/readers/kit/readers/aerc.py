@@ -71,7 +71,7 @@ class Aerc(Reader):
                 yield mailbox, rows
             self._leave(terminal)
 
-    def stay(self, mailbox, count, opened):
+    def stay(self, count, opened):
         with self._terminal(count + FRAME) as terminal:
             self._arrive(terminal)
             opened()

@@ -70,6 +70,6 @@ class Reader:
         """Does what a user asks for, one deed after the other, each seen done on disk."""
         raise NotImplementedError
 
-    def stay(self, mailbox, count, opened):
-        """Has a mailbox open, says so by `opened()`, stays until `count` messages are shown, and leaves; the rows."""
+    def stay(self, count, opened):
+        """Has INBOX open, says so by `opened()`, stays until `count` messages are shown, and leaves; the rows."""
         raise NotImplementedError

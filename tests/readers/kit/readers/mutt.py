@@ -79,10 +79,9 @@ class Mutt(Reader):
             terminal.type("x")
             terminal.wait_for_end(self.program)
 
-    def stay(self, mailbox, count, opened):
-        path = self.directory(mailbox)
-        with self._terminal(path, count + 20) as terminal:
-            self._arrive(terminal, path)
+    def stay(self, count, opened):
+        with self._terminal(self.inbox(), count + 20) as terminal:
+            self._arrive(terminal, self.inbox())
             opened()
             self._rows(terminal, count)
             rows = self._all(terminal, count)
@@ -91,9 +90,8 @@ class Mutt(Reader):
             return rows
 
     def do(self, deeds):
-        inbox = self.inbox()
-        with self._terminal(inbox) as terminal:
-            self._arrive(terminal, inbox)
+        with self._terminal(self.inbox()) as terminal:
+            self._arrive(terminal, self.inbox())
             for deed in deeds:
                 if deed.message_id:
                     self._change(terminal, deed.path(deed.mailbox))
