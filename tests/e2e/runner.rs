@@ -27,11 +27,15 @@ mod dovecot_refusals;
 #[cfg(test)]
 mod explorer;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
+#[cfg(test)]
+mod mailboxes;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
@@ -39,7 +43,11 @@ mod mailserver_kit;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
+mod reader_kit;
+#[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod simulation_deletions;
 #[cfg(test)]
 mod simulation_dry_run;
 #[cfg(test)]
@@ -56,6 +64,12 @@ mod simulation_pop3_servers;
 mod simulation_pop3_shared;
 #[cfg(test)]
 mod simulation_pop3_trips;
+#[cfg(test)]
+mod simulation_push_flags;
+#[cfg(test)]
+mod simulation_push_moves;
+#[cfg(test)]
+mod simulation_push_uploads;
 #[cfg(test)]
 mod simulation_rebuild;
 #[cfg(test)]

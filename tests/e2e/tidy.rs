@@ -50,14 +50,16 @@ const FILE_LIMIT: usize = 600;
 
 /// What changes a server or a mail tree. In the engine only who was given a leave may say it
 /// (`rehearsal.rs`): `sync --dry-run` has none.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 19] = [
     "SelectMode::ReadWrite",
-    "Step::Append",
     "Step::Copy",
+    "Step::Create",
     "Step::Expunge",
     "Step::Move",
     "Step::StoreFlags",
+    "Step::Subscribe(",
     ".create()",
+    "append_all(",
     "delete_and_quit(",
     "follow_all(",
     "postrider_maildir::follow(",
@@ -67,6 +69,7 @@ const CHANGES: [&str; 16] = [
     "postrider_maildir::resume(",
     "postrider_maildir::set_flags(",
     "postrider_maildir::sweep(",
+    "session.append(",
 ];
 
 /// Who changes without being shown one, and why.

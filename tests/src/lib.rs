@@ -13,6 +13,7 @@
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`policies`]: retention policies of one rule each.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
+//! - [`terminal`]: a screen for programs that want one.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -41,3 +42,4 @@ pub mod readers;
 pub mod rig;
 pub mod server;
 pub mod small_disk;
+pub mod terminal;

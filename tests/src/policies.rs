@@ -31,6 +31,15 @@ pub const fn locally() -> Policy {
     }
 }
 
+/// `deletions: push` and nothing else.
+#[must_use]
+pub const fn pushed() -> Policy {
+    Policy {
+        deletions_pushed: true,
+        ..Policy::KEEP
+    }
+}
+
 /// The same, by way of the trash.
 #[must_use]
 pub const fn trash(policy: Policy) -> Policy {

@@ -5,8 +5,8 @@ use postrider_core::brake::Brake;
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{
-    AccountSettings, AuthChoice, FolderChoice, LabelChoice, Layout, PasswordSource, ServerAddress,
-    TlsMode,
+    AccountSettings, AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves,
+    PasswordSource, ServerAddress, TlsMode,
 };
 use postrider_engine::{
     EngineError, EngineSettings, PassReport, Rehearsal, Shutdown, Steps, SyncOptions, rehearse,
@@ -245,7 +245,10 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
         brake: Some(Brake::default()),
         max_size_octets: None,
         max_age: None,
+        flags: FlagSync::Both,
         deleted_flag: false,
+        moves: Moves::Push,
+        upload: false,
         labels: LabelChoice::Link,
     }
 }

@@ -43,6 +43,13 @@ impl Flag {
         row.map_or("", |(_, word, _)| word)
     }
 
+    /// The Maildir letter.
+    #[must_use]
+    pub fn letter(self) -> char {
+        let row = Self::TABLE.iter().find(|(flag, ..)| *flag == self);
+        row.map_or(' ', |(.., letter)| *letter)
+    }
+
     /// The flag of a Maildir letter.
     #[must_use]
     pub fn from_letter(letter: char) -> Option<Self> {

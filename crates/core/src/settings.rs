@@ -5,6 +5,7 @@
 use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
 use crate::mailbox::MailboxName;
+use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -48,9 +49,15 @@ pub struct AccountSettings {
     pub max_size_octets: Option<u64>,
     /// Messages older than this by INTERNALDATE are left on the server. IMAP only.
     pub max_age: Option<Duration>,
+    /// Which way changes of flags travel. POP3: none.
+    pub flags: FlagSync,
     /// Whether `\Deleted` at the server is `T` in a file's name. By default it is not: a plain quit in
     /// mutt would unlink such files.
     pub deleted_flag: bool,
+    /// What becomes of the server copy of a file that a reader moved to another mailbox. POP3: ignored.
+    pub moves: Moves,
+    /// Whether messages that a reader puts into a mailbox are stored at the server. POP3: never.
+    pub upload: bool,
     /// How a server whose mailboxes are labels is read. Requires X-GM-EXT-1; no effect elsewhere.
     pub labels: LabelChoice,
 }
@@ -116,6 +123,56 @@ pub enum Layout {
     MaildirPlusPlus,
 }
 
+/// Which way changes of flags travel between the server and the names of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FlagSync {
+    /// Both ways.
+    #[default]
+    Both,
+    /// From the server to the files.
+    Pull,
+    /// From the files to the server.
+    Push,
+    /// Neither way.
+    None,
+}
+
+impl FlagSync {
+    /// Whether the server's changes reach the files.
+    #[must_use]
+    pub const fn pulls(self) -> bool {
+        matches!(self, Self::Both | Self::Pull)
+    }
+
+    /// Whether a reader's changes reach the server.
+    #[must_use]
+    pub const fn pushes(self) -> bool {
+        matches!(self, Self::Both | Self::Push)
+    }
+}
+
+/// What becomes of the server copy of a file that a reader moved to another mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Moves {
+    /// It follows.
+    #[default]
+    Push,
+    /// It stays where it is.
+    Ignore,
+}
+
+impl AccountSettings {
+    /// Which of the server's flags reach the names of files that are here already.
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        match (self.flags.pulls(), self.deleted_flag) {
+            (false, _) => Reach::Nothing,
+            (true, false) => Reach::AllButDeleted,
+            (true, true) => Reach::All,
+        }
+    }
+}
+
 /// Which mailboxes are chosen, by globs on the decoded name (`*` any run of characters, `?` one)
 /// or by role (`\Junk`), and what they are called here. Exclusion wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +228,18 @@ pub enum LabelChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_travel_the_ways_that_are_named() {
+        for (flags, ways) in [
+            (FlagSync::Both, (true, true)),
+            (FlagSync::Pull, (true, false)),
+            (FlagSync::Push, (false, true)),
+            (FlagSync::None, (false, false)),
+        ] {
+            assert_eq!((flags.pulls(), flags.pushes()), ways, "{flags:?}");
+        }
+    }
 
     #[test]
     fn a_renamed_mailbox_is_renamed_alone() {

@@ -2,7 +2,8 @@
 //!
 //! A scan shows presence, never absence, and a directory that went away takes every file with it.
 //! So a file is taken for deleted when it was found nowhere in the account in two passes, and its
-//! mailbox's directory was there all the time; `local::register` notes when that was made anew.
+//! mailbox's directory was there all the time: the same one, and not another of that name, which lies
+//! there while a disk is not mounted, or was put in its place. `local::register` notes when one was missing.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Readings of all directories before a file is absent: one may miss what is being renamed.
-const READINGS: usize = 2;
+pub(crate) const READINGS: usize = 2;
 
 /// Looks once more for what earlier passes missed in a mailbox, and for nothing else: next to free
 /// where nothing is absent.
@@ -34,9 +35,49 @@ pub(crate) async fn review(account: &Account, mailbox: &LocalMailbox) -> Result<
     index.call(write).await
 }
 
+/// Whether the directories of a mailbox are those that were last compared.
+#[derive(Debug)]
+pub(crate) enum Directories {
+    /// They are, or none ever were.
+    Same,
+    /// They are others, these.
+    Others(String),
+}
+
+/// Looks which directories a mailbox has. What earlier passes missed in others was deleted by nobody.
+pub(crate) async fn recognise(
+    account: &Account,
+    mailbox: &LocalMailbox,
+) -> Result<Directories, EngineError> {
+    if account.lacks_directory(mailbox)? {
+        return Ok(Directories::Same);
+    }
+    let maildir = Arc::clone(&mailbox.maildir);
+    let found = DeliveryPool::run(move || postrider_maildir::identity(&maildir)).await?;
+    let found = found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
+    let id = mailbox.id;
+    let look = move |index: &mut Index| match index.directories(id)? {
+        Some(known) if known == found => Ok(Directories::Same),
+        Some(_) => {
+            index.note_lost(id, &[], now())?;
+            Ok(Directories::Others(found))
+        }
+        None => {
+            index.set_directories(id, &found)?;
+            Ok(Directories::Same)
+        }
+    };
+    account.shared.index.call(look).await
+}
+
 /// Compares a mailbox with what should lie in it, where its directory has changed since it was last
-/// compared. What [`review`] has looked for in this pass is not counted twice.
-pub(crate) async fn compare(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineError> {
+/// compared. What [`review`] has looked for in this pass is not counted twice. Where the directories
+/// are others, what is not in them is lost.
+pub(crate) async fn compare(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    directories: Directories,
+) -> Result<(), EngineError> {
     if account.lacks_directory(mailbox)? {
         return Ok(());
     }
@@ -51,7 +92,7 @@ pub(crate) async fn compare(account: &Account, mailbox: &LocalMailbox) -> Result
         new_ns: stamp.new_ns,
         cur_ns: stamp.cur_ns,
     };
-    if checked == Some(seen) {
+    if checked == Some(seen) && matches!(directories, Directories::Same) {
         return Ok(());
     }
     let reviewed: HashSet<MessageKey> = absent.into_iter().map(|file| file.key).collect();
@@ -75,7 +116,13 @@ pub(crate) async fn compare(account: &Account, mailbox: &LocalMailbox) -> Result
     // What lies in another mailbox may be deleted there, and this directory would not tell.
     let settled = stamp.settled(now()) && found.keys.is_empty();
     let write = move |index: &mut Index| {
-        index.note_absent(&absent, now())?;
+        match &directories {
+            Directories::Same => index.note_absent(&absent, now())?,
+            Directories::Others(others) => {
+                index.note_lost(id, &absent, now())?;
+                index.set_directories(id, others)?;
+            }
+        }
         index.set_checked(id, settled.then_some(seen))
     };
     index.call(write).await

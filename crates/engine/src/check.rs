@@ -7,7 +7,7 @@ use crate::imap::observe;
 use postrider_core::account::Protocol;
 use postrider_core::mailbox::Role;
 use postrider_core::settings::AccountSettings;
-use postrider_imap::Memory;
+use postrider_imap::{Listed, Memory, Session};
 use postrider_transport::Connector;
 
 /// What a person should know of Gmail, which says none of it (docs/pop3.md).
@@ -37,10 +37,8 @@ pub struct CheckedMailbox {
     pub name: String,
     /// Its role, if it has one.
     pub role: Option<Role>,
-    /// Whether the configuration chooses it.
-    pub chosen: bool,
-    /// Why, or why not.
-    pub because: String,
+    /// Whether the configuration chooses it, and why.
+    pub choice: Choice,
     /// Messages in it, where the server told.
     pub messages: Option<u64>,
 }
@@ -61,24 +59,12 @@ async fn check_imap(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<CheckReport, EngineError> {
-    let access = Access::new(Memory::default());
-    let questions = observe::first_questions(&settings.folders);
-    let (session, events) = access.open(settings, connector, questions).await?;
-    let listed = observe::listed(events)?;
-    let chooser = Chooser::of(settings, session.capabilities(), &listed);
-    let mailboxes = listed.iter().map(|listed| {
-        let Choice { chosen, because } = chooser.choose(listed);
-        CheckedMailbox {
-            name: listed.name.to_string(),
-            role: listed.role,
-            chosen,
-            because,
-            messages: listed
-                .status
-                .as_ref()
-                .and_then(|s| s.messages)
-                .map(u64::from),
-        }
+    let (session, listed) = listed(settings, connector).await?;
+    let mailboxes = listed.into_iter().map(|(listed, choice)| CheckedMailbox {
+        name: listed.name.to_string(),
+        role: listed.role,
+        choice,
+        messages: messages(&listed),
     });
     let report = CheckReport {
         capabilities: session.capabilities().words().to_vec(),
@@ -87,6 +73,26 @@ async fn check_imap(
     };
     session.log_out().await;
     Ok(report)
+}
+
+/// A session that has listed every mailbox, and which of them are chosen.
+pub(crate) async fn listed(
+    settings: &AccountSettings,
+    connector: &Connector,
+) -> Result<(Session, Vec<(Listed, Choice)>), EngineError> {
+    let access = Access::new(Memory::default());
+    let questions = observe::first_questions(&settings.folders);
+    let (session, events) = access.open(settings, connector, questions).await?;
+    let listed = observe::listed(events)?;
+    let chooser = Chooser::of(settings, session.capabilities(), &listed);
+    let choices: Vec<Choice> = listed.iter().map(|listed| chooser.choose(listed)).collect();
+    let listed = listed.into_iter().zip(choices).collect();
+    Ok((session, listed))
+}
+
+/// Messages in a mailbox. Requires LIST-STATUS (RFC 5819).
+pub(crate) fn messages(listed: &Listed) -> Option<u64> {
+    listed.status.as_ref()?.messages.map(u64::from)
 }
 
 async fn check_pop3(
@@ -110,8 +116,7 @@ async fn check_pop3(
         mailboxes: vec![CheckedMailbox {
             name: "INBOX".to_owned(),
             role: None,
-            chosen: true,
-            because: "a POP3 account has one maildrop".to_owned(),
+            choice: Choice::Maildrop,
             messages: Some(maildrop.messages.len() as u64),
         }],
         messages: Some(maildrop.messages.len() as u64),

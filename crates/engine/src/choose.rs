@@ -3,13 +3,88 @@
 use postrider_core::mailbox::Role;
 use postrider_core::settings::{AccountSettings, FolderChoice, LabelChoice};
 use postrider_imap::{Capabilities, Capability, Listed};
+use std::fmt;
 use wildmatch::WildMatchPattern;
 
-/// Whether a mailbox is synced, with the words that `check` shows.
+/// Why a mailbox is synced, or why it is not. `Display` is what `check` and `mailboxes` show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) chosen: bool,
-    pub(crate) because: String,
+pub enum Choice {
+    /// A pattern of `include` names it, and nothing speaks against it.
+    Included {
+        /// The first pattern that does.
+        pattern: String,
+    },
+    /// A pattern of `exclude` names it.
+    Excluded {
+        /// The first pattern that does.
+        pattern: String,
+    },
+    /// `labels: all-mail`: the mailbox that has all has its messages.
+    InAllMail,
+    /// It is the one that a POP3 account has.
+    Maildrop,
+    /// It cannot be opened: the server says `\Noselect`, or its name is that of the root.
+    NoSelect,
+    /// There are only mailboxes below it: the server says `\NonExistent` (RFC 5258 §3).
+    NonExistent,
+    /// `subscribed: true`, and the user has not subscribed to it.
+    NotSubscribed,
+    /// No pattern of `include` names it.
+    NotIncluded,
+}
+
+impl Choice {
+    /// Whether it is synced.
+    #[must_use]
+    pub const fn is_chosen(&self) -> bool {
+        matches!(self, Self::Included { .. } | Self::Maildrop)
+    }
+
+    /// The word of the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Included { .. } => "included",
+            Self::Excluded { .. } => "excluded",
+            Self::InAllMail => "in_all_mail",
+            Self::Maildrop => "maildrop",
+            Self::NoSelect => "no_select",
+            Self::NonExistent => "non_existent",
+            Self::NotSubscribed => "not_subscribed",
+            Self::NotIncluded => "not_included",
+        }
+    }
+
+    /// The pattern of the configuration that decided.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        match self {
+            Self::Included { pattern } | Self::Excluded { pattern } => Some(pattern),
+            Self::InAllMail
+            | Self::Maildrop
+            | Self::NoSelect
+            | Self::NonExistent
+            | Self::NotSubscribed
+            | Self::NotIncluded => None,
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Included { pattern } => write!(f, "included by `{pattern}`"),
+            Self::Excluded { pattern } => write!(f, "excluded by `{pattern}`"),
+            Self::InAllMail => {
+                f.write_str("`labels: all-mail`: its messages are in the mailbox that has all")
+            }
+            Self::Maildrop => f.write_str("a POP3 account has one maildrop"),
+            Self::NoSelect => f.write_str("holds no messages"),
+            Self::NonExistent => f.write_str("does not exist; there are others below it"),
+            Self::NotSubscribed => f.write_str("not subscribed"),
+            Self::NotIncluded => f.write_str("no `include` pattern matches"),
+        }
+    }
 }
 
 /// What decides for the mailboxes of one listing.
@@ -40,8 +115,11 @@ impl<'a> Chooser<'a> {
     /// Decides for one mailbox. Exclusion wins; INBOX matches in any case and needs no subscription; a
     /// pattern that begins with a backslash names a role.
     pub(crate) fn choose(&self, listed: &Listed) -> Choice {
+        if !listed.exists {
+            return Choice::NonExistent;
+        }
         if !listed.selectable {
-            return no("holds no messages");
+            return Choice::NoSelect;
         }
         let (name, role) = (listed.name.to_string(), listed.role);
         let matching = |patterns: &[String]| {
@@ -49,28 +127,18 @@ impl<'a> Chooser<'a> {
             patterns.iter().find(hit).cloned()
         };
         if let Some(pattern) = matching(&self.folders.exclude) {
-            return no(&format!("excluded by `{pattern}`"));
+            return Choice::Excluded { pattern };
         }
         if self.all_mail && !matches!(role, Some(Role::All | Role::Junk | Role::Trash)) {
-            return no("`labels: all-mail`: its messages are in the mailbox that has all");
+            return Choice::InAllMail;
         }
         if self.folders.subscribed && listed.subscribed == Some(false) && name != "INBOX" {
-            return no("not subscribed");
+            return Choice::NotSubscribed;
         }
         match matching(&self.folders.include) {
-            Some(pattern) => Choice {
-                chosen: true,
-                because: format!("included by `{pattern}`"),
-            },
-            None => no("no `include` pattern matches"),
+            Some(pattern) => Choice::Included { pattern },
+            None => Choice::NotIncluded,
         }
-    }
-}
-
-fn no(because: &str) -> Choice {
-    Choice {
-        chosen: false,
-        because: because.to_owned(),
     }
 }
 
@@ -100,6 +168,7 @@ mod tests {
             delimiter: Some('/'),
             role,
             selectable: true,
+            exists: true,
             subscribed,
             status: None,
             old_name: None,
@@ -120,7 +189,7 @@ mod tests {
             folders: &folders(include, exclude),
             all_mail: false,
         };
-        chooser.choose(&listed(name, role, None)).chosen
+        chooser.choose(&listed(name, role, None)).is_chosen()
     }
 
     #[test]
@@ -165,7 +234,7 @@ mod tests {
             ("INBOX", Some(false), true),
         ] {
             let choice = chooser.choose(&listed(name, None, subscribed));
-            assert_eq!(choice.chosen, chosen, "{name}: {}", choice.because);
+            assert_eq!(choice.is_chosen(), chosen, "{name}: {choice}");
         }
     }
 
@@ -176,9 +245,23 @@ mod tests {
             folders: &folders,
             all_mail: true,
         };
-        let chosen = |name, role| chooser.choose(&listed(name, role, None)).chosen;
+        let chosen = |name, role| chooser.choose(&listed(name, role, None)).is_chosen();
         assert!(chosen("[Gmail]/All Mail", Some(Role::All)));
         assert!(chosen("[Gmail]/Spam", Some(Role::Junk)));
         assert!(!chosen("INBOX", None) && !chosen("[Gmail]/Sent Mail", Some(Role::Sent)));
+    }
+
+    #[test]
+    fn what_holds_no_messages_is_not_chosen_whatever_the_patterns() {
+        let folders = folders(&["*"], &[]);
+        let chooser = Chooser {
+            folders: &folders,
+            all_mail: false,
+        };
+        let mut parent = listed("Parent", None, None);
+        parent.selectable = false;
+        assert_eq!(chooser.choose(&parent), Choice::NoSelect);
+        parent.exists = false;
+        assert_eq!(chooser.choose(&parent), Choice::NonExistent);
     }
 }

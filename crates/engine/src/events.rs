@@ -76,10 +76,13 @@ events! {
     "message.stored" INFO "a message was stored" MessageStored { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, octets: u64, file: &'a str }
     "message.skipped" WARN "a message was not stored" MessageSkipped { account: &'a str, mailbox: &'a str, uid: Option<u64>, number: Option<u64>, because: &'a str }
     "message.moved" INFO "a message was moved on the server, its file followed" MessageMoved { account: &'a str, mailbox: &'a str, uid: u64 }
+    "message.pushed" INFO "what a reader did to a message was done on the server" MessagePushed { account: &'a str, mailbox: &'a str, uid: Option<u64>, deed: &'a str }
+    "push.refused" WARN "the server refused what a reader did" PushRefused { account: &'a str, mailbox: &'a str, messages: u64, deed: &'a str, because: &'a str }
+    "mailbox.created" INFO "a mailbox was made on the server for a directory" MailboxCreated { account: &'a str, mailbox: &'a str }
     "mailbox.renamed" INFO "a mailbox was renamed on the server, its files followed" MailboxRenamed { account: &'a str, mailbox: &'a str, was: &'a str }
     "mailbox.vanished" WARN "a mailbox is gone from the server" MailboxVanished { account: &'a str, mailbox: &'a str, messages: u64 }
     "server_copy.expired" INFO "a server copy was deleted by policy" ServerCopyExpired { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, because: &'a str }
-    "server_copy.held" WARN "a server copy was not deleted though the policy lets it go" ServerCopyHeld { account: &'a str, mailbox: &'a str, messages: u64, because: &'a str }
+    "server_copy.held" WARN "a server copy was not deleted though the policy lets it go; of one that stays for good, once" ServerCopyHeld { account: &'a str, mailbox: &'a str, messages: u64, because: &'a str }
     "local_copy.removed" INFO "a local copy was removed by policy" LocalCopyRemoved { account: &'a str, mailbox: &'a str, file: &'a str, because: &'a str }
     "brake.engaged" WARN "so much would be removed that somebody must approve it" BrakeEngaged { account: &'a str, mailbox: &'a str, side: &'a str, removing: u64, held: u64, hint: &'a str }
     "brake.released" INFO "the brake was released" BrakeReleased { account: &'a str, mailbox: &'a str, side: &'a str, messages: u64 }

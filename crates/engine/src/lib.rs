@@ -4,7 +4,7 @@
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes; `account` frames one pass;
-//! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `prove` reads them
+//! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `recover` heals what a crash left and `take_in` what a lost index left; [`events`] is what the log says.
 
 mod absence;
@@ -24,9 +24,13 @@ mod history;
 mod imap;
 mod index_thread;
 mod local;
+mod mailboxes;
+mod outgoing;
 mod password;
+mod place;
 mod pop3;
 mod prove;
+mod push;
 mod recover;
 mod rehearsal;
 mod report;
@@ -42,9 +46,11 @@ mod veil;
 mod verify;
 
 pub use check::{CheckReport, CheckedMailbox, check};
+pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
+pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};

@@ -3,12 +3,16 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
+use crate::place::Places;
 use crate::rehearsal::Leave;
+use crate::step::Step;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::view::LocalView;
-use postrider_index::{AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox};
+use postrider_index::{
+    AccountId, Index, IndexError, MailboxRow, MessageFile, NewMailbox, Reflagging,
+};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -20,8 +24,7 @@ pub(crate) use refresh::{refresh, scan_stamp};
 /// Looking this many files up one by one costs less than reading the directory for all of them.
 const FEW: usize = 16;
 
-/// Gives each mailbox a row and a directory. A mailbox keeps the directory it was first given; where
-/// two would share one, the later gets a suffix that no name encodes to. A rehearsal makes no directory.
+/// Gives each mailbox a row and a directory ([`Places`]). A rehearsal makes no directory.
 pub(crate) async fn register(
     account: &Account,
     mut wanted: Vec<NewMailbox>,
@@ -33,9 +36,9 @@ pub(crate) async fn register(
         .call(move |index| index.mailboxes(id))
         .await?;
     require_tree(account, &known).await?;
-    let mut taken = taken(&known);
+    let mut places = Places::of(&account.settings.maildir, &known);
     for mailbox in &mut wanted {
-        settle(&mut taken, mailbox);
+        mailbox.path = places.of_mailbox(mailbox.clone());
     }
     let root = account.settings.maildir.clone();
     let tree = root.clone();
@@ -104,7 +107,7 @@ async fn require_tree(account: &Account, known: &[MailboxRow]) -> Result<(), Eng
 /// A place for a mailbox where no other lies.
 pub(crate) async fn free_place(
     account: &Account,
-    mut mailbox: NewMailbox,
+    mailbox: NewMailbox,
 ) -> Result<NewMailbox, EngineError> {
     let id = account.id;
     let known = account
@@ -112,29 +115,7 @@ pub(crate) async fn free_place(
         .index
         .call(move |index| index.mailboxes(id))
         .await?;
-    settle(&mut taken(&known), &mut mailbox);
-    Ok(mailbox)
-}
-
-/// Who lies where.
-fn taken(known: &[MailboxRow]) -> HashMap<PathBuf, String> {
-    let place = |row: &MailboxRow| (row.path.clone(), row.wire_name.clone());
-    known.iter().map(place).collect()
-}
-
-fn settle(taken: &mut HashMap<PathBuf, String>, mailbox: &mut NewMailbox) {
-    let first = mailbox.path.clone();
-    let mut suffix = 2;
-    while taken
-        .get(&mailbox.path)
-        .is_some_and(|owner| *owner != mailbox.wire_name)
-    {
-        let mut name = first.clone().into_os_string();
-        name.push(format!("%~{suffix}"));
-        mailbox.path = PathBuf::from(name);
-        suffix += 1;
-    }
-    taken.insert(mailbox.path.clone(), mailbox.wire_name.clone());
+    Ok(Places::of(&account.settings.maildir, &known).free(mailbox))
 }
 
 /// The row of each wanted mailbox, made where missing. A mailbox that lies outside the tree was made
@@ -265,51 +246,121 @@ fn locate(
     Ok(found)
 }
 
+/// A file that is to bear other flags.
+#[derive(Clone, Debug)]
+pub(crate) struct Reflag {
+    pub(crate) key: MessageKey,
+    pub(crate) flags: FlagSet,
+    /// What is agreed on with the server once it does; `None`: what was.
+    pub(crate) agreed: Option<FlagSet>,
+}
+
 /// Renames files so that their names bear these flags. Returns those that could not be found under
 /// the name they had a moment ago: a reader was faster. Without leave the index alone gets the names.
+///
+/// The index knows the new names before they are given: what a crash leaves is not taken for a reader's
+/// doing (R3).
 pub(crate) async fn set_flags(
     account: &Account,
     mailbox: &LocalMailbox,
-    wanted: Vec<(MessageKey, FlagSet)>,
+    wanted: Vec<Reflag>,
     leave: Option<Leave>,
 ) -> Result<HashSet<MessageKey>, EngineError> {
-    let keys = wanted.iter().map(|(key, _)| *key).collect();
+    let keys = wanted.iter().map(|wanted| wanted.key).collect();
     let found = entries(account, mailbox, keys).await?;
-    let found: HashMap<_, _> = found
+    let mut found: HashMap<_, _> = found
         .into_iter()
         .map(|(row, entry)| (row.key, entry))
         .collect();
+    let mut failed = HashSet::new();
+    let mut todo = Vec::with_capacity(wanted.len());
+    let mut intended = Vec::with_capacity(wanted.len());
+    for Reflag { key, flags, agreed } in wanted {
+        let Some(entry) = found.remove(&key) else {
+            failed.insert(key);
+            continue;
+        };
+        let file = postrider_maildir::reflagged(&entry, &flags).to_string();
+        intended.push(Reflagging { key, file, agreed });
+        todo.push((key, entry, flags));
+    }
+    let index = &account.shared.index;
+    let Some(leave) = leave else {
+        let files = intended.into_iter().map(|to| (to.key, to.file));
+        let files: Vec<(MessageKey, String)> = files.collect();
+        index.call(move |index| index.set_files(&files)).await?;
+        return Ok(failed);
+    };
+    if intended.is_empty() {
+        return Ok(failed);
+    }
+    let begun: Vec<MessageKey> = intended.iter().map(|to| to.key).collect();
+    let begin = move |index: &mut Index| index.begin_reflagging(&intended);
+    index.call(begin).await?;
     let maildir = Arc::clone(&mailbox.maildir);
-    let rename_all = move || {
-        let (mut renamed, mut failed) = (Vec::new(), HashSet::new());
-        for (key, flags) in wanted {
-            let Some(entry) = found.get(&key) else {
-                failed.insert(key);
+    let rename_all = move || rename_all(&maildir, todo, leave);
+    let done = DeliveryPool::run(rename_all).await?;
+    let (renamed, gone) =
+        done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
+    account.shared.steps.reached(Step::Reflagged)?;
+    let end = move |index: &mut Index| index.end_reflagging(&renamed, &begun);
+    index.call(end).await?;
+    failed.extend(gone);
+    Ok(failed)
+}
+
+type Renamed = (Vec<(MessageKey, String)>, Vec<MessageKey>);
+
+/// The names given, and those that a reader took away before.
+fn rename_all(
+    maildir: &Mailbox,
+    todo: Vec<(MessageKey, Entry, FlagSet)>,
+    leave: Leave,
+) -> Result<Renamed, MaildirError> {
+    let (mut renamed, mut gone) = (Vec::new(), Vec::new());
+    for (key, entry, flags) in todo {
+        match rename(maildir, &entry, &flags, leave) {
+            Ok(entry) => renamed.push((key, entry.to_string())),
+            Err(MaildirError::Gone { .. }) => gone.push(key),
+            Err(error) => return Err(error),
+        }
+    }
+    if !renamed.is_empty() {
+        postrider_maildir::flush_directories(&[maildir])?;
+    }
+    Ok((renamed, gone))
+}
+
+/// Ends renames that a crash interrupted: what bears the intended name was given it by us.
+pub(crate) async fn end_renames(account: &Account) -> Result<(), EngineError> {
+    let (id, index) = (account.id, &account.shared.index);
+    let open = index.call(move |index| index.open_reflaggings(id)).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let begun: Vec<MessageKey> = open.iter().map(|(file, _)| file.key).collect();
+    let tree = account.settings.maildir.clone();
+    let look = move || {
+        let (mut renamed, mut agreed) = (Vec::new(), Vec::new());
+        for (file, intended) in open {
+            let mailbox = Mailbox::new(&tree, &file.mailbox_path);
+            let Some(entry) = Entry::parse(&intended.file) else {
                 continue;
             };
-            let named = match leave {
-                Some(leave) => rename(&maildir, entry, &flags, leave),
-                None => Ok(postrider_maildir::reflagged(entry, &flags)),
-            };
-            match named {
-                Ok(entry) => renamed.push((key, entry.to_string())),
-                Err(MaildirError::Gone { .. }) => drop(failed.insert(key)),
-                Err(error) => return Err(error),
+            if postrider_maildir::is_there(&mailbox, &entry)? {
+                renamed.push((file.key, intended.file));
+                agreed.extend(intended.agreed.map(|flags| (file.key, flags)));
             }
         }
-        if !renamed.is_empty() && leave.is_some() {
-            postrider_maildir::flush_directories(&[&maildir])?;
-        }
-        Ok((renamed, failed))
+        Ok((renamed, agreed))
     };
-    let done = DeliveryPool::run(rename_all).await?;
-    let (renamed, failed) =
-        done.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
-    if !renamed.is_empty() {
-        let write = move |index: &mut Index| index.set_files(&renamed);
-        account.shared.index.call(write).await?;
-    }
-    Ok(failed)
+    let done = DeliveryPool::run(look).await?;
+    let (renamed, agreed) = done.map_err(EngineError::disk)?;
+    let end = move |index: &mut Index| {
+        index.set_server_flags(&agreed)?;
+        index.end_reflagging(&renamed, &begun)
+    };
+    index.call(end).await
 }
 
 fn rename(

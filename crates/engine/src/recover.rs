@@ -11,7 +11,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::{lost, moves};
-use crate::local::locate_anywhere;
+use crate::local::{self, locate_anywhere};
 use crate::rehearsal::Leave;
 use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, Intent, JournalId, MailboxRow, OpenEntry};
@@ -25,6 +25,7 @@ pub(crate) async fn heal(account: &Account) -> Result<(), EngineError> {
     // First the directories: what the journal intends is looked for where mailboxes lie now.
     lost::finish(account).await?;
     moves::finish(account).await?;
+    local::end_renames(account).await?;
     recover(account).await?;
     account
         .swept

@@ -3,22 +3,24 @@
 //! The decision is `core::retention::decide`; here its facts are gathered, the local copies proven,
 //! read back once more just before, and the brake asked. How a server copy goes is the protocol's.
 
-use crate::absence;
+use crate::absence::{self, Directories};
 use crate::brake::{self, Removal};
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
-use crate::events;
 use crate::prove::{prove, prove_again};
 use crate::report::PassReport;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{
-    Arrival, ExpireReason, Facts, KeepReasons, LocalCopy, Policy, Usage, Verdict, decide,
+    Arrival, ExpireReason, Facts, LocalCopy, Method, Policy, Usage, Verdict, decide,
 };
 use postrider_core::time::Now;
 use postrider_core::uid::Uid;
 use postrider_index::{Index, RetainedRow, Side};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
+
+mod holds;
+pub(crate) use holds::tell;
 
 /// A server copy that is to go, and the rule that says so.
 pub(crate) type Going = (MessageKey, ExpireReason);
@@ -33,6 +35,8 @@ pub(crate) struct Held<'a> {
 /// What a decision depends on besides the messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judge {
+    /// What may go: the account's policy, but for the trash.
+    pub(crate) policy: Policy,
     /// How full the box is.
     pub(crate) usage: Usage,
     /// The time by which ages are judged.
@@ -49,14 +53,17 @@ pub(crate) async fn clock(account: &Account) -> Result<Now, EngineError> {
     account.shared.index.call(judge).await
 }
 
-/// Notes what readers deleted in a mailbox, as far as the policy asks.
+/// Notes what readers deleted in a mailbox, as far as the policy asks. Where its directories are others than
+/// before, what they lack has to be known in any case: no rule takes it for deleted (R5).
 pub(crate) async fn look_for_absent(
     account: &Account,
     mailbox: &LocalMailbox,
 ) -> Result<(), EngineError> {
+    let directories = absence::recognise(account, mailbox).await?;
     absence::review(account, mailbox).await?;
-    if account.settings.retention.until_deleted_locally {
-        absence::compare(account, mailbox).await?;
+    let others = matches!(directories, Directories::Others(_));
+    if others || account.settings.retention.looks_for_deleted() {
+        absence::compare(account, mailbox, directories).await?;
     }
     Ok(())
 }
@@ -92,28 +99,33 @@ pub(crate) async fn let_go(
     judge_by: Judge,
     report: &mut PassReport,
 ) -> Result<Vec<Going>, EngineError> {
-    let policy = account.settings.retention;
     let fresh = prove_all(account, &mut held).await?;
-    let mut verdicts = judge(&policy, &held, judge_by);
+    let mut verdicts = judge(&held, judge_by);
     if stand_again(account, &mut held, (&going(&verdicts), &fresh)).await? {
-        verdicts = judge(&policy, &held, judge_by);
+        verdicts = judge(&held, judge_by);
     }
-    tell_held(account, &held, &verdicts);
+    holds::tell_held(account, &held, &verdicts).await?;
     let (going, mut free) = (going(&verdicts), Vec::new());
     for held in &held {
         let of_here: HashSet<_> = held.facts.iter().map(|facts| facts.message).collect();
         let here = going.iter().filter(|(key, _)| of_here.contains(key));
         let here: Vec<Going> = here.copied().collect();
-        if !braked(account, held, &here, report).await? {
+        let (unbraked, here): (Vec<_>, Vec<_>) = here
+            .into_iter()
+            .partition(|(_, because)| because.is_unbraked());
+        // What goes without being asked for is not there to be counted.
+        let staying = held.facts.len().saturating_sub(unbraked.len()) as u64;
+        free.extend(unbraked);
+        if !braked(account, (held.mailbox, staying), &here, report).await? {
             free.extend(here);
         }
     }
     Ok(free)
 }
 
-fn judge(policy: &Policy, held: &[Held<'_>], by: Judge) -> Vec<Verdict> {
+fn judge(held: &[Held<'_>], by: Judge) -> Vec<Verdict> {
     let facts: Vec<Facts> = held.iter().flat_map(|h| h.facts.iter().copied()).collect();
-    decide(policy, &facts, by.usage, by.now)
+    decide(&by.policy, &facts, by.usage, by.now)
 }
 
 fn going(verdicts: &[Verdict]) -> Vec<Going> {
@@ -183,93 +195,26 @@ async fn stand_again(
 }
 
 /// What is about to be done to a server copy that goes.
-pub(crate) fn deed(account: &Account, (message, because): Going) -> Deed {
+pub(crate) fn deed(account: &Account, (message, because): Going, method: Method) -> Deed {
     Deed::Expire {
         message,
         because,
-        method: account.settings.retention.method,
+        method,
         fetched: account.is_promised(message),
     }
 }
 
-/// Tells of messages that the policy lets go and a guard holds: somebody waits for them to go. A rehearsal
-/// names each, and those that are protected as well.
-fn tell_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
-    note_held(account, held, verdicts);
-    let held_back = verdicts.iter().filter_map(|verdict| match verdict {
-        Verdict::Keep { message, because } if because.is_only_guards() => {
-            Some((*message, *because))
-        }
-        Verdict::Keep { .. } | Verdict::Expire { .. } => None,
-    });
-    let held_back: HashMap<MessageKey, KeepReasons> = held_back.collect();
-    for held in held {
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for facts in &held.facts {
-            if let Some(because) = held_back.get(&facts.message) {
-                *counts.entry(because.to_string()).or_default() += 1;
-            }
-        }
-        for (because, messages) in counts {
-            say(account, held.mailbox, messages, &because);
-        }
-    }
-}
-
-fn note_held(account: &Account, held: &[Held<'_>], verdicts: &[Verdict]) {
-    if account.part.leave().is_some() {
-        return;
-    }
-    let held_back = verdicts.iter().filter_map(|verdict| match verdict {
-        Verdict::Keep { message, because } if because.is_hold() => Some((*message, *because)),
-        Verdict::Keep { .. } | Verdict::Expire { .. } => None,
-    });
-    let held_back: HashMap<MessageKey, KeepReasons> = held_back.collect();
-    for held in held {
-        for facts in &held.facts {
-            let Some(because) = held_back.get(&facts.message) else {
-                continue;
-            };
-            account.note(&held.mailbox.name, || Deed::Hold {
-                message: Some(facts.message),
-                messages: 1,
-                because: because.to_string(),
-            });
-        }
-    }
-}
-
-/// One line for server copies that stay though the policy lets them go.
-pub(crate) fn tell(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) {
-    account.note(&mailbox.name, || Deed::Hold {
-        message: None,
-        messages,
-        because: because.to_owned(),
-    });
-    say(account, mailbox, messages, because);
-}
-
-fn say(account: &Account, mailbox: &LocalMailbox, messages: u64, because: &str) {
-    events::ServerCopyHeld {
-        account: account.log_name(),
-        mailbox: &mailbox.name,
-        messages,
-        because,
-    }
-    .emit();
-}
-
-/// Whether the brake holds what is to go from one mailbox (R6). Plain `delete` is not braked.
+/// Whether the brake holds what is to go from one mailbox of so many messages (R6).
 async fn braked(
     account: &Account,
-    held: &Held<'_>,
+    (mailbox, held): (&LocalMailbox, u64),
     going: &[Going],
     report: &mut PassReport,
 ) -> Result<bool, EngineError> {
     if account.settings.retention.is_unbraked() {
         return Ok(false);
     }
-    let (mailbox, name) = (held.mailbox.id, &held.mailbox.name);
+    let (mailbox, name) = (mailbox.id, &mailbox.name);
     let removing = going.len() as u64;
     if going.is_empty() {
         brake::release(account, (mailbox, name), Side::Server, 0).await?;
@@ -282,7 +227,7 @@ async fn braked(
         name,
         side: Side::Server,
         removing,
-        held: held.facts.len() as u64,
+        held,
         because: &rules.join(", "),
     };
     let holds = brake::holds(account, removal).await?;
@@ -292,12 +237,17 @@ async fn braked(
     Ok(holds)
 }
 
-/// The server has let them go: the brake on this mailbox has nothing to hold any more.
+/// The server has let these go. The brake on this mailbox has nothing to hold any more, unless it was never
+/// asked about any of them.
 pub(crate) async fn went(
     account: &Account,
     mailbox: &LocalMailbox,
-    messages: u64,
+    went: &[ExpireReason],
 ) -> Result<(), EngineError> {
-    let place = (mailbox.id, &*mailbox.name);
+    let unasked = went.iter().all(|because| because.is_unbraked());
+    if unasked && !account.settings.retention.is_unbraked() {
+        return Ok(());
+    }
+    let (place, messages) = ((mailbox.id, &*mailbox.name), went.len() as u64);
     brake::release(account, place, Side::Server, messages).await
 }

@@ -32,6 +32,8 @@ pub struct AccountStatus {
     pub pending_expiry: u64,
     /// Messages whose removal the brakes hold and nobody has approved (R6).
     pub braked: u64,
+    /// Messages that a reader deleted before they were proven: they stay on the server (R1).
+    pub deleted_unproven: u64,
     /// Those brakes, each with what it holds and why.
     pub brakes: Vec<Braked>,
 }
@@ -120,6 +122,7 @@ fn of_row(row: AccountStatusRow, brakes: Vec<BrakeRow>) -> Option<AccountStatus>
         unproven: row.waiting_for_proof,
         pending_expiry: row.waiting_for_expiry,
         braked: row.waiting_for_approval,
+        deleted_unproven: row.deleted_unproven,
         brakes: waiting.map(Braked::from).collect(),
     })
 }

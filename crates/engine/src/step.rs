@@ -39,6 +39,12 @@ pub enum Step {
     ExpiryRequested,
     /// The server has acknowledged the deletion, the index does not know yet.
     Expired,
+    /// The server has flags that a reader changed, the index does not know yet.
+    FlagsPushed,
+    /// The index has a message where a reader moved or put it; the server has not been told.
+    Parted,
+    /// The server has a message where a reader moved or put it, the index does not know yet.
+    Sent,
     /// The index knows that a message is about to be put back on the server.
     UndoBegun,
     /// The server has taken a message back, the index does not know yet.

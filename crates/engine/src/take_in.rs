@@ -33,14 +33,18 @@ const UNKNOWN: &str = "the Maildir holds messages that the index did not know";
 const DAMAGED: &str =
     "it was damaged, and its ledger with it; a new one is made from Maildir and server";
 
-/// Records those of these unknown files that are messages. Says how many.
+/// Parts unknown files into those to be taken in and those that are a reader's.
+pub(crate) fn sort(mailbox: &LocalMailbox, unknown: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
+    let is_ours = |entry: &Entry| !mailbox.synced || token_of(entry.file_name.as_str()).is_some();
+    unknown.into_iter().partition(is_ours)
+}
+
+/// Records these unknown files as messages. Says how many.
 pub(crate) async fn take_in(
     account: &Account,
     mailbox: &LocalMailbox,
-    unknown: Vec<Entry>,
+    wanted: Vec<Entry>,
 ) -> Result<u64, EngineError> {
-    let wanted = |entry: &Entry| !mailbox.synced || token_of(entry.file_name.as_str()).is_some();
-    let wanted: Vec<Entry> = unknown.into_iter().filter(wanted).collect();
     if !wanted.is_empty() && mailbox.synced {
         let id = account.id;
         let outdated = move |index: &mut Index| index.mark_outdated(id, now());

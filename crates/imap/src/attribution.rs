@@ -5,27 +5,31 @@
 //! | FETCH with a body | the oldest `Bodies` |
 //! | FETCH with a header | the oldest `Facts` |
 //! | FETCH with size or date | the oldest step that asked for these |
-//! | FETCH with flags | the oldest `Flags`, else it is news |
+//! | FETCH with flags | the oldest `Flags`, else the oldest `StoreFlags`, else it is news |
+//! | FETCH with a mod-sequence alone | the oldest `StoreFlags`, else it is news |
 //! | LIST | the oldest `List` |
 //! | LSUB | the oldest `Subscriptions` |
 //! | NAMESPACE | the oldest `List` that asks for it |
 //! | STATUS | the `Status` of that name, or the `List` that lists it |
 //! | QUOTA | the oldest `Quota` |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
+//! | COPYUID | the oldest `Copy` or `Move` of these messages |
 //! | VANISHED (EARLIER), and FETCH while a SELECT resynchronises | that `Select` |
 //! | VANISHED | the oldest step about the open mailbox, and is news besides |
 //! | EXISTS, and codes | a `Select`, when nothing before it needs a mailbox; else it is news |
 //!
 //! No answer about messages goes past a SELECT that is not answered yet.
 
+use crate::code::Code;
 use crate::error::ImapError;
 use crate::ext::list_extended;
 use crate::ext::qresync::Vanished;
+use crate::ext::uidplus::CopyUid;
 use crate::fetch::{Body, FetchRow, Fetched};
 use crate::flight::{BodyFlow, Flight, Gather, InFlight, NO_STEP};
 use crate::limits::Limits;
 use crate::list::ListRow;
-use crate::parse::{Kind, Untagged};
+use crate::parse::{Kind, StatusText, Untagged};
 use crate::search::Esearch;
 use crate::select::Selecting;
 use crate::status::StatusRow;
@@ -76,6 +80,10 @@ impl Flight<'_> {
                 let of = self.about_messages(searches);
                 add_found(of, &answer.uids);
             }
+            Untagged::Status(StatusText {
+                code: Some(Code::CopyUid(copied)),
+                ..
+            }) => self.take_copied(copied),
             Untagged::Status(status) => {
                 if let (Some(code), Some((_, selecting))) = (&status.code, self.select_in_hand()) {
                     selecting.take_code(code);
@@ -124,7 +132,11 @@ impl Flight<'_> {
             }
         } else if row.body.is_some() {
             self.take_whole_body(row);
-        } else if !self.take_facts(&row) && !self.take_flags(&row) && !self.take_change(&row) {
+        } else if !self.take_facts(&row)
+            && !self.take_flags(&row)
+            && !self.take_stored(&row)
+            && !self.take_change(&row)
+        {
             let news = Untagged::Fetch(Box::new(row));
             self.session.take_unsolicited(&news);
         }
@@ -213,6 +225,26 @@ impl Flight<'_> {
         true
     }
 
+    /// A row that STORE brings: the mod-sequence of what was changed (RFC 7162 §3.1.3), and the flags of
+    /// what was not, or of all by a server that does not know SILENT.
+    fn take_stored(&mut self, row: &FetchRow) -> bool {
+        let stores = |gather: &Gather| matches!(gather, Gather::Store { .. });
+        let (Some(uid), Some(command)) = (row.uid, self.about_messages(stores)) else {
+            return false;
+        };
+        let step = command.step;
+        if let Gather::Store { uids, mod_seq } = &mut command.gather
+            && uids.contains(uid)
+        {
+            *mod_seq = row.mod_seq.max(*mod_seq);
+        }
+        if let Some(row) = row.as_flags() {
+            self.events.push_back(FlightEvent::Flags { step, row });
+        }
+        self.told(step, Some(uid));
+        true
+    }
+
     /// A row that a SELECT with [`Resync`](crate::Resync) brings: what changed since then.
     fn take_change(&mut self, row: &FetchRow) -> bool {
         let in_hand = self.select_in_hand();
@@ -234,6 +266,15 @@ impl Flight<'_> {
             }
         }
         true
+    }
+
+    /// MOVE tells it untagged, before the messages go (RFC 6851 §4.3).
+    fn take_copied(&mut self, copied: CopyUid) {
+        let asks =
+            |gather: &Gather| matches!(gather, Gather::Copy { uids } if copied.is_about(uids));
+        if let Some(step) = self.about_messages(asks).map(|command| command.step) {
+            self.events.push_back(FlightEvent::Copied { step, copied });
+        }
     }
 
     fn take_vanished(&mut self, vanished: Vanished) {

@@ -1,5 +1,7 @@
 //! What a server says it can do (RFC 9051 §7.2.2).
 
+use crate::ext::append_limit;
+
 /// A capability that makes a difference to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
@@ -29,6 +31,8 @@ pub enum Capability {
     LoginDisabled,
     /// `MOVE`.
     Move,
+    /// `MULTIAPPEND`.
+    MultiAppend,
     /// `NAMESPACE`.
     Namespace,
     /// `OBJECTID`.
@@ -53,7 +57,7 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability with its word on the wire and the RFC that defines it; 0: none does.
-    pub const TABLE: [(Self, &'static str, u16); 23] = [
+    pub const TABLE: [(Self, &'static str, u16); 24] = [
         (Self::CompressDeflate, "COMPRESS=DEFLATE", 4978),
         (Self::Condstore, "CONDSTORE", 7162),
         (Self::Enable, "ENABLE", 5161),
@@ -67,6 +71,7 @@ impl Capability {
         (Self::LiteralPlus, "LITERAL+", 7888),
         (Self::LoginDisabled, "LOGINDISABLED", 3501),
         (Self::Move, "MOVE", 6851),
+        (Self::MultiAppend, "MULTIAPPEND", 3502),
         (Self::Namespace, "NAMESPACE", 2342),
         (Self::ObjectId, "OBJECTID", 8474),
         (Self::Qresync, "QRESYNC", 7162),
@@ -161,6 +166,13 @@ impl Capabilities {
         self.has(Capability::UidPlus)
     }
 
+    /// How many octets a message may have that is appended, if that is the same in all mailboxes
+    /// (APPENDLIMIT, RFC 7889); see also [`MailboxStatus::append_limit`](crate::MailboxStatus).
+    #[must_use]
+    pub fn append_limit(&self) -> Option<u64> {
+        append_limit::limit(&self.words)
+    }
+
     /// All words as the server said them, in upper case.
     #[must_use]
     pub fn words(&self) -> &[String] {
@@ -205,6 +217,8 @@ mod tests {
         assert!(!capabilities("IMAP4rev1 IMAP4rev2").has(Capability::UidPlus));
         assert!(!capabilities("IMAP4rev2").has(Capability::Condstore));
         let offered = capabilities("IMAP4rev1 AUTH=PLAIN auth=scram-sha-256").mechanisms();
+        assert_eq!(capabilities("appendlimit=250").append_limit(), Some(250));
+        assert_eq!(capabilities("APPENDLIMIT").append_limit(), None);
         assert_eq!(offered, ["PLAIN", "SCRAM-SHA-256"]);
     }
 }

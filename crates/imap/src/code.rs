@@ -2,6 +2,7 @@
 
 use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
 use crate::ext::object_id;
+use crate::ext::uidplus::{self, CopyUid, UidList};
 use crate::parse::MAX_WORDS;
 use crate::search::parse_uid_set;
 use crate::select::parse_flags;
@@ -16,8 +17,9 @@ pub enum Code {
     Alert,
     /// `ALREADYEXISTS`.
     AlreadyExists,
-    /// `APPENDUID`: who the appended message is. Requires UIDPLUS (RFC 4315).
-    AppendUid(UidValidity, Uid),
+    /// `APPENDUID`: who the appended messages are, in the order of the command. Requires UIDPLUS
+    /// (RFC 4315).
+    AppendUid(UidValidity, UidList),
     /// `AUTHENTICATIONFAILED`: wrong name or password.
     AuthenticationFailed,
     /// `AUTHORIZATIONFAILED`.
@@ -28,6 +30,8 @@ pub enum Code {
     Closed,
     /// `CONTACTADMIN`.
     ContactAdmin,
+    /// `COPYUID`: who the copies are. Requires UIDPLUS (RFC 4315).
+    CopyUid(CopyUid),
     /// `EXPIRED`: the password is too old.
     Expired,
     /// `HIGHESTMODSEQ`. Requires CONDSTORE (RFC 7162).
@@ -58,6 +62,8 @@ pub enum Code {
     ReadWrite,
     /// `SERVERBUG`.
     ServerBug,
+    /// `TOOBIG`: the message is larger than the server takes (RFC 4469).
+    TooBig,
     /// `TRYCREATE`.
     TryCreate,
     /// `UIDNEXT`.
@@ -110,13 +116,21 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"APPENDUID" => {
             let epoch = UidValidity::new(number32(cursor)?).ok_or(Malformed)?;
             cursor.skip_spaces();
-            Code::AppendUid(epoch, Uid::new(number32(cursor)?).ok_or(Malformed)?)
+            Code::AppendUid(epoch, uidplus::parse_list(cursor.code_word())?)
         }
         b"AUTHENTICATIONFAILED" => Code::AuthenticationFailed,
         b"AUTHORIZATIONFAILED" => Code::AuthorizationFailed,
         b"CAPABILITY" => Code::Capability(capabilities(cursor)),
         b"CLOSED" => Code::Closed,
         b"CONTACTADMIN" => Code::ContactAdmin,
+        b"COPYUID" => {
+            let epoch = UidValidity::new(number32(cursor)?).ok_or(Malformed)?;
+            cursor.skip_spaces();
+            let sources = uidplus::parse_list(cursor.code_word())?;
+            cursor.skip_spaces();
+            let copies = uidplus::parse_list(cursor.code_word())?;
+            Code::CopyUid(CopyUid::pair(epoch, &sources, &copies)?)
+        }
         b"EXPIRED" => Code::Expired,
         b"HIGHESTMODSEQ" => Code::HighestModSeq(ModSeq::new(number(cursor)?).ok_or(Malformed)?),
         b"INUSE" => Code::InUse,
@@ -135,6 +149,7 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"READ-ONLY" => Code::ReadOnly,
         b"READ-WRITE" => Code::ReadWrite,
         b"SERVERBUG" => Code::ServerBug,
+        b"TOOBIG" => Code::TooBig,
         b"TRYCREATE" => Code::TryCreate,
         b"UIDNEXT" => Code::UidNext(Uid::new(number32(cursor)?).ok_or(Malformed)?),
         b"UIDNOTSTICKY" => Code::UidNotSticky,

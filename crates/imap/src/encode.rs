@@ -4,12 +4,15 @@ use crate::capability::Capabilities;
 use crate::ext::literal::{LiteralForm, literal_form};
 use zeroize::Zeroizing;
 
-/// Literals up to so many octets go without asking where the server lets them (RFC 7888 §5's bound).
-const SHORT: usize = 4_096;
-
 /// A command that can not be put on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    /// More flags than a command line takes (RFC 7162 §4).
+    #[error("{octets} octets of flags and keywords are more than one command takes")]
+    Flags {
+        /// How many octets they are.
+        octets: usize,
+    },
     /// A keyword that is no atom (RFC 9051 §9, `flag-keyword`).
     #[error("the keyword {keyword:?} cannot be sent: IMAP keywords are ASCII without specials")]
     Keyword {
@@ -29,8 +32,11 @@ pub(crate) struct Part {
     pub(crate) streamed: Option<u64>,
     /// A synchronising literal follows: wait for `+` (RFC 9051 §4.3).
     pub(crate) then_wait: bool,
-    /// The server was promised it and waits for it, even if it has refused the command meanwhile.
+    /// A literal before it went without asking: once that has begun, the server waits for this too, even if
+    /// it has refused the command meanwhile.
     pub(crate) owed: bool,
+    /// A whole literal stands before it: the command may end here instead.
+    pub(crate) may_end: bool,
 }
 
 /// A command being written, without tag and line end.
@@ -41,6 +47,8 @@ pub(crate) struct CommandText {
     secret: bool,
     /// A literal was promised that the end of the command belongs to.
     owes: bool,
+    /// What stands last is a literal from elsewhere.
+    streams: bool,
 }
 
 impl CommandText {
@@ -51,6 +59,7 @@ impl CommandText {
             current: Zeroizing::new(text.as_bytes().to_vec()),
             secret: false,
             owes: false,
+            streams: false,
         }
     }
 
@@ -109,7 +118,7 @@ impl CommandText {
             return Err(EncodeError::Nul);
         }
         let length = octets.len();
-        match literal_form(capabilities, length) {
+        match literal_form(capabilities, length as u64) {
             LiteralForm::NonSynchronising => self.text_line(&format!("{{{length}+}}")),
             LiteralForm::Synchronising => {
                 self.text_line(&format!("{{{length}}}"));
@@ -117,21 +126,18 @@ impl CommandText {
                 self.parts.push(Part {
                     octets,
                     then_wait: true,
+                    owed: self.owes,
                     ..Part::default()
                 });
+                self.owes = false;
             }
         }
         self.current.extend_from_slice(octets);
         Ok(())
     }
 
-    /// Adds a literal whose octets come from elsewhere. A large one waits for the server, whatever that
-    /// permits: a refusal then costs a round trip and not the whole message.
-    pub(crate) fn stream(&mut self, octets: u64, capabilities: &Capabilities) {
-        let form = match usize::try_from(octets) {
-            Ok(short @ ..=SHORT) => literal_form(capabilities, short),
-            _ => LiteralForm::Synchronising,
-        };
+    /// Adds a literal whose octets come from elsewhere.
+    pub(crate) fn stream(&mut self, octets: u64, form: LiteralForm) {
         let then_wait = form == LiteralForm::Synchronising;
         self.text_line(&if then_wait {
             format!("{{{octets}}}")
@@ -141,9 +147,12 @@ impl CommandText {
         self.parts.push(Part {
             octets: std::mem::take(&mut self.current),
             then_wait,
+            owed: self.owes,
+            may_end: self.streams,
             ..Part::default()
         });
         self.owes = !then_wait;
+        self.streams = true;
         self.parts.push(Part {
             streamed: Some(octets),
             owed: self.owes,
@@ -191,6 +200,7 @@ impl CommandText {
         self.parts.push(Part {
             octets: self.current,
             owed: self.owes,
+            may_end: self.streams,
             ..Part::default()
         });
         if let Some(first) = self.parts.first_mut() {

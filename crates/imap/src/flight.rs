@@ -21,6 +21,8 @@ use crate::select::Selecting;
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
+use postrider_core::mod_seq::ModSeq;
+use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::time::timeout_at;
 
@@ -80,6 +82,10 @@ pub(crate) enum Gather {
     },
     Change,
     Compress,
+    Copy {
+        uids: UidSet,
+    },
+    Create,
     Facts,
     Enable,
     Flags(RowItems),
@@ -96,16 +102,26 @@ pub(crate) enum Gather {
         mailbox: WireName,
         told: bool,
     },
+    Store {
+        uids: UidSet,
+        /// The highest that was told meanwhile.
+        mod_seq: Option<ModSeq>,
+    },
     Subscriptions(Vec<WireName>),
 }
 
 impl Gather {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         match self {
-            Self::Bodies { .. } | Self::Change | Self::Facts | Self::Flags(_) | Self::Search(_) => {
-                true
-            }
+            Self::Bodies { .. }
+            | Self::Change
+            | Self::Copy { .. }
+            | Self::Facts
+            | Self::Flags(_)
+            | Self::Search(_)
+            | Self::Store { .. } => true,
             Self::Compress
+            | Self::Create
             | Self::Enable
             | Self::List
             | Self::ListBelow

@@ -1,5 +1,7 @@
 //! How commands end, and steps with their last command.
 
+use crate::code::Code;
+use crate::create;
 use crate::error::{ImapError, Refusal};
 use crate::flight::{Flight, Gather, InFlight, Selection};
 use crate::launch::below;
@@ -9,6 +11,7 @@ use crate::search::Findings;
 use crate::select::Selected;
 use crate::session::{SessionState, Unsolicited};
 use crate::step::FlightEvent;
+use crate::store::Stored;
 use crate::wire::tag;
 
 impl Flight<'_> {
@@ -36,13 +39,7 @@ impl Flight<'_> {
                 if let Some(code) = &status.code {
                     selecting.take_code(code);
                 }
-                let mut selected = refusal.is_none().then_some(selecting.selected);
-                // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
-                if let Some(selected) = &mut selected
-                    && !self.session.capabilities.has_condstore()
-                {
-                    selected.highest_mod_seq = None;
-                }
+                let selected = refusal.is_none().then_some(selecting.selected);
                 self.end_select(at, step, selected);
             }
             Gather::Subscriptions(mailboxes) if refusal.is_none() => {
@@ -51,6 +48,9 @@ impl Flight<'_> {
             }
             // Without an answer nothing is known of other namespaces, which is no failure.
             Gather::Namespaces if !command.void => refusal = None,
+            Gather::Create if !command.void => {
+                refusal = refusal.filter(|refusal| !create::is_there(refusal));
+            }
             // Others may close what is theirs: what is missing from there may be there (R5).
             Gather::ListBelow if !command.void && refusal.take().is_some() => {
                 let kind = Kind::List;
@@ -59,8 +59,15 @@ impl Flight<'_> {
             }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
+            gather @ (Gather::Change | Gather::Copy { .. } | Gather::Store { .. })
+                if !command.void =>
+            {
+                self.end_change(step, gather, status.code, refusal.is_none());
+            }
             Gather::Bodies { .. }
             | Gather::Change
+            | Gather::Copy { .. }
+            | Gather::Create
             | Gather::Facts
             | Gather::Enable
             | Gather::Flags(_)
@@ -70,17 +77,47 @@ impl Flight<'_> {
             | Gather::Nothing
             | Gather::Quota
             | Gather::Status { .. }
+            | Gather::Store { .. }
             | Gather::Subscriptions(_) => {}
         }
         self.end_command(step, refusal);
         Ok(())
     }
 
+    /// Tells what a change has come to: who the copies are, whose flags are changed, and where the mailbox
+    /// stands now (RFC 7162 §3.2.8).
+    fn end_change(&mut self, step: usize, gather: Gather, code: Option<Code>, is_done: bool) {
+        let event = match (gather, code) {
+            (Gather::Copy { uids }, Some(Code::CopyUid(copied))) => {
+                // What was not asked for says nothing of what was.
+                let copied = copied.is_about(&uids).then_some(copied);
+                copied.map(|copied| FlightEvent::Copied { step, copied })
+            }
+            (Gather::Store { uids, mod_seq }, code) if is_done => {
+                let modified = match code {
+                    Some(Code::Modified(uids)) => Some(uids),
+                    _ => None,
+                };
+                let stored = Stored::of(uids, modified.as_ref(), mod_seq);
+                Some(FlightEvent::Stored { step, stored })
+            }
+            (_, Some(Code::HighestModSeq(mod_seq))) if is_done => {
+                Some(FlightEvent::HighestModSeq { step, mod_seq })
+            }
+            _ => None,
+        };
+        self.events.extend(event);
+    }
+
     /// Takes in how a SELECT ended; `at` is where it stood among the commands in flight.
     fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
         let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
-        if let Some(selected) = selected {
+        if let Some(mut selected) = selected {
+            // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
+            if !self.session.capabilities.has_condstore() {
+                selected.highest_mod_seq = None;
+            }
             self.session.state = SessionState::Selected;
             self.session.unsolicited = Unsolicited {
                 exists: selected.exists,

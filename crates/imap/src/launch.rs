@@ -1,6 +1,7 @@
 //! From steps to commands.
 
 use crate::capability::Capability;
+use crate::create;
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
 use crate::ext::{id, list_extended, mov, namespace, quota, uidplus};
@@ -38,15 +39,14 @@ pub(crate) fn commands(
         }
         return Ok(Some(alone(dialect, step)?.into_iter().collect()));
     };
-    let pieces = search::split(uids, dialect.limits.set_octets);
+    let less = match step {
+        Step::StoreFlags { change, .. } => store::set_octets_less(change),
+        _ => 0,
+    };
+    let pieces = search::split(uids, dialect.limits.set_octets.saturating_sub(less));
     let commands = pieces.iter().map(|uids| {
-        let gather = match step {
-            Step::Bodies { .. } => Gather::Bodies {
-                messages: uids.count(),
-            },
-            _ => step.gather(),
-        };
-        Ok(about_messages(dialect, step, uids)?.map(|command| (command, gather)))
+        let command = about_messages(dialect, step, uids)?;
+        Ok(command.map(|command| (command, step.gather_of(uids))))
     });
     commands.collect()
 }
@@ -97,8 +97,18 @@ fn about_messages(
         }
         Step::Move { to, .. } => return mov::command(dialect, uids, to),
         Step::Search { .. } => search::uids_command(capabilities, uids),
-        Step::StoreFlags { change, .. } => store::command(uids, change)?,
-        Step::ExpungeDeleted
+        Step::StoreFlags {
+            change,
+            unchanged_since,
+            ..
+        } => {
+            if unchanged_since.is_some() && !capabilities.has_condstore() {
+                return Ok(None);
+            }
+            store::command(uids, change, *unchanged_since)?
+        }
+        Step::Create(_)
+        | Step::ExpungeDeleted
         | Step::Id
         | Step::List
         | Step::Noop
@@ -106,6 +116,7 @@ fn about_messages(
         | Step::SearchDeleted
         | Step::Select { .. }
         | Step::Status(_)
+        | Step::Subscribe(_)
         | Step::Subscriptions => return Ok(None),
     }))
 }
@@ -114,6 +125,7 @@ fn about_messages(
 fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, EncodeError> {
     let capabilities = dialect.capabilities;
     let command = match step {
+        Step::Create(mailbox) => create::command(dialect, mailbox)?,
         Step::ExpungeDeleted => CommandText::new("EXPUNGE"),
         Step::Id => match id::command(capabilities).filter(|_| !dialect.named) {
             Some(command) => command,
@@ -132,6 +144,7 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
             return Ok(Some((command, Gather::Select(Box::new(selecting)))));
         }
         Step::Status(mailbox) => status::command(dialect, mailbox)?,
+        Step::Subscribe(mailbox) => create::subscribe_command(dialect, mailbox)?,
         Step::Subscriptions => match list_extended::command(capabilities) {
             Some(command) => command,
             None => return Ok(None),
@@ -162,7 +175,8 @@ impl Step {
             | Self::Move { uids, .. }
             | Self::Search { uids }
             | Self::StoreFlags { uids, .. } => Some(uids),
-            Self::ExpungeDeleted
+            Self::Create(_)
+            | Self::ExpungeDeleted
             | Self::Id
             | Self::List
             | Self::Noop
@@ -170,31 +184,44 @@ impl Step {
             | Self::SearchDeleted
             | Self::Select { .. }
             | Self::Status(_)
+            | Self::Subscribe(_)
             | Self::Subscriptions => None,
         }
     }
 
-    /// What its answers are gathered as, where that takes nothing but the step.
-    fn gather(&self) -> Gather {
+    /// What the answers to a command about some of its messages are gathered as.
+    fn gather_of(&self, uids: &UidSet) -> Gather {
         match self {
-            Self::Bodies { uids } => Gather::Bodies {
+            Self::Bodies { .. } => Gather::Bodies {
                 messages: uids.count(),
             },
-            Self::Copy { .. }
-            | Self::Expunge { .. }
-            | Self::ExpungeDeleted
-            | Self::Move { .. }
-            | Self::StoreFlags { .. } => Gather::Change,
             Self::Facts { .. } => Gather::Facts,
             Self::Flags { items, .. } => Gather::Flags(*items),
+            Self::Search { .. } => Gather::Search(None),
+            Self::StoreFlags { .. } => Gather::Store {
+                uids: uids.clone(),
+                mod_seq: None,
+            },
+            Self::Copy { .. } | Self::Move { .. } => Gather::Copy { uids: uids.clone() },
+            Self::Expunge { .. } => Gather::Change,
+            _ => self.gather(),
+        }
+    }
+
+    /// What the answers to a command about no messages are gathered as, where that takes nothing but the
+    /// step.
+    fn gather(&self) -> Gather {
+        match self {
+            Self::Create(_) => Gather::Create,
+            Self::ExpungeDeleted => Gather::Change,
             Self::Quota(_) => Gather::Quota,
-            Self::Search { .. } | Self::SearchDeleted => Gather::Search(None),
+            Self::SearchDeleted => Gather::Search(None),
             Self::Status(mailbox) => Gather::Status {
                 mailbox: mailbox.clone(),
                 told: false,
             },
             Self::Subscriptions => Gather::Subscriptions(Vec::new()),
-            Self::Id | Self::List | Self::Noop | Self::Select { .. } => Gather::Nothing,
+            _ => Gather::Nothing,
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Listed {
     pub role: Option<Role>,
     /// Whether it can be selected.
     pub selectable: bool,
+    /// Whether it is there: of a name that only has others below it some servers say that it is not
+    /// (`\NonExistent`, RFC 5258 §3). It cannot be selected then.
+    pub exists: bool,
     /// Whether the user subscribed to it. Requires LIST-EXTENDED (RFC 5258).
     pub subscribed: Option<bool>,
     /// What is in it. Requires LIST-STATUS (RFC 5819); `None` when the server left it out.
@@ -142,12 +145,13 @@ impl ListRow {
     fn into_listed(self, subscribed_known: bool) -> Listed {
         let name = MailboxName::from_decoded(&self.wire_name.decode(), self.delimiter);
         // `\NonExistent` implies `\Noselect` (RFC 5258 §3); a name of no level is only the root.
-        let selectable =
-            !self.has("\\Noselect") && !self.has("\\NonExistent") && !name.levels().is_empty();
+        let exists = !self.has("\\NonExistent");
+        let selectable = exists && !self.has("\\Noselect") && !name.levels().is_empty();
         Listed {
             delimiter: self.delimiter,
             role: special_use::role(&self.attributes),
             selectable,
+            exists,
             subscribed: subscribed_known.then(|| self.has("\\Subscribed")),
             status: None,
             old_name: self.old_name,
@@ -196,6 +200,7 @@ impl Listing {
             if let Some(known) = self.rows.get_mut(*at) {
                 known.role = known.role.or(listed.role);
                 known.selectable |= listed.selectable;
+                known.exists |= listed.exists;
             }
             return;
         }
@@ -301,8 +306,9 @@ mod tests {
             ("New", None)
         );
         let extended = listed("(\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
-        assert!(!extended.selectable);
-        assert!(!listed("(\\NOSELECT) \"/\" \"\"").selectable);
+        assert!(!extended.selectable && !extended.exists);
+        let root = listed("(\\NOSELECT) \"/\" \"\"");
+        assert!(!root.selectable && root.exists);
         assert!(!listed("() \"/\" \"//\"").selectable);
     }
 

@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
 use crate::ext::qresync::Resync;
 use crate::ext::{condstore, qresync};
+use crate::permanent_flags::PermanentFlags;
 use crate::wire_name::WireName;
 use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
@@ -26,10 +27,6 @@ pub enum SelectMode {
 
 /// What a server says of the mailbox it opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing that the server said or did not say"
-)]
 pub struct Selected {
     /// How many messages it holds; `None` when the server broke its duty to say so, which is not
     /// zero.
@@ -46,10 +43,8 @@ pub struct Selected {
     pub mailbox_id: Option<String>,
     /// Whether it was opened read-only, by our choice or the server's.
     pub read_only: bool,
-    /// Flags that outlive the session; `None` when the server did not say: then all do.
-    pub permanent_flags: Option<FlagSet>,
-    /// Whether new keywords may be stored (`\*`).
-    pub accepts_new_keywords: bool,
+    /// Flags that outlive the session.
+    pub permanent_flags: PermanentFlags,
     /// UIDs change with every session (RFC 4315): nothing may be remembered by them.
     pub uid_not_sticky: bool,
 }
@@ -76,8 +71,7 @@ impl Selected {
                 self.no_mod_seq = true;
             }
             Code::PermanentFlags(flags, new_keywords) => {
-                self.permanent_flags = Some(flags.clone());
-                self.accepts_new_keywords = *new_keywords;
+                self.permanent_flags = PermanentFlags::new(flags.clone(), *new_keywords);
             }
             Code::ReadOnly => self.read_only = true,
             Code::UidNext(uid) => self.uid_next = Some(*uid),

@@ -277,24 +277,24 @@ impl Session {
     /// Queues a command and names it.
     pub(crate) fn send(&mut self, command: CommandText) -> u64 {
         self.last_number += 1;
-        self.wire.queue(self.last_number, command, None);
+        self.wire.queue(self.last_number, command, Vec::new());
         self.last_number
     }
 
     /// Sends one command and waits for its end.
     pub(crate) async fn command(&mut self, command: CommandText) -> Result<StatusText, ImapError> {
-        self.command_with(command, None).await
+        self.command_with(command, Vec::new()).await
     }
 
     /// As [`Session::command`], with what the command streams.
     pub(crate) async fn command_with(
         &mut self,
         command: CommandText,
-        source: Option<Source>,
+        sources: Vec<Source>,
     ) -> Result<StatusText, ImapError> {
         self.last_number += 1;
         let number = self.last_number;
-        self.wire.queue(number, command, source);
+        self.wire.queue(number, command, sources);
         loop {
             match self.next_incoming().await? {
                 Incoming::Tagged { number: of, status } if of == number => {

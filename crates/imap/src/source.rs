@@ -11,12 +11,39 @@ use tokio::io::{AsyncRead, ReadBuf};
 const CHUNK: usize = 64 << 10;
 
 /// Where the octets of a message come from.
-pub struct Source(Pin<Box<dyn AsyncRead + Send>>);
+pub struct Source(State);
+
+enum State {
+    Open(Pin<Box<dyn AsyncRead + Send>>),
+    Closed(Box<dyn FnOnce() -> io::Result<Source> + Send>),
+}
 
 impl Source {
     /// A message, as it is to be sent: line ends CRLF.
     pub fn new(octets: impl AsyncRead + Send + 'static) -> Self {
-        Self(Box::pin(octets))
+        Self(State::Open(Box::pin(octets)))
+    }
+
+    /// A message that is opened when its turn comes, if it comes: of many that go in one command, one file
+    /// is open at a time.
+    pub fn opened_by(open: impl FnOnce() -> io::Result<Self> + Send + 'static) -> Self {
+        Self(State::Closed(Box::new(open)))
+    }
+
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match &mut self.0 {
+                State::Open(octets) => return octets.as_mut().poll_read(context, buffer),
+                State::Closed(open) => {
+                    let nothing = Box::new(|| Err(io::ErrorKind::UnexpectedEof.into()));
+                    *self = std::mem::replace(open, nothing)()?;
+                }
+            }
+        }
     }
 }
 
@@ -47,7 +74,7 @@ impl Streamed {
         }
         chunk.resize(wanted, 0);
         let mut buffer = ReadBuf::new(chunk);
-        let read = self.source.0.as_mut().poll_read(context, &mut buffer);
+        let read = self.source.poll_read(context, &mut buffer);
         let filled = buffer.filled().len();
         chunk.truncate(filled);
         ready!(read)?;

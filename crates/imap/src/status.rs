@@ -4,6 +4,7 @@ use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed, Value, parse_number};
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
+use crate::ext::append_limit;
 use crate::wire_name::WireName;
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::{Uid, UidValidity};
@@ -17,6 +18,9 @@ pub struct MailboxStatus {
     pub uid_next: Option<Uid>,
     /// The epoch of its UIDs.
     pub uid_validity: Option<UidValidity>,
+    /// How many octets a message may have that is appended. Requires APPENDLIMIT (RFC 7889), in the
+    /// form that speaks for single mailboxes.
+    pub append_limit: Option<u64>,
     /// Requires CONDSTORE (RFC 7162).
     pub highest_mod_seq: Option<ModSeq>,
 }
@@ -35,7 +39,8 @@ pub(crate) fn items(capabilities: &Capabilities) -> String {
     let has = |capability| capabilities.has(capability);
     let mod_seq = has(Capability::Condstore).then_some(" HIGHESTMODSEQ");
     let mod_seq = mod_seq.unwrap_or_default();
-    format!("(MESSAGES UIDNEXT UIDVALIDITY{mod_seq})")
+    let limit = append_limit::status_item(capabilities);
+    format!("(MESSAGES UIDNEXT UIDVALIDITY{mod_seq}{limit})")
 }
 
 pub(crate) fn command(
@@ -77,6 +82,7 @@ pub(crate) fn parse_status(cursor: &mut Cursor<'_>) -> Parsed<StatusRow> {
             b"MESSAGES" => status.messages = small,
             b"UIDNEXT" => status.uid_next = small.and_then(Uid::new),
             b"UIDVALIDITY" => status.uid_validity = small.and_then(UidValidity::new),
+            b"APPENDLIMIT" => status.append_limit = number,
             b"HIGHESTMODSEQ" => status.highest_mod_seq = number.and_then(ModSeq::new),
             _ => {}
         }
@@ -100,6 +106,9 @@ mod tests {
         assert_eq!(row.status.uid_next, Uid::new(44_292));
         assert_eq!(row.status.uid_validity, UidValidity::new(7));
         assert_eq!(row.status.highest_mod_seq, None);
+        let limit = |text: &str| status(text).unwrap().status.append_limit;
+        assert_eq!(limit("a (APPENDLIMIT 250)"), Some(250));
+        assert_eq!(limit("a (APPENDLIMIT NIL)"), None);
     }
 
     #[test]

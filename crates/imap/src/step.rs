@@ -3,12 +3,13 @@
 use crate::error::Refusal;
 use crate::ext::qresync::Resync;
 use crate::ext::quota::Quota;
+use crate::ext::uidplus::CopyUid;
 use crate::fetch::{FactsRow, Fetched, FlagsRow, RowItems};
 use crate::list::Listed;
 use crate::parse::Kind;
 use crate::select::{SelectMode, Selected};
 use crate::status::MailboxStatus;
-use crate::store::FlagChange;
+use crate::store::{FlagChange, Stored};
 use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::mod_seq::ModSeq;
@@ -31,6 +32,8 @@ pub enum Step {
         /// Whither.
         to: WireName,
     },
+    /// Makes a mailbox. One that is there already ([`Code::AlreadyExists`](crate::code::Code)) is done too.
+    Create(WireName),
     /// Removes messages that bear `\Deleted`, of these alone. Requires UIDPLUS (RFC 4315); refused
     /// without being sent where the server lacks it. Held back until the mailbox is known to be
     /// open.
@@ -95,6 +98,8 @@ pub enum Step {
         /// the session cannot ([`Session::can_resync`](crate::Session::can_resync)).
         resync: Option<Resync>,
     },
+    /// Subscribes to a mailbox.
+    Subscribe(WireName),
     /// What a mailbox looks like from outside. Not for the open one (RFC 9051 §6.3.11).
     Status(WireName),
     /// Changes flags. Held back until the mailbox is known to be open.
@@ -103,6 +108,9 @@ pub enum Step {
         uids: UidSet,
         /// How.
         change: FlagChange,
+        /// Only of messages that have not changed since. Requires CONDSTORE (RFC 7162), and a mailbox
+        /// that has mod-sequences; refused without being sent where the server lacks it.
+        unchanged_since: Option<ModSeq>,
     },
 }
 
@@ -113,6 +121,7 @@ impl Step {
         match self {
             Self::Bodies { .. } | Self::Facts { .. } | Self::Flags { .. } => "UID FETCH",
             Self::Copy { .. } => "UID COPY",
+            Self::Create(_) => "CREATE",
             Self::Expunge { .. } => "UID EXPUNGE",
             Self::ExpungeDeleted => "EXPUNGE",
             Self::Id => "ID",
@@ -124,6 +133,7 @@ impl Step {
             Self::Select { .. } => "SELECT",
             Self::Status(_) => "STATUS",
             Self::StoreFlags { .. } => "UID STORE",
+            Self::Subscribe(_) => "SUBSCRIBE",
             Self::Subscriptions => "LSUB",
         }
     }
@@ -133,6 +143,7 @@ impl Step {
         match self {
             Self::Move { .. } => "MOVE",
             Self::Quota(_) => "QUOTA",
+            Self::StoreFlags { .. } => "CONDSTORE",
             _ => "UIDPLUS",
         }
     }
@@ -141,12 +152,14 @@ impl Step {
     pub(crate) const fn needs_mailbox(&self) -> bool {
         !matches!(
             self,
-            Self::Id
+            Self::Create(_)
+                | Self::Id
                 | Self::List
                 | Self::Noop
                 | Self::Quota(_)
                 | Self::Select { .. }
                 | Self::Status(_)
+                | Self::Subscribe(_)
                 | Self::Subscriptions
         )
     }
@@ -155,10 +168,12 @@ impl Step {
     pub(crate) fn depends_on_utf8(&self) -> bool {
         match self {
             Self::Copy { to: mailbox, .. }
+            | Self::Create(mailbox)
             | Self::Move { to: mailbox, .. }
             | Self::Quota(mailbox)
             | Self::Select { mailbox, .. }
-            | Self::Status(mailbox) => !mailbox.is_alike(),
+            | Self::Status(mailbox)
+            | Self::Subscribe(mailbox) => !mailbox.is_alike(),
             _ => false,
         }
     }
@@ -214,6 +229,15 @@ pub enum FlightEvent {
         /// The announced length. Nothing should be allocated because of it.
         octets: u64,
     },
+    /// Who the copies are that `Copy` made, or the messages that `Move` moved; one for each command at
+    /// least. They are there when the step is done; of a refused `Move`, these were moved all the same
+    /// (RFC 6851 §4.3). Requires UIDPLUS (RFC 4315), and a server that tells.
+    Copied {
+        /// The step.
+        step: usize,
+        /// Whose copy is who.
+        copied: CopyUid,
+    },
     /// The server said OK to the whole step.
     Done {
         /// The step.
@@ -230,7 +254,8 @@ pub enum FlightEvent {
     Flags {
         /// The step.
         step: usize,
-        /// The row. Servers may show messages that were not asked for.
+        /// The row. Servers may show messages that were not asked for, and, while flags are being
+        /// changed, what has become of them.
         row: FlagsRow,
     },
     /// All that a search found. Missing when the server said OK without an answer: then nothing is
@@ -247,6 +272,14 @@ pub enum FlightEvent {
         step: usize,
         /// The mailbox.
         mailbox: Listed,
+    },
+    /// The mailbox's mod-sequence after a change that the step made. Requires QRESYNC (RFC 7162 §3.2.8),
+    /// and a server that tells.
+    HighestModSeq {
+        /// The step.
+        step: usize,
+        /// The mod-sequence.
+        mod_seq: ModSeq,
     },
     /// How full a box is; one for each quota root of the mailbox.
     Quota {
@@ -275,6 +308,13 @@ pub enum FlightEvent {
         step: usize,
         /// The status.
         status: MailboxStatus,
+    },
+    /// Flags were changed as wished; one for each command of the step.
+    Stored {
+        /// The step.
+        step: usize,
+        /// Whose, and whose not.
+        stored: Stored,
     },
     /// The mailboxes that the user subscribed to; some of them may not exist any more. Comes only when
     /// the answer was whole.

@@ -15,7 +15,7 @@ use crate::wire_name::WireName;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AuthChoice, TlsMode};
-use postrider_core::uid::UidSet;
+use postrider_core::uid::{Uid, UidSet};
 use postrider_transport::Login;
 use postrider_transport::Stream;
 use std::time::Duration;
@@ -124,6 +124,7 @@ pub(crate) fn mark(uids: &str) -> Step {
     Step::StoreFlags {
         uids: set(uids),
         change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+        unchanged_since: None,
     }
 }
 
@@ -164,10 +165,16 @@ pub(crate) fn line(event: FlightEvent) -> String {
             format!("{step} missing {:?}", uid.map(|uid| uid.as_u32()))
         }
         FlightEvent::BodyStart { step, octets } => format!("{step} body {octets}"),
+        FlightEvent::Copied { step, copied } => {
+            let all = (1..100).filter_map(Uid::new);
+            let pairs = all.filter_map(|uid| Some(format!(" {uid}-{}", copied.copy_of(uid)?)));
+            format!("{step} copied{}", pairs.collect::<String>())
+        }
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
         FlightEvent::Found { step, uids } => format!("{step} found {uids}"),
+        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} listed {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (quota.root, quota.octets, quota.messages);
@@ -182,6 +189,16 @@ pub(crate) fn line(event: FlightEvent) -> String {
                 .uid_validity
                 .map(|uid_validity| uid_validity.as_u32());
             format!("{step} status {:?} {uid_validity:?}", status.messages)
+        }
+        FlightEvent::Stored { step, stored } => {
+            let (uids, modified, at) = (stored.uids, stored.modified, stored.mod_seq);
+            let at = at.map_or(String::new(), |at| format!(" at {at}"));
+            let modified = if modified.is_empty() {
+                String::new()
+            } else {
+                format!(", not {modified}")
+            };
+            format!("{step} stored {uids}{at}{modified}")
         }
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
@@ -220,7 +237,8 @@ fn opened(selected: &Selected) -> String {
         .map(|uid_validity| uid_validity.as_u32());
     let uid_next = selected.uid_next.map(|uid_next| uid_next.as_u32());
     let mode = if selected.read_only { "ro" } else { "rw" };
-    let new = if selected.accepts_new_keywords {
+    let permanent = &selected.permanent_flags;
+    let new = if permanent.named().is_some() && permanent.accepts_new_keywords() {
         " new keywords"
     } else {
         ""

@@ -147,19 +147,20 @@ impl Wire {
     }
 
     /// Puts a command in the queue.
-    pub(crate) fn queue(&mut self, number: u64, command: CommandText, source: Option<Source>) {
+    pub(crate) fn queue(&mut self, number: u64, command: CommandText, sources: Vec<Source>) {
         let tag = tag(number);
         if tracing::enabled!(target: "wire", tracing::Level::TRACE) {
             tracing::trace!(target: "wire", "C: {tag} {}", shown(command.shown().as_bytes()));
         }
-        let mut source = source;
+        let mut sources = sources.into_iter();
         let outgoing = |part: Part| {
-            let streamed = part
-                .streamed
-                .zip(source.take_if(|_| part.streamed.is_some()));
+            let streamed = part.streamed.and_then(|left| {
+                let source = sources.next()?;
+                Some(Streamed { source, left })
+            });
             Outgoing {
                 command: number,
-                streamed: streamed.map(|(left, source)| Streamed { source, left }),
+                streamed,
                 part,
                 sent: 0,
             }
@@ -185,15 +186,40 @@ impl Wire {
         });
     }
 
-    /// The server said `+`; whether a literal was waiting for it.
-    pub(crate) const fn go_on(&mut self) -> bool {
-        self.waiting.take().is_some()
+    /// The server said `+`; whether a literal was waiting for it. From here on the server waits for it, and
+    /// for what is behind it up to the next that waits.
+    pub(crate) fn go_on(&mut self) -> bool {
+        let Some(number) = self.waiting.take() else {
+            return false;
+        };
+        let granted = self.outgoing.iter_mut();
+        for outgoing in granted.take_while(|outgoing| outgoing.command == number) {
+            outgoing.part.owed = true;
+            if outgoing.part.then_wait {
+                break;
+            }
+        }
+        true
     }
 
-    /// The command was answered; what is left of it must not go out any more.
+    /// The command was answered; what is left of it must not go out any more, but the octets of a literal
+    /// that the server waits for, and then the end of the command.
     pub(crate) fn drop_command(&mut self, number: u64) {
-        let stays = |outgoing: &Outgoing| outgoing.command != number || outgoing.part.owed;
-        self.outgoing.retain(stays);
+        let mut is_over = false;
+        self.outgoing.retain_mut(|outgoing| {
+            if outgoing.command != number {
+                return true;
+            }
+            let stays = outgoing.part.owed && !is_over;
+            // In place of a further literal.
+            if stays && outgoing.part.may_end && outgoing.sent == 0 {
+                outgoing.part.octets = zeroize::Zeroizing::new(b"\r\n".to_vec());
+                is_over = true;
+            }
+            is_over |= !stays || outgoing.part.then_wait;
+            outgoing.part.then_wait = false;
+            stays
+        });
         if self.waiting == Some(number) {
             self.waiting = None;
         }

@@ -54,13 +54,73 @@ impl Index {
         self.note("note what a scan missed", keys, note)
     }
 
+    /// The directories of a mailbox are others than those that a scan last read: what no scan finds from
+    /// now on, and what only one had missed before, went with them and is lost, not deleted, until it is
+    /// found again. `missing` are those that are in the new ones neither.
+    ///
+    /// # Errors
+    /// When the database refuses; then nothing is noted.
+    pub fn note_lost(
+        &mut self,
+        mailbox: MailboxId,
+        missing: &[MessageKey],
+        now: Now,
+    ) -> Result<(), IndexError> {
+        let doing = "note that a directory is another";
+        let before = "
+            UPDATE message SET lost_at = ?1
+            WHERE mailbox = ?2 AND absent_at IS NOT NULL AND deleted_at IS NULL
+              AND lost_at IS NULL";
+        let lost = "
+            UPDATE message SET lost_at = ?1, absent_at = coalesce(absent_at, ?1)
+            WHERE id = ?2 AND deleted_at IS NULL";
+        let at = now.0.as_seconds();
+        let transaction = self.transaction(doing)?;
+        let write = || {
+            transaction.execute(before, params![at, mailbox.0])?;
+            let mut statement = transaction.prepare_cached(lost)?;
+            for key in missing {
+                statement.execute(params![at, key.0])?;
+            }
+            Ok(())
+        };
+        write().map_err(IndexError::sql(doing))?;
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
+
+    /// Which of these messages, deleted by a reader before they were proven, nobody has been told of; from
+    /// now on all of them are told.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_unproven(
+        &mut self,
+        keys: &[MessageKey],
+        now: Now,
+    ) -> Result<Vec<MessageKey>, IndexError> {
+        let sql = "
+            UPDATE message SET unproven_told_at = ? WHERE id = ? AND unproven_told_at IS NULL";
+        let mut news = Vec::new();
+        let note = |transaction: &Transaction<'_>, key: MessageKey| {
+            let mut statement = transaction.prepare_cached(sql)?;
+            let changed = statement.execute(params![now.0.as_seconds(), key.0])?;
+            if changed > 0 {
+                news.push(key);
+            }
+            Ok(changed)
+        };
+        self.note("note what stays on the server", keys, note)?;
+        Ok(news)
+    }
+
     /// The files of these messages are there, whatever was noted before.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn note_there(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
         let sql = "
-            UPDATE message SET absent_at = NULL, deleted_at = NULL, lost_at = NULL
+            UPDATE message
+            SET absent_at = NULL, deleted_at = NULL, lost_at = NULL, unproven_told_at = NULL
             WHERE id = ? AND absent_at IS NOT NULL";
         let note = |transaction: &Transaction<'_>, key: MessageKey| {
             transaction.prepare_cached(sql)?.execute([key.0])
@@ -136,11 +196,40 @@ impl Index {
         one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
     }
 
+    /// Which directories a scan last read in a mailbox; `None` before the first.
+    ///
+    /// # Errors
+    /// When the mailbox is not there or the database refuses.
+    pub fn directories(&self, mailbox: MailboxId) -> Result<Option<String>, IndexError> {
+        let sql = "SELECT directories FROM mailbox WHERE id = ?";
+        let read = self
+            .connection
+            .query_row(sql, [mailbox.0], |row| row.get(0));
+        read.map_err(IndexError::sql("read which directories a mailbox has"))
+    }
+
+    /// Remembers for [`Index::directories`].
+    ///
+    /// # Errors
+    /// When the mailbox is not there or the database refuses.
+    pub fn set_directories(
+        &mut self,
+        mailbox: MailboxId,
+        directories: &str,
+    ) -> Result<(), IndexError> {
+        let doing = "record which directories a mailbox has";
+        let sql = "UPDATE mailbox SET directories = ? WHERE id = ?";
+        let changed = self
+            .connection
+            .execute(sql, params![directories, mailbox.0]);
+        one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
+    }
+
     fn note(
         &mut self,
         doing: &'static str,
         keys: &[MessageKey],
-        note: impl Fn(&Transaction<'_>, MessageKey) -> rusqlite::Result<usize>,
+        mut note: impl FnMut(&Transaction<'_>, MessageKey) -> rusqlite::Result<usize>,
     ) -> Result<(), IndexError> {
         if keys.is_empty() {
             return Ok(());
@@ -195,5 +284,50 @@ mod tests {
             bench.index.note_absent(&keys[1..], now(at)).unwrap();
         }
         assert_eq!(local(&bench), [LocalCopy::Deleted; 2]);
+    }
+
+    #[test]
+    fn r5_what_another_directory_lacks_is_lost_and_what_was_deleted_before_stays_deleted() {
+        let mut bench = Bench::new();
+        let messages = (1..=3_u8).map(|n| message(imap(7, n.into()), n)).collect();
+        let keys = bench.store(messages);
+        for at in [150, 160] {
+            bench.index.note_absent(&keys[..1], now(at)).unwrap();
+        }
+        bench.index.note_absent(&keys[1..2], now(170)).unwrap();
+        let lost = bench.index.note_lost(bench.mailbox, &keys[2..], now(200));
+        lost.unwrap();
+        for at in [300, 400] {
+            bench.index.note_absent(&keys, now(at)).unwrap();
+            let seen = [LocalCopy::Deleted, LocalCopy::Missing, LocalCopy::Missing];
+            assert_eq!(local(&bench), seen);
+        }
+    }
+
+    #[test]
+    fn a_mailbox_remembers_its_directories() {
+        let mut bench = Bench::new();
+        let mailbox = bench.mailbox;
+        assert_eq!(bench.index.directories(mailbox).unwrap(), None);
+        bench.index.set_directories(mailbox, "1.0 2.0").unwrap();
+        bench = bench.restart();
+        let known = bench.index.directories(mailbox).unwrap();
+        assert_eq!(known.as_deref(), Some("1.0 2.0"));
+    }
+
+    #[test]
+    fn r1_what_was_deleted_before_it_was_proven_is_told_once_until_it_comes_back() {
+        let mut bench = Bench::new();
+        let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
+        bench.index.note_absent(&keys, now(150)).unwrap();
+        let index = &mut bench.index;
+        assert_eq!(
+            index.tell_unproven(&keys[..1], now(200)).unwrap(),
+            keys[..1]
+        );
+        assert_eq!(index.tell_unproven(&keys, now(210)).unwrap(), keys[1..]);
+        assert!(index.tell_unproven(&keys, now(220)).unwrap().is_empty());
+        index.note_there(&keys[..1]).unwrap();
+        assert_eq!(index.tell_unproven(&keys, now(230)).unwrap(), keys[..1]);
     }
 }

@@ -25,7 +25,7 @@ impl KnownFiles {
 }
 
 impl Index {
-    /// Where the files of a mailbox's messages were last seen.
+    /// Where the files of a mailbox's messages were last seen, and those that are no message's yet.
     ///
     /// # Errors
     /// When the database refuses.
@@ -37,11 +37,16 @@ impl Index {
             let count = count.query_row([mailbox.0], |row| row.get::<_, i64>(0))?;
             // Grown by doubling it would be three times as large for a moment.
             let mut hashes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-            let sql = "SELECT file FROM message WHERE mailbox = ?";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query([mailbox.0])?;
-            while let Some(row) = rows.next()? {
-                hashes.push(hasher.hash_one(row.get_ref("file")?.as_str()?));
+            let files = [
+                "SELECT file FROM message WHERE mailbox = ?",
+                "SELECT file FROM newcomer WHERE mailbox = ?",
+            ];
+            for sql in files {
+                let mut statement = self.connection.prepare_cached(sql)?;
+                let mut rows = statement.query([mailbox.0])?;
+                while let Some(row) = rows.next()? {
+                    hashes.push(hasher.hash_one(row.get_ref("file")?.as_str()?));
+                }
             }
             hashes.sort_unstable();
             Ok(hashes)

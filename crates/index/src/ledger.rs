@@ -12,6 +12,7 @@ pub(crate) enum Action {
     Removed,
     Restored,
     Stored,
+    Uploaded,
     Vanished,
 }
 
@@ -23,6 +24,7 @@ impl Action {
             Self::Removed => "removed",
             Self::Restored => "restored",
             Self::Stored => "stored",
+            Self::Uploaded => "uploaded",
             Self::Vanished => "vanished",
         }
     }

@@ -8,7 +8,8 @@
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`identities`],
-//! [`skips`], [`vanished`], [`take_in`], [`aside`],
+//! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
+//! [`outgoing`]),
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
@@ -19,6 +20,7 @@ pub mod brakes;
 pub mod check;
 mod column;
 pub mod error;
+pub mod flag_changes;
 pub mod history;
 pub mod identities;
 pub mod journal;
@@ -32,7 +34,9 @@ pub mod message;
 pub mod messages;
 mod migrate;
 pub mod named;
+pub mod newcomers;
 pub mod open;
+pub mod outgoing;
 pub mod pop3;
 pub mod relocations;
 pub mod renames;
@@ -56,6 +60,7 @@ pub use accounts::{AccountId, KnownCapabilities};
 pub use aside::set_aside;
 pub use brakes::{BrakeRow, Braking, Side};
 pub use error::IndexError;
+pub use flag_changes::{FlagChangeRow, Followed, Reflagging};
 pub use history::{CopyRow, LedgerFilter, LedgerRow};
 pub use identities::{Described, Identity, LocalCopy};
 pub use journal::{Intent, JournalId, OpenEntry};
@@ -67,7 +72,9 @@ pub use marks::Attachment;
 pub use message::{HeaderFields, NewMessage};
 pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
 pub use named::NamedRow;
+pub use newcomers::{Newcomer, NewcomerId};
 pub use open::Index;
+pub use outgoing::{Octets, OutgoingRow, Parting, ServerCopy};
 pub use pop3::Pop3Row;
 pub use relocations::{OpenRelocation, Relocation};
 pub use renames::OpenMove;

@@ -167,7 +167,8 @@ impl Index {
             SELECT (SELECT count(*) FROM message WHERE mailbox = ?1 AND uid_validity = ?2)
               - (SELECT count(*) FROM message WHERE mailbox = ?1 AND uid_validity = ?2
                   AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL))
-              + (SELECT count(*) FROM skip WHERE mailbox = ?1 AND uid_validity = ?2) AS live";
+              + (SELECT count(*) FROM skip WHERE mailbox = ?1 AND uid_validity = ?2)
+              + (SELECT count(*) FROM outgoing WHERE source = ?1 AND uid_validity = ?2) AS live";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row((mailbox.0, epoch.as_u32()), |row| {

@@ -55,12 +55,14 @@ impl Index {
         transaction.commit().map_err(failed())
     }
 
-    /// The messages of one epoch of a mailbox that are left alone.
+    /// The messages of one epoch of a mailbox that are left alone, or on their way to another mailbox.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn skipped(&self, mailbox: MailboxId, epoch: UidValidity) -> Result<UidSet, IndexError> {
-        let sql = "SELECT uid FROM skip WHERE mailbox = ? AND uid_validity = ? ORDER BY uid";
+        let sql = "
+            SELECT uid FROM skip WHERE mailbox = ?1 AND uid_validity = ?2
+            UNION SELECT uid FROM outgoing WHERE source = ?1 AND uid_validity = ?2 ORDER BY uid";
         let uid = |row: &Row<'_>| column::uid(row, "uid")?.ok_or_else(|| column::absent("uid"));
         self.list(
             "list skipped messages",

@@ -34,6 +34,8 @@ pub struct AccountStatusRow {
     pub waiting_for_expiry: u64,
     /// Messages whose removal the brake holds and nobody has approved.
     pub waiting_for_approval: u64,
+    /// Server copies that stay because a reader deleted the local one before it was proven (R1).
+    pub deleted_unproven: u64,
     /// Deliveries under way, or left open by a crash.
     pub deliveries: u64,
 }
@@ -56,6 +58,10 @@ impl Index {
                   AND message.expired_at IS NULL) AS expiring,
               (SELECT coalesce(sum(removing), 0) FROM mailbox JOIN brake ON brake.mailbox = mailbox.id
                 WHERE mailbox.account = account.id AND brake.approved_at IS NULL) AS braked,
+              (SELECT count(*) FROM mailbox JOIN message ON message.mailbox = mailbox.id
+                WHERE mailbox.account = account.id AND message.absent_at IS NOT NULL
+                  AND message.deleted_at IS NOT NULL AND message.proven_at IS NULL
+                  AND message.vanished_at IS NULL) AS deleted_unproven,
               (SELECT count(*) FROM mailbox JOIN journal ON journal.mailbox = mailbox.id
                 WHERE mailbox.account = account.id) AS deliveries
             FROM account ORDER BY name";
@@ -79,6 +85,7 @@ fn status_row(row: &Row<'_>) -> rusqlite::Result<AccountStatusRow> {
         waiting_for_proof: count("unproven")?,
         waiting_for_expiry: count("expiring")?,
         waiting_for_approval: count("braked")?,
+        deleted_unproven: count("deleted_unproven")?,
         deliveries: count("deliveries")?,
     })
 }

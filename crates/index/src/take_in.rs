@@ -56,7 +56,7 @@ impl Index {
         let transaction = self.transaction(doing)?;
         let mut keys = Vec::with_capacity(files.len());
         for file in files {
-            let key = insert(&transaction, mailbox, file, now);
+            let key = insert(&transaction, mailbox, (file, "found in the Maildir"), now);
             keys.push(key.map_err(IndexError::sql(doing))?);
         }
         transaction.commit().map_err(IndexError::sql(doing))?;
@@ -246,10 +246,10 @@ impl Index {
     }
 }
 
-fn insert(
+pub(crate) fn insert(
     transaction: &Transaction<'_>,
     mailbox: MailboxId,
-    found: &FoundFile,
+    (found, because): (&FoundFile, &str),
     now: Now,
 ) -> rusqlite::Result<MessageKey> {
     // No flags are agreed with the server: those of the file and the server's own are joined.
@@ -279,13 +279,7 @@ fn insert(
     ];
     transaction.prepare_cached(sql)?.execute(row)?;
     let key = MessageKey(transaction.last_insert_rowid());
-    ledger::append(
-        transaction,
-        key,
-        Action::Stored,
-        now,
-        "found in the Maildir",
-    )?;
+    ledger::append(transaction, key, Action::Stored, now, because)?;
     Ok(key)
 }
 

@@ -6,8 +6,8 @@
 //! Reading order: where a mailbox lies ([`layout`], [`mailbox`]), what a file is called ([`name`],
 //! [`entry`]), how it comes there ([`incoming`], `line_ends`,
 //! [`mod@link`], [`deliver`]), how it is found again
-//! ([`mod@scan`], and [`alone`] where that is spared), read ([`mod@examine`]), re-flagged ([`flags`]),
-//! moved ([`mod@follow`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
+//! ([`mod@scan`], [`alone`] where that is spared, and [`mod@identity`] where it is not), read ([`mod@examine`]), re-flagged ([`flags`]),
+//! moved ([`mod@follow`]), known again after a reader wrote into it ([`mod@plain`]), sent back ([`outgoing`]) and proven ([`prove`]), and what is cleared away
 //! ([`mod@sweep`]).
 
 pub mod alone;
@@ -19,6 +19,7 @@ pub mod error;
 pub mod examine;
 pub mod flags;
 pub mod follow;
+pub mod identity;
 pub mod incoming;
 pub mod layout;
 mod line_ends;
@@ -26,6 +27,7 @@ pub mod link;
 pub mod mailbox;
 pub mod name;
 pub mod outgoing;
+pub mod plain;
 pub mod prove;
 mod rename;
 pub mod scan;
@@ -43,12 +45,14 @@ pub use error::MaildirError;
 pub use examine::{Examined, examine};
 pub use flags::{reflagged, set_flags};
 pub use follow::{follow, follow_all, remove, remove_empty};
+pub use identity::identity;
 pub use incoming::{Incoming, Received};
 pub use layout::{directory, name_of, twin, twin_key};
 pub use link::{Original, link};
 pub use mailbox::Mailbox;
 pub use name::{FileName, Namer};
 pub use outgoing::Outgoing;
+pub use plain::hash_of_plain;
 pub use prove::{Cold, Proof, read_back};
 pub use scan::{Scan, Stamp, is_there, locate, scan, stamp, truer};
 pub use sweep::sweep;

@@ -2,6 +2,7 @@
 
 use crate::config::duration::parse_duration;
 use crate::moment::parse_moment;
+use crate::readers::Reader;
 use clap::{Args, Parser, Subcommand};
 use postrider_core::time::UnixTime;
 use std::path::PathBuf;
@@ -48,6 +49,10 @@ pub enum Command {
     /// Check the configuration; then connect, log in, list mailboxes, and change nothing
     #[command(after_help = EXIT_STATUS)]
     Check(CheckArgs),
+    /// The server's mailboxes: their roles, which are chosen and why, and where each lies here; or what the
+    /// configuration of a mail reader needs to show them
+    #[command(after_help = EXIT_STATUS)]
+    Mailboxes(MailboxesArgs),
     /// The ledger: what happened to every message, because of which rule, and where its copy is now;
     /// the newest comes last
     #[command(after_help = EXIT_STATUS)]
@@ -95,6 +100,20 @@ pub struct HistoryArgs {
     /// Only the newest so many
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<u64>,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mailboxes`.
+#[derive(Args, Debug, Default)]
+pub struct MailboxesArgs {
+    /// The account; with --export it may be left out, and means all
+    #[arg(value_name = "ACCOUNT", required_unless_present = "export")]
+    pub account: Option<String>,
+    /// Ask no server: print what the configuration of this mail reader needs
+    #[arg(long, value_name = "READER", conflicts_with = "json")]
+    pub export: Option<Reader>,
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -202,7 +221,16 @@ mod tests {
         command.build();
         let version = env!("CARGO_PKG_VERSION");
         for name in [
-            "", "run", "sync", "status", "check", "history", "verify", "undo", "approve",
+            "",
+            "run",
+            "sync",
+            "status",
+            "check",
+            "mailboxes",
+            "history",
+            "verify",
+            "undo",
+            "approve",
         ] {
             let command = match name {
                 "" => &mut command,
@@ -227,6 +255,9 @@ mod tests {
             "postrider undo home",
             "postrider undo home --all --mailbox INBOX",
             "postrider history --action burnt",
+            "postrider mailboxes",
+            "postrider mailboxes --export pine",
+            "postrider mailboxes home --export mutt --json",
             "postrider history --since yesterday",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

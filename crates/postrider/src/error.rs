@@ -1,6 +1,7 @@
 //! What ends a command, and with which exit status.
 
 use crate::config::error::ConfigError;
+use crate::readers::Unfit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
 use postrider_engine::EngineError;
@@ -34,6 +35,9 @@ pub enum Error {
     /// The engine as a whole cannot work.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A mail reader's configuration cannot be written.
+    #[error(transparent)]
+    Export(#[from] Unfit),
     /// The override of the log's level cannot be read.
     #[error("reading $POSTRIDER_LOG, `{given}`")]
     LogFilter {
@@ -51,6 +55,12 @@ pub enum Error {
         copies: u64,
         /// How many the server refused.
         refused: u64,
+    },
+    /// Nothing of the account lies in its mail tree yet.
+    #[error("account {account}: the index knows no mailbox of it")]
+    NotSynced {
+        /// Whose.
+        account: AccountName,
     },
     /// Standard output cannot be written.
     #[error("writing the answer")]
@@ -111,13 +121,19 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
-            Self::Config(_) | Self::LogFilter { .. } | Self::UnknownAccount { .. } => Fault::Config,
+            Self::Config(_)
+            | Self::Export(_)
+            | Self::LogFilter { .. }
+            | Self::UnknownAccount { .. } => Fault::Config,
             Self::NotRestored { copies: 0, .. } => Fault::Unreachable,
             Self::NotRestored { .. }
             | Self::Output { .. }
             | Self::Setup { .. }
             | Self::Unsound { .. } => Fault::LocalIo,
-            Self::Braked { .. } | Self::Stale { .. } | Self::StopTimedOut { .. } => Fault::Busy,
+            Self::Braked { .. }
+            | Self::NotSynced { .. }
+            | Self::Stale { .. }
+            | Self::StopTimedOut { .. } => Fault::Busy,
         }
     }
 
@@ -136,9 +152,11 @@ impl Error {
                 "look whether they are gone on the server on purpose, then: postrider approve {account}"
             )),
             Self::Config(error) => error.hint(),
+            Self::Export(unfit) => unfit.hint(),
             Self::LogFilter { .. } => {
                 Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())
             }
+            Self::NotSynced { account } => Some(format!("postrider sync {account}")),
             Self::Stale { account, .. } => Some(format!("postrider check {account}")),
             Self::UnknownAccount { nearest, .. } => nearest
                 .as_ref()

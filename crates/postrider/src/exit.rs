@@ -1,6 +1,7 @@
 //! How a command ends: what is said on stderr, and the status (CONTRACT section 4).
 
 use crate::error::Error;
+use crate::readers::Unfit;
 use postrider_core::fault::Fault;
 use postrider_engine::EngineError;
 use std::error::Error as _;
@@ -17,7 +18,9 @@ pub fn status(errors: &[Error]) -> u8 {
     let usage = |error: &Error| {
         matches!(
             error,
-            Error::UnknownAccount { .. } | Error::Engine(EngineError::NoWayBack { .. })
+            Error::UnknownAccount { .. }
+                | Error::Engine(EngineError::NoWayBack { .. })
+                | Error::Export(Unfit::Apart { .. })
         )
     };
     if errors.iter().any(usage) {

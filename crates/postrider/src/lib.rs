@@ -5,7 +5,7 @@
 //! is the engine's. It alone knows YAML, the environment, the terminal and systemd.
 //!
 //! Reading order: [`cli`] (what can be asked), [`config`] (what was chosen), [`commands`] (one file
-//! per command), [`logging`] and [`events`] (what is told), [`progress`] (what a terminal sees
+//! per command), [`readers`] (what the configurations of mail readers need), [`logging`] and [`events`] (what is told), [`progress`] (what a terminal sees
 //! meanwhile), [`signals`] and [`systemd`] (who else has a say), [`error`] and [`exit`] (how it ends), [`moment`] and [`words`] (how
 //! times and quantities read).
 
@@ -18,6 +18,7 @@ pub mod exit;
 pub mod logging;
 pub mod moment;
 pub mod progress;
+pub mod readers;
 pub mod signals;
 pub mod systemd;
 pub mod words;

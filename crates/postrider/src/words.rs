@@ -1,4 +1,4 @@
-//! Quantities in words, for people. Scripts have `--json`.
+//! Quantities in words, and words in columns, for people. Scripts have `--json`.
 
 use std::time::Duration;
 
@@ -50,6 +50,28 @@ fn visible(c: char) -> Box<dyn Iterator<Item = char>> {
     } else {
         Box::new(std::iter::once(c))
     }
+}
+
+/// Lines of cells, each column as wide as its widest cell.
+#[must_use]
+pub fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut table = String::new();
+    for line in lines {
+        let cells = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let text = cells.collect::<Vec<_>>().join("  ");
+        table.push_str(text.trim_end());
+        table.push('\n');
+    }
+    table
 }
 
 #[cfg(test)]

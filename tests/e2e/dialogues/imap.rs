@@ -1,5 +1,6 @@
 //! What is asked of an IMAP session, and what comes of it as text.
 
+mod changes;
 mod first;
 mod login;
 mod mailbox;
@@ -9,10 +10,11 @@ mod quirks;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::mod_seq::ModSeq;
 use postrider_core::settings::{AuthChoice, TlsMode};
-use postrider_core::uid::UidSet;
+use postrider_core::time::UnixTime;
+use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
-    FlagChange, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
-    Session, SessionState, Step, WireName,
+    Append, Appended, AppendedAll, FlagChange, Flight, FlightEvent, ImapError, Listed, Memory,
+    RowItems, SelectMode, Selected, Session, SessionState, Source, Step, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -56,6 +58,14 @@ enum Asked {
     Search(&'static str),
     /// INBOX, `\Deleted` for one message, and UID EXPUNGE of it.
     Expunge,
+    /// INBOX, and flags of four messages changed in three ways, if unchanged since a mod-sequence.
+    Store(Option<u64>),
+    /// A message into `Sent`, or several in one command.
+    Append(&'static [&'static str]),
+    /// A mailbox made and subscribed to.
+    Create,
+    /// INBOX, and messages moved and copied elsewhere.
+    Move,
     /// INBOX, who bears `\Deleted`, `\Deleted` for one message, and EXPUNGE of all that bear it.
     ExpungeDeleted,
 }
@@ -103,6 +113,10 @@ impl Asked {
                 session.log_out().await;
                 lines.push("gone".to_owned());
             }
+            Self::Append(messages) => {
+                let mut session = Session::greet(stream, TlsMode::Implicit).await?;
+                lines.push(appended(&mut session, messages).await?);
+            }
             _ => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
                 let flown = fly(&mut session, self.steps(), lines).await;
@@ -127,12 +141,21 @@ impl Asked {
             changed_since,
             items: RowItems::default(),
         };
-        let mark = Step::StoreFlags {
-            uids: uids("3"),
-            change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
+        let store = |text, change, since: Option<u64>| Step::StoreFlags {
+            uids: uids(text),
+            change,
+            unchanged_since: since.and_then(ModSeq::new),
         };
+        let deleted = FlagSet::new().with(Flag::Deleted);
+        let mark = store("3", FlagChange::Add(deleted), None);
         match self {
-            Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => Vec::new(),
+            Self::Append(_) | Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => {
+                Vec::new()
+            }
+            Self::Create => {
+                let name = WireName::encode("Entwürfe");
+                vec![Step::Create(name.clone()), Step::Subscribe(name)]
+            }
             Self::First(..) | Self::List => vec![Step::List],
             Self::Subscribed => vec![Step::List, Step::Subscriptions],
             Self::ListThenStatus(name) => vec![Step::List, Step::Status(WireName::encode(name))],
@@ -149,6 +172,31 @@ impl Asked {
                 open(SelectMode::ReadWrite),
                 mark,
                 Step::Expunge { uids: uids("3") },
+            ],
+            Self::Store(since) => vec![
+                open(SelectMode::ReadWrite),
+                store("1:2", FlagChange::Add(FlagSet::from_index("\\Seen")), since),
+                store(
+                    "3",
+                    FlagChange::Add(FlagSet::from_index("$Forwarded work")),
+                    since,
+                ),
+                store(
+                    "4",
+                    FlagChange::Remove(FlagSet::from_index("\\Flagged")),
+                    since,
+                ),
+            ],
+            Self::Move => vec![
+                open(SelectMode::ReadWrite),
+                Step::Move {
+                    uids: uids("3:4,9"),
+                    to: WireName::encode("Entwürfe"),
+                },
+                Step::Copy {
+                    uids: uids("5"),
+                    to: WireName::encode("a \"b\""),
+                },
             ],
             Self::ExpungeDeleted => vec![
                 open(SelectMode::ReadWrite),
@@ -195,6 +243,35 @@ async fn first(
     let steps = Asked::List.steps();
     let flight = session.log_in_with(&login, memory, steps).await?;
     land(flight, lines).await
+}
+
+/// Appends messages, several of them together, and tells what became of them.
+async fn appended(session: &mut Session, messages: &[&'static str]) -> Result<String, ImapError> {
+    let append = |octets: &&str| Append {
+        mailbox: WireName::encode("Sent"),
+        flags: FlagSet::from_index("\\Seen work"),
+        internal_date: Some(UnixTime::from_seconds(837_596_665)),
+        octets: octets.len() as u64,
+    };
+    let appends: Vec<_> = messages.iter().map(append).collect();
+    if let ([append], [octets]) = (&appends[..], messages) {
+        let source = Source::new(octets.as_bytes());
+        return Ok(match session.append(append, source).await? {
+            Appended::Done { uid } => match uid {
+                Some((epoch, uid)) => format!("there as {uid}, epoch {epoch}"),
+                None => "there".to_owned(),
+            },
+            Appended::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+        });
+    }
+    let sources = messages.iter().map(|octets| Source::new(octets.as_bytes()));
+    let together = session.together(&appends);
+    let all = appends.iter().zip(sources).collect();
+    let became = match session.append_all(all).await? {
+        AppendedAll::Done { uids } => format!("all there: {uids:?}"),
+        AppendedAll::Refused(refusal) => format!("refused: {refusal}, {:?}", refusal.code),
+    };
+    Ok(format!("{together} together; {became}"))
 }
 
 /// Flies the steps.
@@ -261,6 +338,12 @@ fn told(event: &FlightEvent) -> String {
         }
         FlightEvent::BodyMissing { step, uid } => format!("{step} no body of {}", optional(*uid)),
         FlightEvent::BodyStart { step, octets } => format!("{step} body, {octets} announced"),
+        FlightEvent::Copied { step, copied } => {
+            let all = (1..=99).filter_map(Uid::new);
+            let pairs = all.filter_map(|uid| Some(format!("{uid} is {}", copied.copy_of(uid)?)));
+            let (epoch, pairs) = (copied.uid_validity, pairs.collect::<Vec<_>>().join(", "));
+            format!("{step} copied: {pairs}, epoch {epoch}")
+        }
         FlightEvent::Done { step } => format!("{step} done"),
         FlightEvent::Facts { step, row } => {
             let like = &row.likeness;
@@ -279,6 +362,7 @@ fn told(event: &FlightEvent) -> String {
             format!("{step} flags of {}: ({}){at}", row.uid, row.flags)
         }
         FlightEvent::Found { step, uids } => format!("{step} found ({uids})"),
+        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (&quota.root, quota.octets, quota.messages);
@@ -290,6 +374,13 @@ fn told(event: &FlightEvent) -> String {
             let messages = optional(status.messages);
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
+        }
+        FlightEvent::Stored { step, stored } => {
+            let (uids, modified) = (&stored.uids, &stored.modified);
+            let at = stored
+                .mod_seq
+                .map_or(String::new(), |at| format!(" at {at}"));
+            format!("{step} stored: ({uids}){at}, left alone ({modified})")
         }
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
@@ -359,8 +450,9 @@ fn opened(selected: &Selected) -> String {
     if selected.uid_not_sticky {
         line.push_str(", UIDs do not last");
     }
-    if let Some(flags) = &selected.permanent_flags {
-        let new = if selected.accepts_new_keywords {
+    let permanent = &selected.permanent_flags;
+    if let Some(flags) = permanent.named() {
+        let new = if permanent.accepts_new_keywords() {
             " and new ones"
         } else {
             ""
@@ -386,6 +478,10 @@ const TABLES: &[&[Row<Asked>]] = &[
     mailbox::CUTS,
     mailbox::SEARCHES,
     mailbox::EXPUNGES,
+    changes::APPENDS,
+    changes::CREATES,
+    changes::MOVES,
+    changes::STORES,
     messages::BODIES,
     messages::CUTS,
     messages::ANNOUNCED,

@@ -4,6 +4,7 @@
 use crate::flag::FlagSet;
 use crate::message::MessageKey;
 use crate::plan::imap::Action;
+use crate::plan::local::Push;
 use crate::retention::{ExpireReason, Method};
 use crate::uid::Uid;
 use std::fmt;
@@ -75,6 +76,8 @@ pub enum Deed {
     },
     /// Agree on flags, note what vanished and what is back.
     Plan(Action),
+    /// Carry to the server what a reader did.
+    Push(Push),
     /// Remove the local copy of a message that vanished at the server.
     Remove {
         /// The message.
@@ -150,6 +153,7 @@ impl Deed {
                 | Action::Vanish { key, .. },
             ) => Some(*key),
             Self::Hold { message, .. } => *message,
+            Self::Push(push) => push.message(),
             Self::Fetch { .. }
             | Self::Heal { .. }
             | Self::Lose { .. }
@@ -178,6 +182,7 @@ impl Deed {
             Self::Plan(Action::PullFlags { .. }) => "pull_flags",
             Self::Plan(Action::Return { .. }) => "return",
             Self::Plan(Action::Vanish { .. }) | Self::Vanish { .. } => "vanish",
+            Self::Push(push) => push.word(),
             Self::Remove { .. } => "remove_local_copy",
             Self::Rename { .. } => "rename_mailbox",
             Self::Renumber { .. } => "rematch",
@@ -207,6 +212,7 @@ impl Deed {
             | Self::Make
             | Self::Move { .. }
             | Self::Plan(_)
+            | Self::Push(_)
             | Self::Rename { .. }
             | Self::Renumber { .. }
             | Self::Vanish { .. } => None,
@@ -283,12 +289,17 @@ impl fmt::Display for Deed {
             ),
             Self::Make => f.write_str("make its directory"),
             Self::Move { uid, .. } => write!(f, "have its file moved here, where it is {uid} now"),
-            Self::Plan(Action::PullFlags { agreed, .. }) => write!(f, "have the flags ({agreed})"),
+            Self::Plan(Action::PullFlags { agreed, file, .. }) => {
+                // No file's name changes: it says so already, or the account pulls no flags.
+                let noted = if file.is_none() { "be noted to " } else { "" };
+                write!(f, "{noted}have the flags ({agreed})")
+            }
             Self::Plan(Action::Return { .. }) => f.write_str("be noted as back"),
             Self::Plan(Action::Vanish { .. }) | Self::Vanish { .. } => {
                 f.write_str("be noted as vanished from the server")
             }
             Self::Plan(action @ Action::Fetch(_)) => action.fmt(f),
+            Self::Push(push) => push.fmt(f),
             Self::Remove { .. } => f.write_str("lose its local copy (vanished: delete)"),
             Self::Rename { was } => write!(f, "take its files along from {was}, as it was called"),
             Self::Renumber {

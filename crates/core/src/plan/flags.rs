@@ -2,18 +2,37 @@
 
 use crate::flag::{Flag, FlagSet};
 
-/// The flags that a file should bear: what the server changed since `base` is taken over, what it
-/// did not touch stays as the reader left it.
+/// Which of the server's flags reach the name of a file that is here already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// All of them: `deleted_flag: true`.
+    All,
+    /// Not `\Deleted`: as `T` in its name a plain quit in mutt would unlink the file (CONTRACT section 5).
+    AllButDeleted,
+    /// None: `flags: push` and `flags: none`.
+    Nothing,
+}
+
+impl Reach {
+    fn has(self, flag: Flag) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllButDeleted => flag != Flag::Deleted,
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// The flags that a file should bear: what the server changed since `base` is taken over as far as it
+/// reaches, what it did not touch stays as the reader left it.
 ///
 /// A flag has two states, so when both sides changed it they changed it alike: there is no conflict
-/// to settle. `\Deleted` reaches a file only where `deleted_flag` asks for it: a plain quit in mutt
-/// would unlink it (CONTRACT section 5).
+/// to settle.
 #[must_use]
-pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet, deleted_flag: bool) -> FlagSet {
+pub fn pull(base: &FlagSet, local: &FlagSet, server: &FlagSet, reach: Reach) -> FlagSet {
     let mut merged = local.clone();
     for (flag, ..) in Flag::TABLE {
-        let reaches = flag != Flag::Deleted || deleted_flag;
-        if reaches && base.has(flag) != server.has(flag) {
+        if reach.has(flag) && base.has(flag) != server.has(flag) {
             merged.set(flag, server.has(flag));
         }
     }
@@ -49,8 +68,22 @@ mod tests {
             ("", "T", "S", "ST"),
         ] {
             let set = FlagSet::from_letters;
-            let pulled = pull(&set(base), &set(local), &set(server), false);
+            let pulled = pull(&set(base), &set(local), &set(server), Reach::AllButDeleted);
             assert_eq!(pulled.letters(), merged, "{base} {local} {server}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_pulled_a_file_stays_as_the_reader_left_it() {
+        let set = FlagSet::from_letters;
+        for (base, local, server) in [
+            ("", "", "S"),
+            ("S", "S", ""),
+            ("", "F", "ST"),
+            ("T", "", ""),
+        ] {
+            let pulled = pull(&set(base), &set(local), &set(server), Reach::Nothing);
+            assert_eq!(pulled, set(local), "{base} {local} {server}");
         }
     }
 
@@ -64,7 +97,7 @@ mod tests {
             ("", "T", "S", "ST"),
             ("T", "", "T", ""),
         ] {
-            let pulled = pull(&set(base), &set(local), &set(server), true);
+            let pulled = pull(&set(base), &set(local), &set(server), Reach::All);
             assert_eq!(pulled.letters(), merged, "{base} {local} {server}");
         }
         let server = FlagSet::from_index("\\Deleted \\Seen $Forwarded work");

@@ -2,7 +2,7 @@
 
 use crate::flag::FlagSet;
 use crate::message::MessageKey;
-use crate::plan::flags;
+use crate::plan::flags::{self, Reach};
 use crate::plan::view::{Base, BaseMessage, LocalView, ServerMessage, ServerView};
 use crate::uid::{Uid, UidSet};
 use std::cmp::Ordering;
@@ -83,9 +83,10 @@ pub fn reflagged(base: &Base, server: &ServerView) -> Vec<MessageKey> {
 /// A message whose file a reader deleted is case b: it stays on the server and is not downloaded
 /// again (`deletions: keep`).
 ///
-/// `deleted_flag`: whether `\Deleted` reaches file names (see [`flags::pull`]).
+/// `reach`: which of the server's flags reach file names. What does not reach them is agreed on all the
+/// same: the index says what the server says.
 #[must_use]
-pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView, deleted_flag: bool) -> Plan {
+pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView, reach: Reach) -> Plan {
     let mut fetch = UidSet::new();
     let mut rest = Vec::new();
     walk(base, server, |pair| match pair {
@@ -96,7 +97,7 @@ pub fn plan_imap(base: &Base, local: &LocalView, server: &ServerView, deleted_fl
                 rest.push(Action::Return { key, uid });
             }
             if known.flags != shown.flags {
-                let file = file(known, local, shown, deleted_flag);
+                let file = file(known, local, shown, reach);
                 rest.push(pull(known, shown, file));
             }
         }
@@ -120,10 +121,10 @@ fn file(
     known: &BaseMessage,
     local: &LocalView,
     shown: &ServerMessage,
-    deleted_flag: bool,
+    reach: Reach,
 ) -> Option<FlagSet> {
     let local = local.flags.get(&known.key)?;
-    let merged = flags::pull(&known.flags, local, &shown.flags, deleted_flag);
+    let merged = flags::pull(&known.flags, local, &shown.flags, reach);
     (merged != *local).then_some(merged)
 }
 
@@ -191,6 +192,10 @@ mod tests {
     /// A case in four lines: base, local, server (`+` for a view of changes only, `~3:5` what it says
     /// is gone), plan.
     fn plan_case(text: &str) {
+        plan_case_with(Reach::AllButDeleted, text);
+    }
+
+    fn plan_case_with(reach: Reach, text: &str) {
         let line = |word: &str| {
             let line = text.lines().map(str::trim).find(|l| l.starts_with(word));
             line.unwrap_or(word)
@@ -227,7 +232,7 @@ mod tests {
         } else {
             ServerView::Whole(shown)
         };
-        let plan: Vec<String> = plan_imap(&base, &local, &server, false)
+        let plan: Vec<String> = plan_imap(&base, &local, &server, reach)
             .iter()
             .map(|action| match action {
                 Action::Fetch(uids) => format!("fetch={uids}"),
@@ -269,6 +274,16 @@ mod tests {
     #[test]
     fn what_a_reader_flagged_stays_when_the_server_flags_something_else() {
         plan_case("base 7\n local 7:F\n server 7:S\n plan pull=7:S/FS");
+    }
+
+    #[test]
+    fn flags_that_are_not_pulled_are_agreed_on_and_rename_nothing() {
+        let case = "base 1 2:S 3\n local 1:F 2:S 3\n server 1:S 2 3:T 4\n plan ";
+        let pulled = "fetch=4 pull=1:S/FS pull=2:/ pull=3:T/";
+        plan_case_with(Reach::AllButDeleted, &format!("{case}{pulled}-"));
+        plan_case_with(Reach::All, &format!("{case}{pulled}T"));
+        let noted = "fetch=4 pull=1:S/- pull=2:/- pull=3:T/-";
+        plan_case_with(Reach::Nothing, &format!("{case}{noted}"));
     }
 
     #[test]

@@ -4,12 +4,15 @@
 //! [`view::LocalView`] what lies in the Maildir, [`view::ServerView`] what the server says now.
 //! [`imap::plan_imap`] and [`pop3::plan_pop3`] compare them; [`uid_validity::rematch`] finds known
 //! messages again when the server has renumbered them (R4), [`moves::moves`] and [`moves::renames`]
-//! when it has moved them or renamed their mailbox. A [`deed::Deed`] is anything that a pass does.
+//! when it has moved them or renamed their mailbox. [`local`] says what the server is told of what readers did,
+//! [`origin::origin`] where a file of theirs comes from. A [`deed::Deed`] is anything that a pass does.
 
 pub mod deed;
 pub mod flags;
 pub mod imap;
+pub mod local;
 pub mod moves;
+pub mod origin;
 pub mod pop3;
 pub mod uid_validity;
 pub mod view;

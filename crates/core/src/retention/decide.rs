@@ -71,6 +71,22 @@ impl Judgement {
     /// All but the quota: that looks at all messages.
     fn of(policy: &Policy, facts: &Facts, is_latest: bool, now: Now) -> Self {
         let mut waits = KeepReasons::NONE.and(KeepReason::Policy, !policy.has_rule());
+        let deleted = facts.local == LocalCopy::Deleted;
+        let protected = protected(policy, facts);
+        let guarded = guarded(facts);
+        // What a reader did is not a rule of retention, so what protects from those does not hold it.
+        // Where plain `delete` takes it anyway, that is the reason: it was on its way.
+        if policy.deletions_pushed && deleted && !(policy.delete && protected.is_empty()) {
+            return Self {
+                goes: Some(ExpireReason::DeletionPushed),
+                waits,
+                held: guarded,
+            };
+        }
+        waits = waits.and(
+            KeepReason::NotDeletedLocally,
+            policy.deletions_pushed && !deleted,
+        );
         let mut goes = policy.delete.then_some(ExpireReason::Delete);
         let mut rule = |says: bool, reason: ExpireReason, wait: KeepReason| {
             if says {
@@ -80,7 +96,6 @@ impl Judgement {
             }
         };
         if policy.until_deleted_locally {
-            let deleted = facts.local == LocalCopy::Deleted;
             let wait = KeepReason::NotDeletedLocally;
             rule(deleted, ExpireReason::DeletedLocally, wait);
         }
@@ -95,7 +110,7 @@ impl Judgement {
         Self {
             goes,
             waits,
-            held: held(policy, facts),
+            held: protected.with(guarded),
         }
     }
 
@@ -115,14 +130,22 @@ impl Judgement {
     }
 }
 
-/// What holds a message whatever the rules say.
-fn held(policy: &Policy, facts: &Facts) -> KeepReasons {
+/// What the user asked to hold whatever the rules of retention say.
+fn protected(policy: &Policy, facts: &Facts) -> KeepReasons {
     let protect = policy.protect;
     KeepReasons::NONE
         .and(KeepReason::Flagged, protect.flagged && facts.flagged)
         .and(KeepReason::Unread, protect.unread && !facts.read)
+}
+
+/// What holds a message whatever anybody says.
+fn guarded(facts: &Facts) -> KeepReasons {
+    let unproven = facts.proven_at.is_none();
+    let deleted = facts.local == LocalCopy::Deleted;
+    KeepReasons::NONE
         .and(KeepReason::NotIdentified, !facts.identified)
-        .and(KeepReason::NotProven, facts.proven_at.is_none())
+        .and(KeepReason::NotProven, unproven && !deleted)
+        .and(KeepReason::DeletedUnproven, unproven && deleted)
         .and(
             KeepReason::LocalCopyMissing,
             facts.local == LocalCopy::Missing,

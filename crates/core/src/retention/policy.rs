@@ -20,7 +20,10 @@ pub struct Policy {
     pub quota: Option<Percent>,
     /// It goes when a reader has deleted the local copy.
     pub until_deleted_locally: bool,
-    /// What stays whatever the rules say.
+    /// `deletions: push`: a message that a reader has deleted here goes, protected or not. Nobody chose
+    /// it by a rule of retention; it is what the reader did.
+    pub deletions_pushed: bool,
+    /// What stays whatever the rules of retention say.
     pub protect: Protect,
     /// How it goes.
     pub method: Method,
@@ -78,6 +81,7 @@ impl Policy {
         keep_latest: None,
         quota: None,
         until_deleted_locally: false,
+        deletions_pushed: false,
         protect: Protect {
             flagged: false,
             unread: false,
@@ -98,14 +102,61 @@ impl Policy {
             || self.delete_after.is_some()
             || self.keep_latest.is_some()
             || self.quota.is_some()
-            || self.until_deleted_locally
+            || self.looks_for_deleted()
     }
 
-    /// Whether the brake does not stand before it: only of plain `delete`, whose daily business it is
-    /// to empty the server (R6).
+    /// What holds in the trash where `method` is to move there: what lies in it is the server's to empty, and
+    /// a reader's, whose deletions are for good there.
+    #[must_use]
+    pub const fn in_trash(&self) -> Self {
+        Self {
+            deletions_pushed: self.deletions_pushed,
+            ..Self::KEEP
+        }
+    }
+
+    /// Whether it matters that a reader has deleted a local copy.
+    #[must_use]
+    pub const fn looks_for_deleted(&self) -> bool {
+        self.until_deleted_locally || self.deletions_pushed
+    }
+
+    /// Whether the brake stands before nothing that this policy lets go: it is plain `delete`, whose daily
+    /// business it is to empty the server (R6). See [`ExpireReason::is_unbraked`].
+    ///
+    /// [`ExpireReason::is_unbraked`]: super::ExpireReason::is_unbraked
     #[must_use]
     pub const fn is_unbraked(&self) -> bool {
-        self.delete
+        self.delete && !self.deletions_pushed
+    }
+
+    /// Whether anything but a reader's deletion could let a server copy go.
+    const fn retains(&self) -> bool {
+        let without = Self {
+            deletions_pushed: false,
+            ..*self
+        };
+        without.has_rule()
+    }
+
+    fn rules_of_retention(&self, f: &mut fmt::Formatter<'_>, done: &str) -> fmt::Result {
+        write!(
+            f,
+            "a message is {done} on the server once its local copy is proven"
+        )?;
+        let rules = self.rules();
+        if !self.delete && !rules.is_empty() {
+            write!(f, " and {}", rules.join(", or "))?;
+        }
+        match self.protect {
+            Protect {
+                flagged: true,
+                unread: true,
+            } => f.write_str("; flagged and unread ones stay"),
+            Protect { flagged: true, .. } => f.write_str("; flagged ones stay"),
+            Protect { unread: true, .. } => f.write_str("; unread ones stay"),
+            Protect { .. } => Ok(()),
+        }
     }
 
     fn rules(&self) -> Vec<String> {
@@ -130,30 +181,23 @@ impl Policy {
 /// The policy as an English sentence.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.has_rule() {
-            return f.write_str("the server keeps every message");
-        }
         let done = match self.method {
             Method::Expunge => "deleted",
             Method::Trash => "moved to the trash",
         };
-        write!(
-            f,
-            "a message is {done} on the server once its local copy is proven"
-        )?;
-        let rules = self.rules();
-        if !self.delete && !rules.is_empty() {
-            write!(f, " and {}", rules.join(", or "))?;
+        let protected = self.retains() && self.protect != Protect::default();
+        if self.retains() {
+            self.rules_of_retention(f, done)?;
+        } else {
+            f.write_str("the server keeps every message")?;
         }
-        match self.protect {
-            Protect {
-                flagged: true,
-                unread: true,
-            } => f.write_str("; flagged and unread ones stay"),
-            Protect { flagged: true, .. } => f.write_str("; flagged ones stay"),
-            Protect { unread: true, .. } => f.write_str("; unread ones stay"),
-            Protect { .. } => Ok(()),
+        if self.deletions_pushed {
+            write!(f, "; one that a reader deletes here is {done} there too")?;
         }
+        if self.deletions_pushed && protected {
+            f.write_str(", protected or not")?;
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum ExpireReason {
     /// `delete`.
     Delete,
+    /// `deletions: push`.
+    DeletionPushed,
     /// `until_deleted_locally`.
     DeletedLocally,
     /// `delete_after`.
@@ -19,6 +21,15 @@ pub enum ExpireReason {
     KeepLatest(NonZeroU32),
     /// `quota`.
     Quota(Percent),
+}
+
+impl ExpireReason {
+    /// Whether the brake does not stand before it: only before plain `delete`, whose daily business it is
+    /// to empty the server (R6).
+    #[must_use]
+    pub const fn is_unbraked(self) -> bool {
+        matches!(self, Self::Delete)
+    }
 }
 
 /// One thing that holds a server copy.
@@ -34,7 +45,7 @@ pub enum KeepReason {
     BelowMark,
     /// `quota`: the server does not say how full the box is.
     NoQuota,
-    /// `until_deleted_locally`: no reader has deleted the local copy.
+    /// `until_deleted_locally` or `deletions: push`: no reader has deleted the local copy.
     NotDeletedLocally,
     /// `protect: [flagged]`.
     Flagged,
@@ -44,13 +55,15 @@ pub enum KeepReason {
     NotIdentified,
     /// Its local copy is not proven (R1).
     NotProven,
+    /// A reader has deleted its local copy before it was proven (R1): that cannot be made good any more.
+    DeletedUnproven,
     /// Its local copy is gone, and nobody can say that a reader did it (R5).
     LocalCopyMissing,
 }
 
 impl KeepReason {
     /// Every reason, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Policy,
         Self::TooYoung,
         Self::AmongLatest,
@@ -61,11 +74,17 @@ impl KeepReason {
         Self::Unread,
         Self::NotIdentified,
         Self::NotProven,
+        Self::DeletedUnproven,
         Self::LocalCopyMissing,
     ];
 
     /// What holds a message that the policy lets go: nothing that the user asked for.
-    pub const GUARDS: [Self; 3] = [Self::NotIdentified, Self::NotProven, Self::LocalCopyMissing];
+    pub const GUARDS: [Self; 4] = [
+        Self::NotIdentified,
+        Self::NotProven,
+        Self::DeletedUnproven,
+        Self::LocalCopyMissing,
+    ];
 
     /// What a user asked for who protects messages.
     pub const PROTECTIONS: [Self; 2] = [Self::Flagged, Self::Unread];
@@ -140,6 +159,7 @@ impl fmt::Display for ExpireReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Delete => f.write_str("retention: delete"),
+            Self::DeletionPushed => f.write_str("deletions: push"),
             Self::DeletedLocally => f.write_str("retention: until_deleted_locally"),
             Self::DeleteAfter(age) => write!(f, "retention: delete_after: {}", Span(*age)),
             Self::KeepLatest(latest) => write!(f, "retention: keep_latest: {latest}"),
@@ -161,6 +181,7 @@ impl fmt::Display for KeepReason {
             Self::Unread => "it is unread",
             Self::NotIdentified => "the server's message is not certainly the one stored here",
             Self::NotProven => "its local copy is not proven",
+            Self::DeletedUnproven => "a reader deleted its local copy before that was proven",
             Self::LocalCopyMissing => {
                 "its local copy is gone, and not certainly because a reader deleted it"
             }

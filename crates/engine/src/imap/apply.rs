@@ -2,9 +2,8 @@
 
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
-use crate::local;
+use crate::local::{self, Reflag};
 use crate::report::PassReport;
-use crate::step::Step;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
@@ -19,7 +18,7 @@ pub(crate) async fn apply(
     plan: &[Action],
     report: &mut PassReport,
 ) -> Result<bool, EngineError> {
-    let mut reflag: Vec<(MessageKey, FlagSet)> = Vec::new();
+    let mut reflag: Vec<Reflag> = Vec::new();
     let mut agreed: Vec<(MessageKey, FlagSet)> = Vec::new();
     let mut returned: Vec<MessageKey> = Vec::new();
     for action in plan {
@@ -31,7 +30,11 @@ pub(crate) async fn apply(
                 ..
             } => {
                 agreed.push((*key, flags.clone()));
-                reflag.extend(file.clone().map(|file| (*key, file)));
+                reflag.extend(file.clone().map(|file| Reflag {
+                    key: *key,
+                    flags: file,
+                    agreed: Some(flags.clone()),
+                }));
             }
             Action::Return { key, .. } => returned.push(*key),
             // Others see to these: `fetch.rs`, `absent.rs`.
@@ -43,9 +46,10 @@ pub(crate) async fn apply(
     }
     let leave = account.leave(&mailbox.name, || plan.iter().cloned().map(Deed::Plan));
     let failed = local::set_flags(account, mailbox, reflag, leave).await?;
-    account.shared.steps.reached(Step::Reflagged)?;
     agreed.retain(|(key, _)| !failed.contains(key));
-    report.flags_pulled += agreed.len() as u64;
+    if account.settings.flags.pulls() {
+        report.flags_pulled += agreed.len() as u64;
+    }
     let write = move |index: &mut Index| {
         index.set_server_flags(&agreed)?;
         index.mark_present(&returned)

@@ -13,7 +13,7 @@ use crate::report::PassReport;
 use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step as Point;
 use postrider_core::message::MessageKey;
-use postrider_core::retention::{ExpireReason, Method, Usage};
+use postrider_core::retention::{ExpireReason, Method, Policy, Usage};
 use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step, WireName};
@@ -35,7 +35,7 @@ struct Opened<'a> {
 pub(crate) async fn expire_all(
     account: &Account,
     session: &mut Session,
-    (observed, trash): (&[Observed], Option<&WireName>),
+    (observed, trash, searched): (&[Observed], Option<&WireName>, bool),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
@@ -58,11 +58,13 @@ pub(crate) async fn expire_all(
     };
     // What lies in the trash already is the server's to empty.
     let in_trash = |o: &&Observed| policy.method == Method::Trash && trash == Some(&o.wire_name);
-    let mailboxes: Vec<&Observed> = observed.iter().filter(|o| !in_trash(o)).collect();
+    let (in_trash, mailboxes): (Vec<_>, Vec<_>) = observed.iter().partition(in_trash);
     let how = How {
+        policy,
         now: retain::clock(account).await?,
         epochs: epochs(account).await?,
         whither,
+        searched,
     };
     let (together, alone) = room.above(policy.quota, mailboxes);
     for (usage, group) in together {
@@ -71,14 +73,26 @@ pub(crate) async fn expire_all(
     for (usage, mailbox) in alone {
         expire(account, session, (&[mailbox], usage, &how), report).await?;
     }
+    if policy.in_trash().has_rule() && !in_trash.is_empty() {
+        let how = How {
+            policy: policy.in_trash(),
+            whither: Whither::Away,
+            ..how
+        };
+        let group = (&*in_trash, Usage::default(), &how);
+        expire(account, session, group, report).await?;
+    }
     Ok(())
 }
 
 /// What holds for the whole pass.
 struct How {
+    policy: Policy,
     now: Now,
     epochs: HashMap<MailboxId, UidValidity>,
     whither: Whither,
+    /// Whether absent files were looked for already.
+    searched: bool,
 }
 
 async fn expire(
@@ -93,7 +107,9 @@ async fn expire(
         let Some(epoch) = how.epochs.get(&id).copied() else {
             continue;
         };
-        retain::look_for_absent(account, &observed.local).await?;
+        if !how.searched {
+            retain::look_for_absent(account, &observed.local).await?;
+        }
         let rows = move |index: &mut Index| index.retained(id, Some(epoch));
         let rows = account.shared.index.call(rows).await?;
         let facts = rows.iter().map(|row| retain::facts(row, number, None));
@@ -109,6 +125,7 @@ async fn expire(
         });
     }
     let judge = Judge {
+        policy: how.policy,
         usage,
         now: how.now,
     };
@@ -168,7 +185,11 @@ async fn remove(
     let told: Vec<(MessageKey, String)> = told.collect();
     let Some(leave) = leave else {
         let refused = removal::foresee(session, &there, whither).await?;
-        return foreseen(account, observed, (&here, refused), report).await;
+        let method = match whither {
+            Whither::Trash(_) => Method::Trash,
+            Whither::Away | Whither::Nowhere => Method::Expunge,
+        };
+        return foreseen(account, observed, (&here, refused, method), report).await;
     };
     let (requested, index) = (told.clone(), &account.shared.index);
     let request = move |index: &mut Index| index.request_expiry(&requested, now());
@@ -193,14 +214,15 @@ async fn remove(
     for (uid, (_, why)) in &here {
         log_expired(account, observed, *uid, *why);
     }
-    retain::went(account, &observed.local, here.len() as u64).await
+    let went: Vec<ExpireReason> = here.values().map(|(_, why)| *why).collect();
+    retain::went(account, &observed.local, &went).await
 }
 
 /// Where a rehearsal ends: with the deeds, which would be done now, and the copy of the index told of them.
 async fn foreseen(
     account: &Account,
     observed: &Observed,
-    (here, refused): (&HashMap<Uid, Going>, Option<String>),
+    (here, refused, method): (&HashMap<Uid, Going>, Option<String>, Method),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     if let Some(because) = refused {
@@ -210,7 +232,9 @@ async fn foreseen(
     let mut here: Vec<_> = here.iter().collect();
     here.sort_unstable_by_key(|(uid, _)| **uid);
     for (_, going) in &here {
-        account.note(&observed.local.name, || retain::deed(account, **going));
+        account.note(&observed.local.name, || {
+            retain::deed(account, **going, method)
+        });
     }
     report.expired += here.len() as u64;
     let told = here.iter().map(|(_, (key, why))| (*key, why.to_string()));

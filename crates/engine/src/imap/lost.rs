@@ -9,6 +9,8 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe;
+use crate::local;
+use crate::place;
 use crate::rehearsal::Leave;
 use crate::step::Step as Point;
 use postrider_core::mailbox::MailboxName;
@@ -111,6 +113,7 @@ async fn ask_again(
                 delimiter: Some('/'),
                 role: row.role,
                 selectable: true,
+                exists: true,
                 subscribed: None,
                 status: Some(status),
                 old_name: None,
@@ -246,7 +249,7 @@ async fn is_the_same(
 }
 
 async fn rename(account: &Account, lost: &MailboxRow, to: &Listed) -> Result<(), EngineError> {
-    let new = crate::local::free_place(account, observe::new_mailbox(account, to)).await?;
+    let new = local::free_place(account, place::listed(&account.settings, to)).await?;
     let (id, name) = (lost.id, new.name.to_string());
     let index = &account.shared.index;
     let row = new.clone();

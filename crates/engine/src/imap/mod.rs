@@ -4,7 +4,7 @@
 //! not listed any more; [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
 //! [`compare`] puts it beside what is known, [`planned`] decides, with [`rematch`] for a changed
 //! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
-//! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow. [`crew`] opens
+//! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow, unless a reader put them elsewhere ([`departed`]). [`crew`] opens
 //! connections that [`fetch`] what is left ([`promise`]: or would), [`copies`] links what is here already. [`release`] deals
 //! with local copies of vanished messages, [`expire`] with server copies: [`quota`] says how full the
 //! box is, [`removal`] how they go, [`in_trash`] what an earlier pass has left half gone.
@@ -14,6 +14,7 @@ pub(crate) mod apply;
 pub(crate) mod compare;
 pub(crate) mod copies;
 pub(crate) mod crew;
+pub(crate) mod departed;
 pub(crate) mod doubt;
 pub(crate) mod expire;
 pub(crate) mod fetch;

@@ -6,6 +6,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::apply::apply;
+use crate::imap::departed;
 use crate::imap::planned::Planned;
 use crate::local;
 use crate::rehearsal::Leave;
@@ -18,7 +19,7 @@ use postrider_core::plan::moves::{Gone, Move, Shown, moves};
 use postrider_core::plan::view::{Base, ServerMessage, ServerView};
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, SelectMode, Session, Step};
-use postrider_index::{Index, MailboxId, OpenRelocation, Relocation};
+use postrider_index::{Index, MailboxId, OpenRelocation, Relocation, ServerCopy};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -39,16 +40,22 @@ pub(crate) async fn follow(
 ) -> Result<HashMap<MessageKey, Arc<str>>, EngineError> {
     let wanted =
         |mailbox: &Planned| !mailbox.fetch.is_empty() && mailbox.fetch.count() <= DESCRIBED_AT_MOST;
-    if gone.is_empty() || !planned.iter().any(wanted) {
+    if !planned.iter().any(wanted) {
+        return Ok(HashMap::new());
+    }
+    // What a reader moved here, and somebody else at the server, is gone from where it was as well.
+    let departed = departed::look(account, session, planned).await?;
+    let asked: Vec<MessageKey> = gone.into_iter().chain(departed.keys().copied()).collect();
+    if asked.is_empty() {
         return Ok(HashMap::new());
     }
     let index = &account.shared.index;
-    let described = index.call(move |index| index.describe(&gone)).await?;
+    let described = index.call(move |index| index.describe(&asked)).await?;
     let gone: Vec<Gone<MailboxId>> = described
         .into_iter()
         .map(|row| Gone {
             key: row.key,
-            mailbox: row.mailbox,
+            mailbox: departed.get(&row.key).copied().unwrap_or(row.mailbox),
             likeness: row.likeness,
             email_id: row.email_id,
         })
@@ -58,7 +65,7 @@ pub(crate) async fn follow(
     if moved.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut relocations = Vec::with_capacity(moved.len());
+    let (mut relocations, mut redirected) = (Vec::with_capacity(moved.len()), Vec::new());
     for mailbox in planned.iter_mut() {
         let id = mailbox.observed.local.id;
         let here: HashMap<Uid, MessageKey> = moved
@@ -71,13 +78,30 @@ pub(crate) async fn follow(
             .iter()
             .filter(|uid| !here.contains_key(uid))
             .collect();
-        relocations.extend(here.into_iter().map(|(uid, key)| Relocation {
-            key,
-            mailbox: id,
-            uid_validity: mailbox.uid_validity,
-            uid,
-        }));
+        for (uid, key) in here {
+            let uid_validity = mailbox.uid_validity;
+            if departed.contains_key(&key) {
+                let from = ServerCopy {
+                    mailbox: id,
+                    uid_validity,
+                    uid,
+                };
+                redirected.push((key, from));
+                continue;
+            }
+            relocations.push(Relocation {
+                key,
+                mailbox: id,
+                uid_validity,
+                uid,
+            });
+        }
     }
+    let moved: Vec<_> = moved
+        .into_iter()
+        .filter(|to| !departed.contains_key(&to.key))
+        .collect();
+    index.call(move |index| index.redirect(&redirected)).await?;
     let relocate = move |index: &mut Index| index.relocate(&relocations, now());
     index.call(relocate).await?;
     account.shared.steps.reached(Point::Relocated)?;
@@ -143,7 +167,7 @@ async fn reflag(
         };
         let local = &mailbox.observed.local;
         let files = local::view(account, local, reflagged(&base, &view)).await?;
-        let plan = plan_imap(&base, &files, &view, account.settings.deleted_flag);
+        let plan = plan_imap(&base, &files, &view, account.settings.reach());
         mailbox.complete &= apply(account, local, &plan, report).await?;
     }
     Ok(())

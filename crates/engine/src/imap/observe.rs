@@ -3,10 +3,11 @@
 use crate::choose::{Chooser, is_meant};
 use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
+use crate::place;
 use postrider_core::mailbox::Role;
 use postrider_core::settings::FolderChoice;
 use postrider_imap::{FlightEvent, Listed, MailboxStatus, Refusal, Session, Step, WireName};
-use postrider_index::{MailboxRow, NewMailbox};
+use postrider_index::MailboxRow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -93,7 +94,10 @@ pub(crate) async fn chosen(
     mut listed: Vec<Listed>,
 ) -> Result<Vec<Observed>, EngineError> {
     let chooser = Chooser::of(&account.settings, session.capabilities(), &listed);
-    let chosen: Vec<bool> = listed.iter().map(|l| chooser.choose(l).chosen).collect();
+    let chosen: Vec<bool> = listed
+        .iter()
+        .map(|l| chooser.choose(l).is_chosen())
+        .collect();
     let mut chosen = chosen.into_iter();
     let only = account.only.as_deref();
     listed.retain(|l| {
@@ -101,7 +105,10 @@ pub(crate) async fn chosen(
     });
     let listed = with_status(session, listed).await?;
     let mut observed = Vec::with_capacity(listed.len());
-    let new = listed.iter().map(|l| new_mailbox(account, l)).collect();
+    let new = listed
+        .iter()
+        .map(|l| place::listed(&account.settings, l))
+        .collect();
     let rows = crate::local::register(account, new).await?;
     for (listed, (row, maildir)) in listed.into_iter().zip(rows) {
         let local = LocalMailbox {
@@ -118,18 +125,6 @@ pub(crate) async fn chosen(
         });
     }
     Ok(observed)
-}
-
-/// What a listed mailbox is to the index, with the place it would have in the mail tree.
-pub(crate) fn new_mailbox(account: &Account, listed: &Listed) -> NewMailbox {
-    let name = account.settings.folders.local_name(&listed.name);
-    let relative = postrider_maildir::directory(account.settings.layout, &name);
-    NewMailbox {
-        wire_name: listed.wire_name.to_string(),
-        name: listed.name.clone(),
-        role: listed.role,
-        path: account.settings.maildir.join(relative),
-    }
 }
 
 /// Whether a mailbox may have changed since the state in its row was recorded. Without a

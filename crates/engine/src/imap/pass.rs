@@ -1,4 +1,4 @@
-//! The journey of one pass: list, look, plan, follow what moved, fetch, apply, release, expire.
+//! The journey of one pass: list, look, plan, follow what moved, fetch, apply, push, release, expire.
 
 use crate::connect::Access;
 use crate::context::{Account, now};
@@ -10,6 +10,7 @@ use crate::imap::{
     absent, apply, copies, crew, expire, limits, look, lost, moves, promise, release,
 };
 use crate::local;
+use crate::push;
 use crate::report::{PassReport, Progress};
 use postrider_imap::{Memory, Session, WireName};
 use postrider_index::{Index, KnownCapabilities, MailboxId};
@@ -45,7 +46,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let observed = observe::chosen(account, &mut session, listed).await?;
     report.mailboxes = observed.len() as u64;
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
-    local::refresh(account, &seen).await?;
+    let rescanned = local::refresh(account, &seen).await?;
+    let searched = push::settle(account, &observed, rescanned).await?;
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
@@ -55,16 +57,24 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let moved = moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
     report.vanished = report.vanished.saturating_sub(moved.len() as u64);
     lost::tell(account, &lost, &moved).await?;
-    let session = fetch(account, &access, session, &mut planned, &mut report).await?;
+    let mut session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
-    finish(account, session, (observed, trash), &planned, report).await
+    push::send(account, &mut session, &observed, &mut report).await?;
+    finish(
+        account,
+        session,
+        (observed, trash, searched),
+        &planned,
+        report,
+    )
+    .await
 }
 
 /// The rest, for which nothing has to be fetched any more.
 async fn finish(
     account: &Account,
     mut session: Session,
-    (observed, trash): (Vec<Observed>, Option<WireName>),
+    (observed, trash, searched): (Vec<Observed>, Option<WireName>, bool),
     planned: &[Planned],
     mut report: PassReport,
 ) -> Result<PassReport, EngineError> {
@@ -72,7 +82,7 @@ async fn finish(
     let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
     catch_up(account, &incomplete).await?;
     release::release_all(account, &incomplete, &mut report).await?;
-    let mailboxes = (&observed[..], trash.as_ref());
+    let mailboxes = (&observed[..], trash.as_ref(), searched);
     expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
     session.log_out().await;

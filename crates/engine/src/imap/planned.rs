@@ -103,8 +103,8 @@ async fn actions(account: &Account, compared: &Compared) -> Result<Plan, EngineE
     let Compared { look, base, .. } = compared;
     let reflagged = reflagged(base, &look.view);
     let local = local::view(account, &look.observed.local, reflagged).await?;
-    let deleted_flag = account.settings.deleted_flag;
-    Ok(plan_imap(base, &local, &look.view, deleted_flag))
+    let reach = account.settings.reach();
+    Ok(plan_imap(base, &local, &look.view, reach))
 }
 
 /// A plan without actions.

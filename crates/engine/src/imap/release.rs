@@ -6,7 +6,7 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
-use crate::local;
+use crate::local::{self, Reflag};
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::step::Step;
@@ -132,7 +132,11 @@ async fn trash(
     leave: Option<Leave>,
 ) -> Result<(), EngineError> {
     let view = local::view(account, mailbox, keys).await?;
-    let flagged = |(key, flags): (MessageKey, FlagSet)| (key, flags.with(Flag::Deleted));
+    let flagged = |(key, flags): (MessageKey, FlagSet)| Reflag {
+        key,
+        flags: flags.with(Flag::Deleted),
+        agreed: None,
+    };
     let wanted: Vec<_> = view.flags.into_iter().map(flagged).collect();
     // One that a reader renames at this moment gets its flag in the next pass or never: it is a hint.
     let set = local::set_flags(account, mailbox, wanted, leave);

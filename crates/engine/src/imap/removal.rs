@@ -34,8 +34,7 @@ pub(crate) fn obstacle(
     }
     let moves =
         matches!(whither, Whither::Trash(_)) && session.capabilities().has(Capability::Move);
-    let kept = selected.permanent_flags.as_ref();
-    let keeps_deleted = kept.is_none_or(|flags| flags.flags().any(|flag| flag == Flag::Deleted));
+    let keeps_deleted = selected.permanent_flags.keeps(Flag::Deleted);
     (!moves && !keeps_deleted).then_some("the server keeps no \\Deleted in this mailbox")
 }
 
@@ -144,6 +143,7 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
     let mark = Step::StoreFlags {
         uids: uids.clone(),
         change: FlagChange::Add(deleted.clone()),
+        unchanged_since: None,
     };
     // One after the other: what could not be marked must not be expunged.
     let mut refused = refusal(session, mark).await?;
@@ -156,8 +156,12 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
         refused = refusal(session, remove).await?;
     }
     if refused.is_some() {
-        let change = FlagChange::Remove(deleted);
-        refusal(session, Step::StoreFlags { uids, change }).await?;
+        let unmark = Step::StoreFlags {
+            uids,
+            change: FlagChange::Remove(deleted),
+            unchanged_since: None,
+        };
+        refusal(session, unmark).await?;
     }
     Ok(refused)
 }

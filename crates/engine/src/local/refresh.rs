@@ -7,8 +7,10 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::take_in;
-use postrider_core::message::MessageKey;
-use postrider_index::{BaseHit, Index, KnownFiles, ScanStamp};
+use postrider_core::account::Protocol;
+use postrider_core::flag::FlagSet;
+use postrider_core::plan::local::changed;
+use postrider_index::{BaseHit, Followed, Index, KnownFiles, ScanStamp};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, truer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +18,12 @@ use std::sync::Arc;
 /// Strangers that are looked up at a time: 1 MB of them.
 const STRANGERS: usize = 4_096;
 
-/// Notes in the index where readers have moved files to within these mailboxes, of which only those
-/// are read whose directories changed since their stamp was taken.
+/// Notes in the index what readers did to the files of these mailboxes, of which only those are read whose
+/// directories changed since their stamp was taken. Says whether there was any.
 pub(crate) async fn refresh(
     account: &Account,
     mailboxes: &[(&LocalMailbox, Option<ScanStamp>)],
-) -> Result<(), EngineError> {
+) -> Result<bool, EngineError> {
     let mut there = Vec::with_capacity(mailboxes.len());
     for asked in mailboxes {
         if !account.lacks_directory(asked.0)? {
@@ -46,12 +48,14 @@ pub(crate) async fn refresh(
             .collect::<Result<Vec<bool>, EngineError>>()
     };
     let changed = DeliveryPool::run(changed).await??;
+    let mut rescanned = false;
     for ((mailbox, _), changed) in there.iter().zip(changed) {
         if changed {
             rescan(account, mailbox).await?;
+            rescanned = true;
         }
     }
-    Ok(())
+    Ok(rescanned)
 }
 
 async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineError> {
@@ -76,8 +80,10 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
         if found.is_empty() {
             break;
         }
-        let unknown = follow(account, mailbox, found).await?;
-        repaired += take_in::take_in(account, mailbox, unknown).await?;
+        let Strangers { unknown, elsewhere } = follow(account, mailbox, found).await?;
+        let (ours, theirs) = take_in::sort(mailbox, unknown);
+        repaired += take_in::take_in(account, mailbox, ours).await?;
+        note_newcomers(account, mailbox, elsewhere.into_iter().chain(theirs)).await?;
     }
     take_in::tell(account, mailbox, repaired);
     match stamp {
@@ -115,45 +121,91 @@ fn strangers(
     Ok(strangers)
 }
 
-/// Records the present names of those messages of the mailbox that are among `strangers`. Returns the
-/// files that are no message's, as far as the index knows.
+/// Files that are no message's of their mailbox.
+struct Strangers {
+    /// No message has such a base name, as far as the index knows.
+    unknown: Vec<Entry>,
+    /// Messages of other mailboxes have it: a reader carried them here, or made copies.
+    elsewhere: Vec<Entry>,
+}
+
+/// Records the present names of those messages of the mailbox that are among `strangers`, and the flags that
+/// readers changed by giving them. Returns the others.
 async fn follow(
     account: &Account,
     mailbox: &LocalMailbox,
     strangers: BTreeMap<String, Entry>,
-) -> Result<Vec<Entry>, EngineError> {
+) -> Result<Strangers, EngineError> {
     let (account_id, id, index) = (account.id, mailbox.id, &account.shared.index);
     let look_up = move |index: &mut Index| {
         let mut hits: Vec<(BaseHit, Entry)> = Vec::new();
-        let mut unknown = Vec::new();
+        let (mut unknown, mut elsewhere) = (Vec::new(), Vec::new());
         for (base, entry) in strangers {
-            let of_base = index.find_by_base(account_id, &base)?.into_iter();
-            let here = of_base.filter(|hit| hit.mailbox == id);
+            let of_base = index.find_by_base(account_id, &base)?;
+            let is_elsewhere = !of_base.is_empty();
+            let here = of_base.into_iter().filter(|hit| hit.mailbox == id);
             let before = hits.len();
             hits.extend(here.map(|hit| (hit, entry.clone())));
-            if hits.len() == before && !index.unknown_bases(id, &[&base])?.is_empty() {
+            if hits.len() > before {
+                continue;
+            }
+            if !index.unknown_bases(id, &[&base])?.is_empty() {
                 unknown.push(entry);
+            } else if is_elsewhere {
+                elsewhere.push(entry);
             }
         }
-        Ok((hits, unknown))
+        Ok((hits, Strangers { unknown, elsewhere }))
     };
-    let (hits, unknown) = index.call(look_up).await?;
+    let (hits, strangers) = index.call(look_up).await?;
     let maildir = Arc::clone(&mailbox.maildir);
+    let says = account.settings.flags.pushes();
+    let deleted_flag = account.settings.deleted_flag;
     let choose = move || {
         let renamed = hits.into_iter().filter_map(|(hit, seen)| {
-            let name = match Entry::parse(&hit.file) {
-                Some(known) => truer(&maildir, known, seen).to_string(),
-                None => seen.to_string(),
+            let known = Entry::parse(&hit.file);
+            let before = known.as_ref().map(|known| known.file_name.flags());
+            let now = match known {
+                Some(known) => truer(&maildir, known, seen),
+                None => seen,
             };
-            (name != hit.file).then_some((hit.key, name))
+            let (before, after) = (before.unwrap_or_else(FlagSet::new), now.file_name.flags());
+            let followed = Followed {
+                key: hit.key,
+                file: now.to_string(),
+                changed: match says {
+                    true => changed(&before, &after, deleted_flag),
+                    false => Vec::new(),
+                },
+            };
+            (followed.file != hit.file).then_some(followed)
         });
-        renamed.collect::<Vec<(MessageKey, String)>>()
+        renamed.collect::<Vec<Followed>>()
     };
     let renamed = DeliveryPool::run(choose).await?;
     if !renamed.is_empty() {
-        index.call(move |index| index.set_files(&renamed)).await?;
+        index
+            .call(move |index| index.follow_files(&renamed))
+            .await?;
     }
-    Ok(unknown)
+    Ok(strangers)
+}
+
+/// Writes down which files of readers nobody has explained yet. Under POP3 there is nothing to explain: a
+/// maildrop has no mailboxes and takes no mail.
+async fn note_newcomers(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    files: impl Iterator<Item = Entry>,
+) -> Result<(), EngineError> {
+    let name = |entry: Entry| (entry.file_name.base().to_owned(), entry.to_string());
+    let files: Vec<(String, String)> = files.map(name).collect();
+    if files.is_empty() || account.settings.protocol == Protocol::Pop3 {
+        return Ok(());
+    }
+    let id = mailbox.id;
+    let note = move |index: &mut Index| index.note_newcomers(id, &files, now());
+    account.shared.index.call(note).await
 }
 
 /// A stamp as the index keeps it.

@@ -11,7 +11,7 @@ use crate::retain::{self, Going, Held, Judge};
 use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::deed::Deed;
-use postrider_core::retention::{Facts, Usage};
+use postrider_core::retention::{Facts, Method, Usage};
 use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
 use postrider_pop3::{Quit, RetrieveEvent, Transaction};
@@ -63,7 +63,7 @@ pub(crate) async fn expire_and_quit(
         going.sort_unstable_by_key(|(number, _)| **number);
         let deeds = going
             .into_iter()
-            .map(|(_, going)| retain::deed(account, *going));
+            .map(|(_, going)| retain::deed(account, *going, Method::Expunge));
         deeds.collect::<Vec<Deed>>()
     };
     match account.leave(&mailbox.name, deeds) {
@@ -104,18 +104,17 @@ async fn delete(
         retain::tell(account, mailbox, quit.deleted.len() as u64, because);
         return Ok(quit.round_trips);
     }
-    let expired = quit.deleted.iter().filter_map(|number| {
-        let (key, why) = going.get(number)?;
-        Some((*key, why.to_string()))
-    });
+    let gone = quit.deleted.iter().filter_map(|n| going.get(n).copied());
+    let gone: Vec<Going> = gone.collect();
+    let expired = gone.iter().map(|(key, why)| (*key, why.to_string()));
     let expired: Vec<_> = expired.collect();
-    let count = expired.len() as u64;
-    report.expired += count;
+    report.expired += gone.len() as u64;
     log_expired(account, mailbox, &expired).await?;
     index
         .call(move |index| index.mark_expired(&expired, now()))
         .await?;
-    retain::went(account, mailbox, count).await?;
+    let went: Vec<_> = gone.iter().map(|(_, why)| *why).collect();
+    retain::went(account, mailbox, &went).await?;
     Ok(quit.round_trips)
 }
 
@@ -165,6 +164,7 @@ async fn let_go(
         facts: facts.collect(),
     };
     let judge = Judge {
+        policy: account.settings.retention,
         usage: Usage::default(),
         now: retain::clock(account).await?,
     };

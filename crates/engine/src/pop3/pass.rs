@@ -5,15 +5,13 @@ use crate::connect;
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::local;
+use crate::place;
 use crate::pop3::{announced, download, expire, identify, limits, returned};
 use crate::report::{PassReport, Progress};
-use postrider_core::mailbox::MailboxName;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
-use postrider_core::settings::Layout;
-use postrider_index::{Index, MailboxRow, NewMailbox, ServerState};
+use postrider_index::{Index, MailboxRow, ServerState};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 /// The most sessions of one pass: at 250 messages each more than a maildrop holds.
@@ -113,26 +111,9 @@ async fn session(
     Ok(listing)
 }
 
-/// The one mailbox of a maildrop. It is the mail tree's root, or its INBOX under Maildir++, which is
-/// the root too.
+/// The one mailbox of a maildrop.
 async fn inbox(account: &Account) -> Result<(LocalMailbox, MailboxRow), EngineError> {
-    let name = MailboxName::inbox();
-    let relative = match account.settings.layout {
-        Layout::Fs => Path::new("").to_owned(),
-        Layout::MaildirPlusPlus => postrider_maildir::directory(account.settings.layout, &name),
-    };
-    let root = &account.settings.maildir;
-    let path = if relative.as_os_str().is_empty() {
-        root.clone()
-    } else {
-        root.join(relative)
-    };
-    let wanted = NewMailbox {
-        wire_name: "INBOX".to_owned(),
-        name,
-        role: None,
-        path,
-    };
+    let wanted = place::maildrop(&account.settings);
     let mut registered = local::register(account, vec![wanted]).await?;
     let (row, maildir) = registered.pop().ok_or(EngineError::IndexGone)?;
     let mailbox = LocalMailbox {

@@ -4,22 +4,18 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::imap::observe::Observed;
 use crate::imap::rematch::describe;
+use crate::outgoing;
 use crate::step::Step as Point;
 use crate::undo::{Candidate, UndoOutcome};
 use postrider_core::flag::Flag;
 use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Likeness, Orphan, rematch};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{Append, Appended, FlightEvent, SelectMode, Session, Source, Step, WireName};
+use postrider_imap::{Append, Appended, FlightEvent, SelectMode, Session, Step, WireName};
 use postrider_index::{Attachment, Index, IndexError};
-use postrider_maildir::{Mailbox, Outgoing};
+use postrider_maildir::Mailbox;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt as _;
-use tokio::runtime::Handle;
-
-/// Octets between the file and the connection.
-const IN_BETWEEN: usize = 128 * 1_024;
 
 /// Appends the message from `path`, which was read back a moment ago.
 pub(super) async fn put_back(
@@ -40,7 +36,7 @@ pub(super) async fn put_back(
         .call(move |index| index.begin_undo(key, now()))
         .await?;
     account.shared.steps.reached(Point::UndoBegun)?;
-    let source = source(path, candidate)?;
+    let source = outgoing::source(path, candidate.row.file.sha256)?;
     let appended = session.append(&append(candidate), source).await;
     let uid = match appended.map_err(EngineError::imap)? {
         Appended::Done { uid } => uid,
@@ -73,26 +69,6 @@ fn append(candidate: &Candidate) -> Append {
 
 fn wire_name(candidate: &Candidate) -> WireName {
     WireName::from_octets(candidate.mailbox.wire_name.as_bytes())
-}
-
-/// The file's octets as the session takes them. A file that is not what was recorded ends early, and the
-/// session with it: the server gets no whole message.
-fn source(path: &Path, candidate: &Candidate) -> Result<Source, EngineError> {
-    let mut outgoing =
-        Outgoing::open(path, candidate.row.file.sha256).map_err(EngineError::disk)?;
-    let (mut into, from) = tokio::io::duplex(IN_BETWEEN);
-    let handle = Handle::current();
-    let send = move || {
-        while let Ok(Some(chunk)) = outgoing.next_chunk() {
-            if handle.block_on(into.write_all(&chunk)).is_err() {
-                // The session ended first, and says why.
-                return;
-            }
-        }
-    };
-    // Its end is the end of the stream, whoever reads that.
-    drop(tokio::task::spawn_blocking(send));
-    Ok(Source::new(from))
 }
 
 /// Records that the message is back. An identity that another message has is none: the pass finds out.

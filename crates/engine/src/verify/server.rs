@@ -3,6 +3,7 @@
 use crate::connect::{self, Access};
 use crate::error::EngineError;
 use postrider_core::account::Protocol;
+use postrider_core::plan::flags::Reach;
 use postrider_core::plan::imap::{Action, plan_imap};
 use postrider_core::plan::view::{Base, LocalView, ServerMessage, ServerView};
 use postrider_core::settings::AccountSettings;
@@ -81,7 +82,7 @@ async fn mailbox(
     let skipped = index.skipped(row.id, epoch)?;
     let view = ServerView::Whole(messages);
     let mut unknown = 0;
-    for action in plan_imap(&base, &LocalView::default(), &view, false) {
+    for action in plan_imap(&base, &LocalView::default(), &view, Reach::Nothing) {
         match action {
             Action::Fetch(uids) => {
                 unknown = uids.count();

@@ -1,6 +1,7 @@
-//! CONDSTORE (RFC 7162): what changed since a mod-sequence.
+//! CONDSTORE (RFC 7162): what changed since a mod-sequence, and changes only of what has not.
 //!
-//! Without it the flags of all messages are listed: the same answer at a higher price.
+//! Without it the flags of all messages are listed: the same answer at a higher price. A conditional
+//! change is not made at all: without the condition it would be another one.
 
 use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed};
@@ -19,6 +20,13 @@ pub(crate) fn select_parameter(command: &mut CommandText, capabilities: &Capabil
 pub(crate) fn changed_since(command: &mut CommandText, since: Option<ModSeq>) {
     if let Some(since) = since {
         command.text(&format!(" (CHANGEDSINCE {since})"));
+    }
+}
+
+/// Narrows a STORE to what has not changed, §3.1.3.
+pub(crate) fn unchanged_since(command: &mut CommandText, since: Option<ModSeq>) {
+    if let Some(since) = since {
+        command.text(&format!("(UNCHANGEDSINCE {since}) "));
     }
 }
 

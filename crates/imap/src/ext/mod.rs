@@ -2,6 +2,7 @@
 //!
 //! | capability | RFC | file | without it |
 //! |---|---|---|---|
+//! | APPENDLIMIT | 7889 | `append_limit.rs` | the server says what is too large |
 //! | COMPRESS=DEFLATE | 4978 | `compress.rs` | octets come as they are |
 //! | CONDSTORE | 7162 | `condstore.rs` | flags of all messages are listed |
 //! | ENABLE | 5161 | `enable.rs` | nothing that changes the server's answers |
@@ -11,6 +12,7 @@
 //! | LIST-STATUS | 5819 | `list_status.rs` | STATUS for each mailbox, pipelined |
 //! | LITERAL+, LITERAL- | 7888 | `literal.rs` | literals wait for the server's `+` |
 //! | MOVE | 6851 | `mov.rs` | COPY, STORE and EXPUNGE |
+//! | MULTIAPPEND | 3502 | `multi_append.rs` | a command for each message |
 //! | NAMESPACE | 2342 | `namespace.rs` | what LIST shows is all there is |
 //! | OBJECTID | 8474 | `object_id.rs` | renames and moves are guessed from content |
 //! | QRESYNC | 7162 | `qresync.rs` | flags and UIDs are listed |
@@ -20,6 +22,7 @@
 //! | UIDPLUS | 4315 | `uidplus.rs` | EXPUNGE, where nobody else's `\Deleted` is in the mailbox |
 //! | UTF8=ACCEPT | 6855 | `utf8_accept.rs` | names in modified UTF-7 |
 
+pub(crate) mod append_limit;
 pub(crate) mod compress;
 pub(crate) mod condstore;
 pub(crate) mod enable;
@@ -29,6 +32,7 @@ pub(crate) mod list_extended;
 pub(crate) mod list_status;
 pub(crate) mod literal;
 pub(crate) mod mov;
+pub(crate) mod multi_append;
 pub(crate) mod namespace;
 pub(crate) mod object_id;
 pub(crate) mod qresync;

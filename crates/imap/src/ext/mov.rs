@@ -1,7 +1,7 @@
 //! MOVE (RFC 6851): from one mailbox into another in one step, `\Deleted` never set.
 //!
 //! Without it the caller copies, marks and expunges: UID COPY is in every server (RFC 9051 §6.4.7).
-//! The two differ when something breaks in between: a MOVE has happened or not, for each message.
+//! What they answer with is in [`uidplus`](super::uidplus). The two differ when something breaks in between: a MOVE has happened or not, for each message.
 
 use crate::capability::Capability;
 use crate::dialect::Dialect;
@@ -69,7 +69,53 @@ mod tests {
             C: p2 UID COPY 4 \"Trash\"\nS: p2 NO [TRYCREATE] no such mailbox";
         let (mut session, server) = selected("MOVE", script).await;
         let events = flown(&mut session, [to_trash("1:3,9"), copied("4")]).await;
-        assert_eq!(events.unwrap(), ["0 done", "1 refused no such mailbox"]);
+        let expected = [
+            "0 copied 1-11 2-12 3-13 9-14",
+            "0 done",
+            "1 refused no such mailbox",
+        ];
+        assert_eq!(events.unwrap(), expected);
+        server.await.unwrap();
+    }
+
+    /// RFC 6851 §4.3 and RFC 4315 §3: before or with the OK. It goes to whoever asked for these messages.
+    #[tokio::test]
+    async fn copies_are_told_to_whoever_asked_for_them() {
+        let script = "C: p1 UID MOVE 1:2 \"Trash\"\nC: p2 UID COPY 3 \"Trash\"\nC: p3 UID MOVE 4:5 \"Trash\"\n\
+            S: * OK [COPYUID 7 4:5 12:13] of the third\nS: * OK [COPYUID 7 8 14] of nobody\n\
+            S: p1 OK [COPYUID 7 2,1 10:11] done\nS: p2 OK [COPYUID 7 3,9 8:9] not what was asked\n\
+            S: p3 NO [OVERQUOTA] half of it";
+        let (mut session, server) = selected("MOVE UIDPLUS", script).await;
+        let to = |uids: &str| Step::Move {
+            uids: set(uids),
+            to: WireName::encode("Trash"),
+        };
+        let events = flown(&mut session, [to("1:2"), copied("3"), to("4:5")]).await;
+        let expected = [
+            "2 copied 4-12 5-13",
+            "0 copied 1-11 2-10",
+            "0 done",
+            "1 done",
+            "2 refused half of it",
+        ];
+        assert_eq!(events.unwrap(), expected);
+        server.await.unwrap();
+    }
+
+    /// RFC 7162 §3.2.8 and RFC 6851 §4.4: where the mailbox stands without them.
+    #[tokio::test]
+    async fn a_mod_sequence_is_handed_out() {
+        let script = "C: p1 UID MOVE 1 \"Trash\"\nC: p2 UID EXPUNGE 2\n\
+            S: * OK [COPYUID 7 1 10] moved\nS: * VANISHED 1\nS: p1 OK [HIGHESTMODSEQ 41]\n\
+            S: * VANISHED 2\nS: p2 OK [HIGHESTMODSEQ 42]";
+        let (mut session, server) = selected("MOVE UIDPLUS", script).await;
+        let to = Step::Move {
+            uids: set("1"),
+            to: WireName::encode("Trash"),
+        };
+        let steps = [to, Step::Expunge { uids: set("2") }];
+        let expected = ["0 copied 1-10", "0 at 41", "0 done", "1 at 42", "1 done"];
+        assert_eq!(flown(&mut session, steps).await.unwrap(), expected);
         server.await.unwrap();
     }
 

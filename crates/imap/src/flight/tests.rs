@@ -125,6 +125,7 @@ async fn nothing_is_changed_on_the_hope_that_a_select_succeeds() {
         [
             "0 selected Some(1) None None rw",
             "0 done",
+            "1 stored 1",
             "1 done",
             "2 done"
         ]

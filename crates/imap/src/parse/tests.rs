@@ -117,7 +117,18 @@ fn codes() {
         let word = odd.split(' ').next().unwrap();
         assert_eq!(code(odd), Code::Unknown(word.to_owned()), "{odd}");
     }
-    assert_eq!(code("COPYUID 1 2 3"), Code::Unknown("COPYUID".to_owned()));
+    for unpaired in [
+        "COPYUID 1 2",
+        "COPYUID 1 2:3 4",
+        "COPYUID 0 2 3",
+        "COPYUID 1 * 3",
+    ] {
+        assert_eq!(code(unpaired), Code::Unknown("COPYUID".to_owned()));
+    }
+    let Code::CopyUid(copied) = code("copyuid 7 2:3  8,5") else {
+        panic!("no COPYUID");
+    };
+    assert_eq!(copied.copy_of(Uid::new(3).unwrap()), Uid::new(5));
     assert_eq!(code("X \"]\" (y)"), Code::Unknown("X".to_owned()));
     assert_eq!(
         untagged("OK [UNSEEN 3 t"),

@@ -5,6 +5,7 @@ use crate::{AccountId, Attachment, Braking, Identity, Index, MailboxId, ServerSt
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::time::UnixTime;
 use postrider_core::uid::UidSet;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use std::cell::RefCell;
@@ -70,6 +71,27 @@ fn call_everything(bench: &mut Bench) {
     index.attach(&[attachment]).unwrap();
     index.statuses().unwrap();
     newer(index, account, mailbox, &keys);
+    readers(index, account, mailbox, &keys);
+}
+
+fn readers(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[MessageKey]) {
+    let since = UnixTime::from_seconds(0);
+    index.follow_files(&[]).unwrap();
+    index.flag_changes(mailbox).unwrap();
+    index.changed_by_readers(account).unwrap();
+    index.open_reflaggings(account).unwrap();
+    index.newcomers(account, since, false).unwrap();
+    index.kin(account, "base1", &[Sha256([1; 32])]).unwrap();
+    index.missing_by_message_id(account, "x").unwrap();
+    index.held_by_server(keys).unwrap();
+    index.outgoing(account, now(1)).unwrap();
+    index.put_off(keys, "no", now(1)).unwrap();
+    index.end_outgoing((keys[0], None), None, now(1)).unwrap();
+    index.copied_since(account, since).unwrap();
+    index.departing(account).unwrap();
+    index.redirect(&[]).unwrap();
+    index.end_move_by_copy(keys, now(1)).unwrap();
+    index.forget_outgoing(keys).unwrap();
 }
 
 fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[MessageKey]) {

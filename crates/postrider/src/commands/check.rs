@@ -100,7 +100,11 @@ fn found(settings: &AccountSettings, report: &CheckReport) -> String {
         );
     }
     if settings.protocol == Protocol::Imap {
-        let chosen = report.mailboxes.iter().filter(|m| m.chosen).count();
+        let chosen = report
+            .mailboxes
+            .iter()
+            .filter(|m| m.choice.is_chosen())
+            .count();
         line(
             "mailboxes",
             &format!("{chosen} of {} chosen", report.mailboxes.len()),
@@ -115,14 +119,14 @@ fn found(settings: &AccountSettings, report: &CheckReport) -> String {
 }
 
 fn mailbox(mailbox: &CheckedMailbox) -> String {
-    let sign = if mailbox.chosen { '+' } else { '-' };
+    let sign = if mailbox.choice.is_chosen() { '+' } else { '-' };
     let messages = mailbox.messages.map(|number| number.to_string());
     let role = mailbox.role.map_or("", |role| role.as_str());
     let row = format!(
         "    {sign} {:<32} {:>8}  {role:<9} {}",
         short(&mailbox.name, LONGEST),
         messages.unwrap_or_default(),
-        short(&mailbox.because, LONGEST),
+        short(&mailbox.choice.to_string(), LONGEST),
     );
     format!("{}\n", row.trim_end())
 }
@@ -133,7 +137,10 @@ mod tests {
     use postrider_core::account::AccountName;
     use postrider_core::mailbox::Role;
     use postrider_core::retention::{Policy, Vanished};
-    use postrider_core::settings::{AuthChoice, FolderChoice, LabelChoice, Layout, ServerAddress};
+    use postrider_core::settings::{
+        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, ServerAddress,
+    };
+    use postrider_engine::Choice;
     use std::time::Duration;
 
     #[test]
@@ -161,21 +168,28 @@ mod tests {
             brake: None,
             max_size_octets: None,
             max_age: None,
+            flags: FlagSync::Both,
             deleted_flag: false,
+            moves: Moves::Push,
+            upload: false,
             labels: LabelChoice::Link,
         };
-        let mailbox = |name: &str, role, because: &str| CheckedMailbox {
+        let mailbox = |name: &str, role, choice: Choice| CheckedMailbox {
             name: name.to_owned(),
             role,
-            chosen: because.starts_with("included"),
-            because: because.to_owned(),
+            choice,
             messages: Some(1_204),
         };
+        let (all, junk) = ("*".to_owned(), "\\Junk".to_owned());
         let report = CheckReport {
             capabilities: vec!["IMAP4rev1".to_owned(), "IDLE".to_owned()],
             mailboxes: vec![
-                mailbox("INBOX", None, "included by `*`"),
-                mailbox("Spam\r\n", Some(Role::Junk), "excluded by `\\Junk`"),
+                mailbox("INBOX", None, Choice::Included { pattern: all }),
+                mailbox(
+                    "Spam\r\n",
+                    Some(Role::Junk),
+                    Choice::Excluded { pattern: junk },
+                ),
             ],
             messages: Some(1),
             octets: Some(2_048),

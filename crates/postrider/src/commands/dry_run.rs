@@ -248,6 +248,7 @@ fn figures(deed: &Deed) -> Vec<(&'static str, Value)> {
         | Deed::Make
         | Deed::Move { .. }
         | Deed::Plan(_)
+        | Deed::Push(_)
         | Deed::Remove { .. }
         | Deed::Settle { .. }
         | Deed::TrashFlag { .. }

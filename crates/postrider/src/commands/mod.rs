@@ -4,13 +4,14 @@ pub mod approve;
 pub mod check;
 pub mod dry_run;
 pub mod history;
+pub mod mailboxes;
 pub mod run;
 pub mod status;
 pub mod sync;
 pub mod undo;
 pub mod verify;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, MailboxesArgs};
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config, LogLevel, LogSettings};
 use crate::error::Error;
@@ -40,12 +41,25 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
+        Command::Mailboxes(args) => mailboxes(args, &config, around),
         Command::History(args) => history::run(args, &config, around),
         Command::Verify(args) => on_runtime(verify::run(args, &config, around)),
         Command::Undo(args) => on_runtime(undo::run(args, &config, around)),
         Command::Approve(args) => approve::run(args, &config, around),
     };
     done.unwrap_or_else(|error| vec![error])
+}
+
+/// The server is asked, or the index alone.
+fn mailboxes(
+    args: &MailboxesArgs,
+    config: &Config,
+    around: &Surroundings,
+) -> Result<Vec<Error>, Error> {
+    match args.export {
+        Some(reader) => mailboxes::export(reader, args.account.as_deref(), config, around),
+        None => on_runtime(mailboxes::run(args, config, around)),
+    }
 }
 
 /// Runs a command on a runtime of its own.

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::logging::Logging;
-use crate::words::{short, span};
+use crate::words::{aligned, short, span};
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::UnixTime;
 use postrider_engine::{AccountStatus, Braked};
@@ -28,7 +28,8 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     if args.json {
         answer(&document(&rows, now, args.stale_after).to_string())?;
     } else {
-        answer(&format!("{}{}", table(&rows, now), waits(&rows, now)))?;
+        let (table, waits, stay) = (table(&rows, now), waits(&rows, now), stay(&rows));
+        answer(&format!("{table}{waits}{stay}"))?;
     }
     let stale = rows
         .iter()
@@ -90,23 +91,7 @@ fn table(rows: &[Row<'_>], now: UnixTime) -> String {
     let head = ["ACCOUNT", "PROTOCOL", "LAST SUCCESS", "MESSAGES", "PROBLEM"];
     let mut lines = vec![head.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| cells(row, now)));
-    let mut widths = [0; 5];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut table = String::new();
-    for line in &lines {
-        let cells = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let text = cells.collect::<Vec<_>>().join("  ");
-        table.push_str(text.trim_end());
-        table.push('\n');
-    }
-    table
+    aligned(&lines)
 }
 
 fn cells(row: &Row<'_>, now: UnixTime) -> [String; 5] {
@@ -161,6 +146,22 @@ fn waits(rows: &[Row<'_>], now: UnixTime) -> String {
     lines
 }
 
+/// What stays on the server for good, where a reader's deletions count: a line for each account.
+fn stay(rows: &[Row<'_>]) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let messages = row.known.as_ref().map_or(0, |known| known.deleted_unproven);
+        if messages > 0 && row.settings.retention.looks_for_deleted() {
+            let name = &row.settings.name;
+            lines.push_str(&format!(
+                "\n{name}: {messages} deleted here stay on the server: their local copies were not proven \
+                 before that.\n  If they are to go, delete them there.\n"
+            ));
+        }
+    }
+    lines
+}
+
 fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> Value {
     let row = |row: &Row<'_>| {
         let known = row.known.as_ref();
@@ -191,6 +192,7 @@ fn document(rows: &[Row<'_>], now: UnixTime, stale_after: Option<Duration>) -> V
             "unproven": known.map_or(0, |known| known.unproven),
             "pending_expiry": known.map_or(0, |known| known.pending_expiry),
             "braked": known.map_or(0, |known| known.braked),
+            "deleted_unproven": known.map_or(0, |known| known.deleted_unproven),
             "brakes": brakes,
             "stale": stale_after.map(|_| row.is_stale(now, stale_after)),
         })

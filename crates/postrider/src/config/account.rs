@@ -4,8 +4,9 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, removal};
+use super::{folders, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
+use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,7 +29,11 @@ pub(super) const KEYS: &[&str] = &[
     "labels",
     "max_size",
     "max_age",
+    "flags",
     "deleted_flag",
+    "deletions",
+    "moves",
+    "upload",
     "poll",
     "timeout",
     "connections",
@@ -122,20 +127,14 @@ pub(super) fn account(
     let folders = folders::folders(reading, &keys, assumed);
     let labels = folders::labels(reading, &keys, assumed);
     let limits = limits(reading, &keys, assumed);
-    let deleted_flag = deleted_flag(reading, &keys, assumed);
-    let poll = or(keys.find("poll"), POLL, |node| {
-        reading.duration("poll", node)
-    });
-    let timeout = or(keys.find("timeout"), TIMEOUT, |node| {
-        reading.duration("timeout", node)
-    });
-    let connections = or(keys.find("connections"), CONNECTIONS, |node| {
-        reading.number("connections", node, 1..=MAX_CONNECTIONS)
-    });
+    let readers = readers::readers(reading, &keys, assumed);
+    let pace = pace(reading, &keys);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
     let (max_size_octets, max_age) = limits?;
     let (retention, vanished) = retention?;
+    let readers = readers?;
+    let (poll, timeout, connections) = pace?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
@@ -145,18 +144,38 @@ pub(super) fn account(
         maildir: maildir?,
         layout: layout?,
         folders: folders?,
-        poll: poll?,
-        timeout: timeout?,
-        connections: connections?,
-        retention,
+        poll,
+        timeout,
+        connections,
+        retention: Policy {
+            deletions_pushed: readers.deletions_pushed,
+            ..retention
+        },
         vanished,
         brake: brake?,
         max_size_octets,
         max_age,
-        deleted_flag: deleted_flag?,
+        flags: readers.flags,
+        deleted_flag: readers.deleted_flag,
+        moves: readers.moves,
+        upload: readers.upload,
         labels: labels?,
         name: keys.name,
     })
+}
+
+/// `poll`, `timeout` and `connections`.
+fn pace(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<(Duration, Duration, usize)> {
+    let poll = or(keys.find("poll"), POLL, |node| {
+        reading.duration("poll", node)
+    });
+    let timeout = or(keys.find("timeout"), TIMEOUT, |node| {
+        reading.duration("timeout", node)
+    });
+    let connections = or(keys.find("connections"), CONNECTIONS, |node| {
+        reading.number("connections", node, 1..=MAX_CONNECTIONS)
+    });
+    Some((poll?, timeout?, connections?))
 }
 
 fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {
@@ -299,10 +318,4 @@ fn limits(
         reading.duration("max_age", node).map(Some)
     });
     Some((max_size?, max_age?))
-}
-
-fn deleted_flag(reading: &mut Reading<'_>, keys: &Account<'_>, protocol: Protocol) -> Option<bool> {
-    let because = Some("POP3 has no flags");
-    let node = keys.imap_only(reading, protocol, ("deleted_flag", because));
-    or(node, false, |node| reading.truth("deleted_flag", node))
 }

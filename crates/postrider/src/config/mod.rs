@@ -12,6 +12,7 @@ mod file;
 mod folders;
 mod password;
 mod paths;
+mod readers;
 mod reading;
 mod removal;
 mod resolve;

@@ -123,6 +123,8 @@ fn policy(
         keep_latest: keep_latest?,
         quota,
         until_deleted_locally: locally?,
+        // A key of its own, and no rule of retention.
+        deletions_pushed: false,
         protect: protect?,
         method,
     };

@@ -430,11 +430,13 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
     row(
         "expunge-uidplus",
         Expunge,
-        "0 open: 3 messages, epoch ?, next ?
+        r"0 open: 3 messages, epoch ?, next ?
         0 done
+        1 flags of 3: (\Deleted)
+        1 stored: (3), left alone ()
         1 done
         2 done
-        news: exists 2, vanished 1, flags 1",
+        news: exists 2, vanished 1, flags 0",
     ),
     row(
         "expunge-no-uidplus",
@@ -442,6 +444,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         "0 open: 3 messages, epoch ?, next ?
         0 done
         2 refused: not sent: the server lacks UIDPLUS
+        1 stored: (3), left alone ()
         1 done",
     ),
     row(
@@ -464,6 +467,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         Expunge,
         "0 open: 3 messages, epoch ?, next ?
         0 done
+        1 stored: (3), left alone ()
         1 done
         news: exists 2, vanished 1, flags 0
         ! unreachable: the server closed the connection in the middle of a session",
@@ -475,6 +479,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         0 done
         1 found (3)
         1 done
+        2 stored: (3), left alone ()
         2 done
         3 done
         news: exists 2, vanished 1, flags 0",

@@ -27,6 +27,7 @@ const fn protect(flagged: bool, unread: bool) -> Protect {
 fn policies() -> Vec<Policy> {
     let (mut policies, rest) = (by_time(), by_count_and_reader());
     policies.extend(rest);
+    policies.extend(by_deletion());
     policies
 }
 
@@ -51,6 +52,28 @@ fn by_time() -> Vec<Policy> {
         Policy {
             delete_after: Some(Duration::ZERO),
             ..keep
+        },
+    ]
+}
+
+fn by_deletion() -> Vec<Policy> {
+    let pushed = Policy {
+        deletions_pushed: true,
+        ..Policy::KEEP
+    };
+    vec![
+        pushed,
+        Policy {
+            delete_after: days(60),
+            until_deleted_locally: true,
+            protect: protect(true, true),
+            ..pushed
+        },
+        Policy {
+            delete: true,
+            protect: protect(true, false),
+            method: Method::Trash,
+            ..pushed
         },
     ]
 }
@@ -145,6 +168,7 @@ fn mailbox() -> Vec<Facts> {
         (1, 10, 99, Some(300), "FSd"),
         (2, 1, 20, Some(20), "S"),
         (2, 2, 90, Some(90), ""),
+        (2, 3, 91, None, "Sd"),
     ];
     let row = |(key, (mailbox, place, date, proven, marks)): (i64, (i64, u32, _, _, &str))| {
         facts(key, (mailbox, place), (date, proven), marks)
@@ -161,6 +185,42 @@ fn full() -> Usage {
         }),
         messages: None,
     }
+}
+
+#[test]
+fn a_pushed_deletion_asks_for_no_more_than_a_deleted_and_proven_copy() {
+    let [plain, combined, delete] = by_deletion()[..] else {
+        panic!("three policies");
+    };
+    let all = |policy| gone(policy, &mailbox(), full(), NOON);
+    assert_eq!(all(&plain), [7, 10]);
+    // 10 is flagged, and `protect` is for the rules of retention.
+    assert!(all(&combined).contains(&10) && !all(&combined).contains(&2));
+    assert!(all(&delete).contains(&10) && !all(&delete).contains(&2));
+    for policy in [plain, combined, delete] {
+        for marks in ["d?", "m", ""] {
+            let one = [facts(1, (1, 1), (99, Some(99)), &format!("F{marks}"))];
+            assert!(gone(&policy, &one, full(), NOON).is_empty(), "{marks}");
+        }
+        let unproven = [facts(1, (1, 1), (99, None), "Fd")];
+        assert!(gone(&policy, &unproven, full(), NOON).is_empty());
+    }
+}
+
+#[test]
+fn r6_only_plain_delete_is_unbraked_and_it_does_not_take_a_pushed_deletion_along() {
+    let policy = by_deletion()[2];
+    let verdicts = decide(&policy, &mailbox(), full(), NOON);
+    let because = |key: i64| {
+        verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Expire { message, because } if message.0 == key => Some(*because),
+            Verdict::Expire { .. } | Verdict::Keep { .. } => None,
+        })
+    };
+    // 7 was on its way to be deleted; 10 is protected from that and goes because a reader deleted it.
+    assert_eq!(because(7), Some(ExpireReason::Delete));
+    assert_eq!(because(10), Some(ExpireReason::DeletionPushed));
+    assert!(ExpireReason::Delete.is_unbraked() && !ExpireReason::DeletionPushed.is_unbraked());
 }
 
 #[test]
@@ -371,7 +431,9 @@ proptest! {
     ) {
         for policy in policies() {
             for (facts, verdict) in messages.iter().zip(decide(&policy, &messages, usage, now)) {
-                if matches!(verdict, Verdict::Expire { .. }) {
+                // What a reader deleted is no rule of retention.
+                let by_rule = |because| because != ExpireReason::DeletionPushed;
+                if matches!(verdict, Verdict::Expire { because, .. } if by_rule(because)) {
                     prop_assert!(!policy.protect.flagged || !facts.flagged, "{}", policy);
                     prop_assert!(!policy.protect.unread || facts.read, "{}", policy);
                 }

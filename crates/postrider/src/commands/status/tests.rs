@@ -4,7 +4,8 @@ use super::*;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
-    AuthChoice, FolderChoice, LabelChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, ServerAddress,
+    TlsMode,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -33,7 +34,10 @@ fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         brake: None,
         max_size_octets: None,
         max_age: None,
+        flags: FlagSync::Both,
         deleted_flag: false,
+        moves: Moves::Push,
+        upload: false,
         labels: LabelChoice::Link,
     }
 }
@@ -52,6 +56,7 @@ fn known(name: &str, success_ago: Option<i64>, error_ago: Option<i64>) -> Accoun
         unproven: 1,
         pending_expiry: 0,
         braked: 0,
+        deleted_unproven: 0,
         brakes: Vec::new(),
     }
 }
@@ -116,6 +121,24 @@ home: Work: 120 of 200 server copies wait for 2 h: retention: keep_latest: 80 wo
     let brake = &document["accounts"][0]["brakes"][0];
     assert_eq!(brake["because"], "retention: keep_latest: 80");
     assert_eq!(brake["since"], "2027-01-15T06:00:00Z");
+}
+
+#[test]
+fn r1_what_stays_because_it_was_not_proven_is_told_where_deletions_count() {
+    let (mut accounts, mut index) = (accounts(), index());
+    index[1].deleted_unproven = 3;
+    assert_eq!(stay(&rows(&accounts, &index)), "", "nobody waits for them");
+    accounts[0].retention.deletions_pushed = true;
+    let rows = rows(&accounts, &index);
+    assert_eq!(
+        stay(&rows),
+        "
+home: 3 deleted here stay on the server: their local copies were not proven before that.
+  If they are to go, delete them there.
+"
+    );
+    let document = document(&rows, NOW, None);
+    assert_eq!(document["accounts"][0]["deleted_unproven"], 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{accepted, account, refused};
 use postrider_core::brake::{Brake, Percent};
 use postrider_core::retention::{Policy, Vanished};
-use postrider_core::settings::{AccountSettings, LabelChoice};
+use postrider_core::settings::{AccountSettings, FlagSync, LabelChoice, Moves};
 use std::time::Duration;
 
 fn settings(lines: &str) -> AccountSettings {
@@ -14,7 +14,8 @@ fn settings(lines: &str) -> AccountSettings {
 fn what_is_not_said_is_the_contracts_default() {
     let home = settings("");
     assert_eq!((home.max_size_octets, home.max_age), (None, None));
-    assert!(!home.deleted_flag);
+    assert!(!home.deleted_flag && !home.upload && !home.retention.deletions_pushed);
+    assert_eq!((home.flags, home.moves), (FlagSync::Both, Moves::Push));
     assert_eq!(home.vanished, Vanished::Keep);
     assert_eq!(home.labels, LabelChoice::Link);
     assert!(home.folders.rename.is_empty() && !home.folders.subscribed);
@@ -30,7 +31,11 @@ fn every_key_means_something() {
     let home = settings(
         "max_size: 20MiB
 max_age: 30d
+flags: pull
 deleted_flag: true
+deletions: push
+moves: ignore
+upload: true
 labels: all-mail
 brake: {messages: 7, share: 3%}
 retention: {vanished: trash-flag}
@@ -39,6 +44,8 @@ folders: {rename: {\"[Gmail]/Sent Mail\": Sent, inbox: In/Box}, subscribed: true
     assert_eq!(home.max_size_octets, Some(20 << 20));
     assert_eq!(home.max_age, Some(Duration::from_secs(30 * 86_400)));
     assert!(home.deleted_flag && home.folders.subscribed);
+    assert!(home.upload && home.retention.deletions_pushed);
+    assert_eq!((home.flags, home.moves), (FlagSync::Pull, Moves::Ignore));
     assert_eq!(home.labels, LabelChoice::AllMail);
     let brake = home.brake.unwrap();
     assert_eq!((brake.messages, brake.share.as_u8()), (7, 3));
@@ -50,6 +57,40 @@ folders: {rename: {\"[Gmail]/Sent Mail\": Sent, inbox: In/Box}, subscribed: true
         renamed,
         wanted.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn deletions_are_pushed_beside_whatever_is_retained() {
+    for (lines, policy) in [
+        ("", Policy::KEEP),
+        ("retention: keep", Policy::KEEP),
+        ("retention: delete", Policy::DELETE),
+        ("retention: {vanished: delete}", Policy::KEEP),
+        ("protocol: pop3", Policy::DELETE),
+        ("protocol: pop3\nretention: {}", Policy::DELETE),
+        ("protocol: pop3\nretention: keep", Policy::KEEP),
+    ] {
+        for (value, deletions_pushed) in [("keep", false), ("push", true)] {
+            let lines = format!("deletions: {value}\n{lines}");
+            let wanted = Policy {
+                deletions_pushed,
+                ..policy
+            };
+            assert_eq!(settings(&lines).retention, wanted, "{lines}");
+        }
+    }
+}
+
+#[test]
+fn flags_travel_as_the_word_says() {
+    for (word, meant) in [
+        ("both", FlagSync::Both),
+        ("pull", FlagSync::Pull),
+        ("push", FlagSync::Push),
+        ("none", FlagSync::None),
+    ] {
+        assert_eq!(settings(&format!("flags: {word}")).flags, meant);
+    }
 }
 
 #[test]
@@ -96,17 +137,20 @@ fn r6_a_brake_is_off_only_when_it_says_so() {
 fn what_is_meant_for_others_does_not_disturb_pop3() {
     let config = accepted(
         "defaults: {user: ada, password: {file: pw}, max_size: 1MiB, max_age: 3d, deleted_flag: true,
-  labels: all-mail, folders: {subscribed: true}, retention: {vanished: delete}}
+  flags: both, moves: push, upload: true, deletions: push, labels: all-mail, folders: {subscribed: true}, retention: {vanished: delete}}
 accounts:
   b: {host: b.example, protocol: pop3}
 ",
     );
     let isp = &config.accounts[0];
     assert_eq!((isp.max_size_octets, isp.max_age), (Some(1 << 20), None));
-    assert_eq!(
-        (isp.retention, isp.vanished),
-        (Policy::DELETE, Vanished::Keep)
-    );
+    let policy = Policy {
+        deletions_pushed: true,
+        ..Policy::DELETE
+    };
+    assert_eq!((isp.retention, isp.vanished), (policy, Vanished::Keep));
+    assert_eq!((isp.flags, isp.moves), (FlagSync::None, Moves::Ignore));
+    assert!(!isp.upload);
     assert_eq!(isp.labels, LabelChoice::Link);
     assert!(!isp.deleted_flag && !isp.folders.subscribed);
 }
@@ -132,6 +176,26 @@ const COMPLAINTS: &[(&str, &str)] = &[
     (
         "deleted_flag: yes",
         "6:19: `deleted_flag` cannot be `yes`; it is one of `true`, `false`",
+    ),
+    (
+        "flags: two-way",
+        "6:12: `flags` cannot be `two-way`; it is one of `both`, `pull`, `push`, `none`",
+    ),
+    (
+        "deletions: delete",
+        "6:16: `deletions` cannot be `delete`; it is one of `keep`, `push`",
+    ),
+    (
+        "moves: keep",
+        "6:12: `moves` cannot be `keep`; it is one of `push`, `ignore`",
+    ),
+    (
+        "upload: on",
+        "6:13: `upload` cannot be `on`; it is one of `true`, `false`",
+    ),
+    (
+        "deletion: push",
+        "6:5: unknown key `deletion`; the nearest known key is `deletions`",
     ),
     (
         "labels: links",
@@ -206,6 +270,18 @@ const COMPLAINTS: &[(&str, &str)] = &[
     (
         "protocol: pop3\ndeleted_flag: true",
         "7:5: `deleted_flag` is for IMAP accounts: POP3 has no flags",
+    ),
+    (
+        "protocol: pop3\nflags: none",
+        "7:5: `flags` is for IMAP accounts: POP3 has no flags",
+    ),
+    (
+        "protocol: pop3\nmoves: ignore",
+        "7:5: `moves` is for IMAP accounts: POP3 has no mailboxes",
+    ),
+    (
+        "protocol: pop3\nupload: false",
+        "7:5: `upload` is for IMAP accounts: POP3 cannot store messages",
     ),
     (
         "protocol: pop3\nlabels: link",

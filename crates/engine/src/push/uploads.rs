@@ -1,0 +1,289 @@
+//! Messages that readers wrote or copied into a mailbox: UID COPY where the server holds the original,
+//! APPEND where it does not.
+
+use crate::context::{Account, now};
+use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::events;
+use crate::imap::observe::Observed;
+use crate::local::{self, Reflag};
+use crate::outgoing;
+use crate::push::moves::{attachment, fly, identity};
+use crate::push::{find, open, refused};
+use crate::rehearsal::Leave;
+use crate::step::Step as Point;
+use crate::take_in::found_file;
+use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::mailbox::Role;
+use postrider_core::message::ServerRef;
+use postrider_core::plan::deed::Deed;
+use postrider_core::plan::local::{Push, changed};
+use postrider_imap::{Append, Appended, Session, Step, WireName};
+use postrider_index::{Followed, Index, IndexError, OutgoingRow, ServerCopy};
+use postrider_maildir::{Entry, Examined, MaildirError, examine};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A message, its mailbox, and its file as it is now.
+struct Ready<'a> {
+    row: OutgoingRow,
+    to: &'a Observed,
+    entry: Entry,
+    path: PathBuf,
+}
+
+/// Sends everything that waits to be sent and is not to leave another mailbox.
+pub(super) async fn send(
+    account: &Account,
+    session: &mut Session,
+    observed: &[Observed],
+) -> Result<(), EngineError> {
+    let (id, index) = (account.id, &account.shared.index);
+    let rows = index.call(move |index| index.outgoing(id, now())).await?;
+    for row in rows.into_iter().filter(|row| row.departure.is_none()) {
+        if account.shutdown.is_requested() {
+            return Err(EngineError::Stopped);
+        }
+        if row.identity.is_some() {
+            // An attempt that was cut short had come through.
+            end(account, &row, (None, None)).await?;
+            continue;
+        }
+        // A mailbox that is not chosen any more waits until it is.
+        let Some(to) = find(observed, row.file.mailbox) else {
+            continue;
+        };
+        let Some(ready) = ready(account, row, to).await? else {
+            continue;
+        };
+        let deed = || {
+            let message = ready.row.file.key;
+            [Deed::Push(match ready.row.original {
+                Some(_) => Push::Copy { message },
+                None => Push::Upload { message },
+            })]
+        };
+        match account.leave(&to.local.name, deed) {
+            Some(leave) => send_one(account, session, &ready, leave).await?,
+            None => end(account, &ready.row, (None, None)).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Finds the file, and looks whether it holds what was recorded. `None`: it is gone, and so is what there was
+/// to be done.
+async fn ready<'a>(
+    account: &Account,
+    mut row: OutgoingRow,
+    to: &'a Observed,
+) -> Result<Option<Ready<'a>>, EngineError> {
+    let maildir = Arc::clone(&to.local.maildir);
+    let file = row.file.file.clone();
+    let look = move || {
+        let Some(known) = Entry::parse(&file) else {
+            return Ok(None);
+        };
+        let Some(entry) = postrider_maildir::locate(&maildir, &known)? else {
+            return Ok(None);
+        };
+        let path = maildir.path_of(&entry);
+        match examine(&path) {
+            Ok(found) => Ok(Some((entry, path, found))),
+            Err(MaildirError::Gone { .. } | MaildirError::NotAFile { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let found = DeliveryPool::run(look).await?;
+    let found = found.map_err(|error| EngineError::disk(error).in_mailbox(&to.local.name))?;
+    let (key, index) = (row.file.key, &account.shared.index);
+    let Some((entry, path, found)) = found else {
+        index
+            .call(move |index| index.forget_outgoing(&[key]))
+            .await?;
+        return Ok(None);
+    };
+    if found.sha256 != row.file.sha256 {
+        take_anew(account, &mut row, (&entry, found)).await?;
+    }
+    Ok(Some(Ready {
+        row,
+        to,
+        entry,
+        path,
+    }))
+}
+
+/// A reader wrote the file anew since it was first seen: a draft. What it holds now is what is sent.
+async fn take_anew(
+    account: &Account,
+    row: &mut OutgoingRow,
+    (entry, found): (&Entry, Examined),
+) -> Result<(), EngineError> {
+    row.file.sha256 = found.sha256;
+    row.file.octets = found.octets;
+    row.octets_crlf = found.octets_crlf;
+    row.internal_date = Some(found.modified_at);
+    // It is no copy any more.
+    row.original = None;
+    let found = found_file(entry, found, account.settings.protocol);
+    let key = row.file.key;
+    let rewrite = move |index: &mut Index| index.rewrite_outgoing(key, &found);
+    account.shared.index.call(rewrite).await
+}
+
+async fn send_one(
+    account: &Account,
+    session: &mut Session,
+    ready: &Ready<'_>,
+    leave: Leave,
+) -> Result<(), EngineError> {
+    if let Some(original) = ready.row.original
+        && copy(account, session, ready, original).await?
+    {
+        return Ok(());
+    }
+    upload(account, session, ready, leave).await
+}
+
+/// Has the server copy it. `false` where it would not or cannot: then the octets are sent.
+async fn copy(
+    account: &Account,
+    session: &mut Session,
+    ready: &Ready<'_>,
+    original: ServerCopy,
+) -> Result<bool, EngineError> {
+    let id = account.id;
+    let mailboxes = account.shared.index.call(move |index| index.mailboxes(id));
+    let from = mailboxes
+        .await?
+        .into_iter()
+        .find(|row| row.id == original.mailbox);
+    let Some(from) = from else { return Ok(false) };
+    let wire_name = WireName::from_octets(from.wire_name.as_bytes());
+    match open(session, &wire_name).await? {
+        Ok(selected) if selected.uid_validity == Some(original.uid_validity) => {}
+        Ok(_) | Err(_) => return Ok(false),
+    }
+    let step = Step::Copy {
+        uids: [original.uid].into_iter().collect(),
+        to: ready.to.wire_name.clone(),
+    };
+    let (told, refusal) = fly(session, step).await?;
+    if refusal.is_some() {
+        return Ok(false);
+    }
+    account.shared.steps.reached(Point::Sent)?;
+    let server = identity(&told, original.uid);
+    tell(account, ready, (server.clone(), "copied"));
+    let agreed = ready.row.agreed.clone();
+    end(account, &ready.row, (server, Some(&agreed))).await?;
+    // The copy has the original's flags; what a reader gave the file in the meantime is its change.
+    let after = ready.entry.file_name.flags();
+    let before = agreed.without_keywords();
+    let followed = Followed {
+        key: ready.row.file.key,
+        file: ready.entry.to_string(),
+        changed: match account.settings.flags.pushes() {
+            true => changed(&before, &after, account.settings.deleted_flag),
+            false => Vec::new(),
+        },
+    };
+    let follow = move |index: &mut Index| index.follow_files(&[followed]);
+    account.shared.index.call(follow).await?;
+    Ok(true)
+}
+
+async fn upload(
+    account: &Account,
+    session: &mut Session,
+    ready: &Ready<'_>,
+    leave: Leave,
+) -> Result<(), EngineError> {
+    let flags = flags(account, ready);
+    let append = Append {
+        mailbox: ready.to.wire_name.clone(),
+        flags: flags.clone(),
+        internal_date: ready.row.internal_date,
+        octets: ready.row.octets_crlf,
+    };
+    let source = outgoing::source(&ready.path, ready.row.file.sha256)?;
+    let appended = session.append(&append, source).await;
+    let uid = match appended.map_err(EngineError::imap)? {
+        Appended::Done { uid } => uid,
+        Appended::Refused(refusal) => {
+            return put_off(account, ready, &refusal.to_string()).await;
+        }
+    };
+    account.shared.steps.reached(Point::Sent)?;
+    let server = uid.map(|(uid_validity, uid)| ServerRef::Imap { uid_validity, uid });
+    tell(account, ready, (server.clone(), "uploaded"));
+    end(account, &ready.row, (server, Some(&flags))).await?;
+    // What the role of the mailbox says of the message, its file says too.
+    let mut wanted = ready.entry.file_name.flags();
+    let before = wanted.clone();
+    flags.flags().for_each(|flag| wanted.set(flag, true));
+    if wanted != before && account.settings.flags.pulls() {
+        let wanted = vec![Reflag {
+            key: ready.row.file.key,
+            flags: wanted,
+            agreed: None,
+        }];
+        local::set_flags(account, &ready.to.local, wanted, Some(leave)).await?;
+    }
+    Ok(())
+}
+
+/// The flags of the file, and those that the mailbox's role implies: readers give drafts and sent mail none.
+fn flags(account: &Account, ready: &Ready<'_>) -> FlagSet {
+    let mut flags = ready.entry.file_name.flags();
+    if !account.settings.deleted_flag {
+        flags.set(Flag::Deleted, false);
+    }
+    match ready.to.row.role {
+        Some(Role::Drafts) => flags.with(Flag::Draft).with(Flag::Seen),
+        Some(Role::Sent) => flags.with(Flag::Seen),
+        _ => flags,
+    }
+}
+
+/// Records a message as sent: who it is there, where the server told, and with which flags, where its octets
+/// went from here or a copy was made.
+async fn end(
+    account: &Account,
+    row: &OutgoingRow,
+    (server, sent): (Option<ServerRef>, Option<&FlagSet>),
+) -> Result<(), EngineError> {
+    let (key, sent) = (row.file.key, sent.cloned());
+    let record = move |index: &mut Index| {
+        let known = server.map(|server| attachment(key, server));
+        match index.end_outgoing((key, known.as_ref()), sent.as_ref(), now()) {
+            Err(IndexError::AlreadyKnown { .. }) => {
+                index.end_outgoing((key, None), sent.as_ref(), now())
+            }
+            ended => ended,
+        }
+    };
+    account.shared.index.call(record).await
+}
+
+async fn put_off(account: &Account, ready: &Ready<'_>, because: &str) -> Result<(), EngineError> {
+    refused(account, &ready.to.local.name, 1, ("upload", because));
+    let (key, because) = (ready.row.file.key, because.to_owned());
+    let put_off = move |index: &mut Index| index.put_off(&[key], &because, now());
+    account.shared.index.call(put_off).await
+}
+
+fn tell(account: &Account, ready: &Ready<'_>, (server, deed): (Option<ServerRef>, &str)) {
+    let uid = match server {
+        Some(ServerRef::Imap { uid, .. }) => Some(uid.as_u32().into()),
+        _ => None,
+    };
+    events::MessagePushed {
+        account: account.log_name(),
+        mailbox: &ready.to.local.name,
+        uid,
+        deed,
+    }
+    .emit();
+}

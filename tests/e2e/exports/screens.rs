@@ -1,0 +1,147 @@
+//! mutt, neomutt and aerc, each on a screen.
+
+use super::{EACH, Shown, Synced, synced};
+use postrider_tests::terminal::Terminal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+/// Every mailbox with the number of its messages, in mutt's own list of what `mailboxes` told it.
+const SIDEBAR: &str = "
+set sidebar_visible=yes
+set sidebar_width=100
+set mail_check_stats=yes
+set mail_check_stats_interval=1
+set mail_check=1
+set sleep_time=0
+";
+
+fn start(synced: &Synced, reader: &str, open: &str) -> Terminal {
+    let format = match reader {
+        "mutt" => "set sidebar_format='%B|%S'\n",
+        _ => "set sidebar_format='%D|%S'\n",
+    };
+    let configuration = synced.export(reader) + SIDEBAR + format;
+    let file = synced.home.path().join(format!("{reader}.rc"));
+    fs::write(&file, configuration).unwrap();
+    let line = format!("exec {reader} -n -F {} {open}", file.display());
+    Terminal::run(synced.home.path(), &line)
+}
+
+fn finds_every_mailbox(synced: &Synced, reader: &str) {
+    let wanted: Vec<String> = synced
+        .mailboxes()
+        .iter()
+        .map(|Shown { account, name, .. }| format!("{account}/{name}|{EACH}"))
+        .collect();
+    let terminal = start(synced, reader, "");
+    let is_line = |lines: &[String], wanted: &String| {
+        let mut rows = lines.iter();
+        rows.any(|line| {
+            line.strip_prefix(wanted.as_str())
+                .is_some_and(|rest| rest.starts_with([' ', '│', '|']) || rest.is_empty())
+        })
+    };
+    terminal.wait(reader, |lines| {
+        wanted.iter().all(|wanted| is_line(lines, wanted))
+    });
+    // The spoolfile is open, and so is its account.
+    terminal.enter(":set ?record");
+    let sent = "Sent ''; `$USER \\ #1";
+    let shows_sent = |lines: &[String]| {
+        let mut lines = lines.iter();
+        lines.any(|line| line.starts_with("record=") && line.replace("\\\\", "\\").contains(sent))
+    };
+    terminal.wait("record of home", shows_sent);
+    terminal.enter(":set ?trash");
+    terminal.wait("trash of home", |lines| {
+        lines.iter().any(|line| line.contains("100%25"))
+    });
+}
+
+/// In a mailbox of another account everything is that account's.
+fn follows_the_account(synced: &Synced, reader: &str) {
+    let above = synced.above.display().to_string().replace('\'', r"'\''");
+    let isp = start(synced, reader, &format!("-f '{above}/isp'"));
+    isp.wait("the maildrop", |lines| {
+        lines.iter().any(|line| line.contains("eve.0.1"))
+    });
+    isp.enter(":set ?record");
+    isp.wait("no record", |lines| {
+        lines.iter().any(|line| line.starts_with("record=\"\""))
+    });
+    let work = start(synced, reader, &format!("-f '{above}/work'"));
+    work.wait("INBOX of work", |lines| {
+        lines.iter().any(|line| line.contains("bob.0.1"))
+    });
+    work.enter(":set ?postponed");
+    work.wait("drafts of work", |lines| {
+        let is_it = |line: &&String| line.starts_with("postponed=") && line.contains(".`touch");
+        lines.iter().any(|line| is_it(&line))
+    });
+}
+
+/// A quote, a space and what the shell knows stand in the way to every mailbox.
+const ABOVE: &str = "It's \"my\" `mail` #1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mutt_finds_every_mailbox() {
+    let synced = synced(ABOVE).await;
+    finds_every_mailbox(&synced, "mutt");
+    follows_the_account(&synced, "mutt");
+    synced.assert_nothing_ran();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neomutt_finds_every_mailbox() {
+    let synced = synced(ABOVE).await;
+    finds_every_mailbox(&synced, "neomutt");
+    follows_the_account(&synced, "neomutt");
+    synced.assert_nothing_ran();
+}
+
+fn aerc(synced: &Synced, accounts: &str) -> Terminal {
+    let dir = synced.home.path().join("config/aerc");
+    fs::create_dir_all(&dir).unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(dir.join(name), text).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("accounts.conf", accounts);
+    write("aerc.conf", "[ui]\nsidebar-width=60\n");
+    let home = synced.home.path().display();
+    let line = format!(
+        "exec env XDG_CONFIG_HOME={home}/config XDG_CACHE_HOME={home}/cache XDG_RUNTIME_DIR={home} aerc"
+    );
+    Terminal::run(synced.home.path(), &line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aerc_finds_every_mailbox() {
+    let synced = synced(ABOVE).await;
+    let exported = synced.export("aerc");
+    let terminal = aerc(&synced, &exported);
+    let mailboxes = synced.mailboxes();
+    for (account, first) in [("home", "ada.0.0"), ("work", "bob.0.0"), ("isp", "eve.0.0")] {
+        // aerc 0.14 takes the `%` of a name for a format.
+        let wanted: Vec<&Shown> = mailboxes
+            .iter()
+            .filter(|shown| shown.account == account && !shown.name.contains('%'))
+            .collect();
+        terminal.wait(account, |lines| {
+            let shows = |text: &str| lines.iter().any(|line| line.contains(text));
+            let is_listed = |shown: &&Shown| lines.iter().any(|line| line.starts_with(&shown.name));
+            shows(first) && wanted.iter().all(is_listed)
+        });
+        terminal.enter(":next-tab");
+    }
+    drop(terminal);
+    // Where a sent message would go: aerc opens it when it is told so, in the very words of `copy-to`.
+    let copy_to = exported.lines().find(|line| line.starts_with("copy-to = "));
+    let sent = copy_to.unwrap().replacen("copy-to", "default", 1);
+    let terminal = aerc(&synced, &exported.replacen("default = INBOX", &sent, 1));
+    let subject = format!("ada.{}.0", super::MAILBOXES.len() + 2);
+    terminal.wait("the mailbox of copy-to", |lines| {
+        lines.iter().any(|line| line.contains(&subject))
+    });
+    synced.assert_nothing_ran();
+}
