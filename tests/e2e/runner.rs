@@ -25,6 +25,8 @@ mod dovecot_kit;
 #[cfg(test)]
 mod dovecot_ledger;
 #[cfg(test)]
+mod dovecot_readers;
+#[cfg(test)]
 mod dovecot_refusals;
 #[cfg(test)]
 mod explorer;

@@ -58,10 +58,21 @@ impl Dovecot {
         Self::start_with(&format!("imap_capability = {imap_capability}"))
     }
 
-    fn start_with(capability_line: &str) -> Self {
+    /// Starts a server whose mailboxes may have any name: levels are parted by `^`, and no file system takes part.
+    ///
+    /// # Panics
+    /// As [`Dovecot::start`].
+    #[must_use]
+    pub fn with_free_names() -> Self {
+        Self::start_with(
+            "mail_location = sdbox:~/mail:LAYOUT=index\nnamespace inbox {\n  separator = ^\n}",
+        )
+    }
+
+    fn start_with(otherwise: &str) -> Self {
         // A port that is free now may be taken by another test's server before ours binds it.
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(capability_line) {
+            if let Some(server) = Self::try_start(otherwise) {
                 return server;
             }
         }
@@ -69,7 +80,7 @@ impl Dovecot {
     }
 
     /// `None` when a port was taken meanwhile.
-    fn try_start(capability_line: &str) -> Option<Self> {
+    fn try_start(otherwise: &str) -> Option<Self> {
         let files = prepare_dir();
         let dir = files.path().to_owned();
         let Ports {
@@ -79,7 +90,7 @@ impl Dovecot {
             pop3s: pop3s_port,
         } = Ports::free();
         let text = CONFIGURATION
-            .replace("@CAPABILITY@", capability_line)
+            .replace("@OTHERWISE@", otherwise)
             .replace("@IMAP_PORT@", &imap_port.to_string())
             .replace("@IMAPS_PORT@", &imaps_port.to_string())
             .replace("@POP3_PORT@", &pop3_port.to_string())

@@ -12,6 +12,7 @@
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`policies`]: retention policies of one rule each.
+//! - [`readers`]: mail readers that people use, on a tree of ours.
 //! - [`terminal`]: a screen for programs that want one.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
@@ -37,6 +38,7 @@ pub mod maildir;
 pub mod oracle;
 pub mod policies;
 pub mod postrider;
+pub mod readers;
 pub mod rig;
 pub mod server;
 pub mod small_disk;

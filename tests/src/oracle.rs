@@ -27,6 +27,8 @@ pub struct Held {
     pub flags: BTreeSet<String>,
     /// INTERNALDATE in seconds since the epoch.
     pub internal_date: i64,
+    /// Its Message-ID with angle brackets; empty when it has none.
+    pub message_id: String,
     /// How many octets it has.
     pub octets: usize,
     /// Of the bytes as they travel.
@@ -93,7 +95,9 @@ impl Oracle {
     pub fn append(&mut self, mailbox: &str, bytes: &[u8], flags: &[&str], internal_date: i64) {
         let date = DateTime::from_timestamp(internal_date, 0).expect("a date of this era");
         let flags = flags.iter().map(|flag| Flag::from(*flag));
-        let mut append = self.session.append(mailbox, bytes);
+        // Of all commands the crate quotes nothing in this one.
+        let mailbox = mailbox.replace('\\', r"\\").replace('"', "\\\"");
+        let mut append = self.session.append(&mailbox, bytes);
         append.flags(flags).internal_date(date.fixed_offset());
         append.finish().expect("APPEND works");
     }
@@ -142,6 +146,7 @@ impl Oracle {
             let held = Held {
                 flags: flags.map(ToString::to_string).collect(),
                 internal_date: message.internal_date().expect("INTERNALDATE").timestamp(),
+                message_id: message_id(bytes),
                 octets: bytes.len(),
                 sha256: sha256(bytes),
                 sha256_lf: sha256_lf(bytes),
@@ -199,4 +204,17 @@ impl Oracle {
     fn close_examined(&mut self) {
         self.session.close().expect("CLOSE works");
     }
+}
+
+/// What the header says; empty when it says nothing.
+#[must_use]
+pub fn message_id(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    let header = text.lines().take_while(|line| !line.trim().is_empty());
+    let mut ids = header.filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.trim_end().eq_ignore_ascii_case("Message-ID");
+        is_it.then(|| value.trim().to_owned())
+    });
+    ids.next().unwrap_or_default()
 }

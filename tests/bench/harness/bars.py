@@ -154,6 +154,17 @@ def million(rows, limit_mb=100):
     return judge(bar, "million", every, f"{mb:.1f} MB", f"{mb / limit_mb:.2f}", mb < limit_mb)
 
 
+def latency(rows, limit_s=2):
+    shots = USUAL["latency"]
+    bar = f"a flag that a reader sets, {shots} times: at the server within {limit_s} s"
+    found = rows.find(("latency", OURS, shots))
+    if not found:
+        return Verdict.open(bar, "latency")
+    row = found[0][-1]
+    worst = max(row["latencies"])
+    return Verdict(bar, f"median {row['wall']:.2f} s, worst {worst:.2f} s", f"{worst / limit_s:.2f}", PASS if worst < limit_s else FAIL, "latency")
+
+
 @dataclass
 class Section:
     """Bars of one kind, and the scenarios that decide them."""
@@ -181,6 +192,7 @@ def sections(all_rows, rtt_ms=40):
             Section("First sync over a long wire", "tests/bench/run --scenarios initial-rtt", [far]),
             Section("Round trips", "tests/bench/run --scenarios wire", said),
             Section("Nothing changed", "tests/bench/run --scenarios idle-cpu,million --peers postrider", cpu),
+            Section("What readers do", "tests/bench/run --scenarios latency --peers postrider", [latency(rows)]),
             Section("Memory", "tests/bench/run --peers postrider", [memory(rows), million(rows)]),
             Section("POP3", "tests/bench/run --full --scenarios pop3-initial,pop3-trips,pop3-idle --peers postrider,mpop,getmail6,floor",
                     pop3(rows))]

@@ -60,6 +60,12 @@ class Bars(unittest.TestCase):
         self.assertEqual(self.verdict([large], "below 40 MB").verdict, bars.PASS)
         self.assertEqual(self.verdict([usual, large], "below 40 MB").verdict, bars.FAIL)
 
+    def test_of_latencies_the_worst_counts(self):
+        flags = row("latency", "postrider", 50, wall=.9, latencies=[.8] * 49 + [1.9], check="0.800 to 1.900 s")
+        self.assertEqual(self.verdict([flags], "a flag that a reader sets").verdict, bars.PASS)
+        flags["latencies"][0] = 2.1
+        self.assertEqual(self.verdict([flags], "a flag that a reader sets").verdict, bars.FAIL)
+
 
 class Said(unittest.TestCase):
     def talk(self, *turns):

@@ -20,12 +20,14 @@ USUAL = {
     "pop3_idle": 20000,
     "pop3_idle_slow": 2000,
     "flushes": 100,
+    "latency": 50,           # flags that a reader sets, one after the other
 }
 
 QUICK = {
     "big": 300, "quadratic": 300, "slow": 100, "rtt": 100, "rtt_slow": 50, "f200": 2, "f200_slow": 2, "wire": 1, "idle": 300,
     "large": 3_000_000, "million": 2000, "pop3": 200, "pop3_slow": 100, "pop3_rtt": 50, "pop3_rtt_slow": 20, "pop3_idle": 300,
     "pop3_trips": 100, "pop3_idle_slow": 100, "flushes": 50,
+    "latency": 3,
 }
 
 

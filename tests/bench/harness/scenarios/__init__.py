@@ -1,5 +1,5 @@
 """What is measured, by name."""
-from . import idle, many_mailboxes, pop3, said
+from . import idle, many_mailboxes, noticed, pop3, said
 from .first_sync import disk, first_sync
 
 
@@ -39,6 +39,7 @@ SCENARIOS = {
     "pop3-idle": pop3.pop3_idle,
     "disk": disk,
     "flushes": said.flushes,
-    "push": said.push,
+    "push": noticed.push,
+    "latency": noticed.latency,
     "million": idle.million,
 }

@@ -1,0 +1,162 @@
+"""mutt and neomutt in a terminal. They show D and P nowhere, and R only where a message is read: a pattern finds it."""
+import re
+import unicodedata
+
+from ..terminal import Terminal
+from .base import Reader, Row
+
+ROW = re.compile(r"^@ *(\d+)@([^@]*)@(...)@(<[^>]*>|[^@]*)@(.*)$")
+# Shown of all, the limit, whether it waits for being written, where.
+STATUS = re.compile(r"== \[(\d+)/(\d+)\] (.*?)\|(.)\|(.*) ==")
+KEYS = {"read": "WN", "unread": "wN", "flag": "w!", "unflag": "W!", "delete": "d"}
+
+
+class Mutt(Reader):
+    """One session for all that is asked."""
+
+    program = "mutt"
+    shows = "FRST"
+    raw_subjects = False
+    unharmful = ("set delete=no",)
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        editor, transport = self.editor()
+        self.muttrc = self.write("muttrc", "\n".join([
+            # No mailbox lies below the folder: paths are shown whole.
+            f'set folder="{self.home}" mbox_type=Maildir status_format="== [%M/%m] %V|%r|%f =="',
+            f'set postponed="{self.tree}/Drafts" record="{self.tree}/Sent" editor="{editor}" sendmail="{transport}"',
+            'set index_format="@%4C@%[%Y-%m-%dT%H:%M:%S]@%Z@%i@%s" sort=mailbox-order',
+            "set move=no confirmappend=no confirmcreate=no delete=yes sleep_time=0 help=no wait_key=no quit=yes",
+            "set realname=Reader from=reader@example.org use_from=yes abort_unmodified=no abort_nosubject=no fast_reply=yes",
+            "set include=no edit_headers=no postpone=yes recall=no copy=yes beep=no timeout=1 mail_check=1 charset=utf-8",
+            # It would complete a path.
+            "bind editor <space> noop", "set pager_stop=yes implicit_autoview=no", *self.settings, ""]))
+
+    def _terminal(self, path, rows=60):
+        return Terminal([self.program, "-n", "-F", self.muttrc, "-f", path], self.environment, 400, rows)
+
+    def _arrive(self, terminal, path):
+        """Waits until a mailbox is open and shown without a limit; how many messages it has."""
+        def there(screen):
+            shown, count, limit, _, where = _status(screen)
+            # mutt cuts a path after 127 octets.
+            here = where and (where == _plain(path) or len(where) > 100 and path.startswith(where))
+            return here and not limit and shown == count and (int(count),)
+        return terminal.wait(there, f"{path} in {self.program}")[0]
+
+    def _change(self, terminal, path):
+        terminal.type("c", "<C-u>", path, "<Enter>")
+        return self._arrive(terminal, path)
+
+    def _limit(self, terminal, pattern):
+        """Shows what matches, or says that nothing does."""
+        terminal.type("l", "<C-u>", pattern, "<Enter>")
+        terminal.wait(lambda screen: _status(screen)[2] or "No messages matched" in screen, f"the limit {pattern}")
+
+    def _rows(self, terminal, count):
+        """What the index shows, when it shows so many."""
+        def rows(screen):
+            found = [row.groups() for row in map(ROW.match, screen.split("\n")) if row]
+            return len(found) == count and (found,)
+        return terminal.wait(rows, f"{count} messages")[0]
+
+    def _all(self, terminal, count):
+        rows = self._rows(terminal, count)
+        self._limit(terminal, "~Q")
+        shown, _, limit, *_ = _status(terminal.screen())
+        answered = {row[0] for row in self._rows(terminal, int(shown))} if limit and shown != "0" else set()
+        return [_row(row, row[0] in answered) for row in rows]
+
+    def show(self, mailboxes):
+        mailboxes = [mailbox for mailbox in mailboxes if mailbox.messages]
+        tallest = max(len(mailbox.messages) for mailbox in mailboxes)
+        with self._terminal(self.directory(mailboxes[0]), tallest + 20) as terminal:
+            for mailbox in mailboxes:
+                # The first one is open: leaving it would already take the T off what bears one.
+                arrive = self._arrive if mailbox is mailboxes[0] else self._change
+                yield mailbox, self._all(terminal, arrive(terminal, self.directory(mailbox)))
+            terminal.type("x")
+            terminal.wait_for_end(self.program)
+
+    def stay(self, count, opened):
+        with self._terminal(self.inbox(), count + 20) as terminal:
+            self._arrive(terminal, self.inbox())
+            opened()
+            self._rows(terminal, count)
+            rows = self._all(terminal, count)
+            terminal.type("q")
+            terminal.wait_for_end(self.program)
+            return rows
+
+    def do(self, deeds):
+        with self._terminal(self.inbox()) as terminal:
+            self._arrive(terminal, self.inbox())
+            for deed in deeds:
+                if deed.message_id:
+                    self._change(terminal, deed.path(deed.mailbox))
+                self._one(terminal, deed)
+                deed.wait()
+            terminal.type("q")
+            terminal.wait_for_end(self.program)
+
+    def _one(self, terminal, deed):
+        if deed.name in ("draft", "send"):
+            self._compose(terminal, deed)
+            return
+        if deed.name in ("redraft", "recall"):
+            terminal.type("R")
+            self._composed(terminal, "P" if deed.name == "redraft" else "y")
+            return
+        self._limit(terminal, "~i " + deed.message_id.strip("<>").replace(".", "\\."))
+        if deed.name in KEYS:
+            terminal.type(KEYS[deed.name])
+        elif deed.name == "open":
+            terminal.type("<Enter>")
+            terminal.wait(lambda screen: "Message-ID" in screen or "Subject:" in screen, "the message")
+            terminal.type("i")
+        elif deed.name == "answer":
+            terminal.type("r")
+            self._composed(terminal, "y")
+        else:
+            terminal.type("s" if deed.name == "move" else "C")
+            terminal.wait(lambda screen: "to mailbox" in screen, "the question where to")
+            terminal.type("<C-u>", deed.path(deed.to), "<Enter>")
+        if deed.name != "copy":
+            terminal.wait(lambda screen: _status(screen)[3] == "*", "the change")
+            terminal.type("$")
+
+    def _compose(self, terminal, deed):
+        terminal.type("m")
+        terminal.wait(lambda screen: "\nTo:" in screen, "the question whom to")
+        terminal.type("bob@example.org", "<Enter>")
+        terminal.wait(lambda screen: "\nSubject:" in screen, "the question what about")
+        terminal.type(f"{deed.name} by {self.program}", "<Enter>")
+        self._composed(terminal, "P" if deed.name == "draft" else "y")
+
+    def _composed(self, terminal, key):
+        """Waits for the menu behind the editor, and leaves it."""
+        terminal.wait(lambda screen: "Compose" in screen, "the menu of the new message")
+        terminal.type(key)
+        terminal.wait(lambda screen: STATUS.search(screen), "the index")
+
+
+class NeoMutt(Mutt):
+    """The same keys."""
+
+    program = "neomutt"
+
+
+def _plain(text):
+    return unicodedata.normalize("NFC", text)
+
+
+def _status(screen):
+    found = STATUS.search(_plain(screen))
+    return found.groups() if found else (None,) * 5
+
+
+def _row(row, is_answered):
+    _, date, status, message_id, subject = row
+    flags = ("" if status[0] in "NO" else "S") + "T" * (status[1] == "D") + "F" * (status[2] == "!") + "R" * is_answered
+    return Row(message_id, subject, flags, date)
