@@ -69,6 +69,8 @@ mod simulation_pop3_shared;
 #[cfg(test)]
 mod simulation_pop3_trips;
 #[cfg(test)]
+mod simulation_push_dry_run;
+#[cfg(test)]
 mod simulation_push_flags;
 #[cfg(test)]
 mod simulation_push_moves;

@@ -155,6 +155,19 @@ async fn what_moved_on_both_sides_ends_where_the_reader_put_it() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_here_and_moved_at_the_server_is_not_fetched_again() {
+    let rig = synced_with(Options::default(), 1).await;
+    fs::remove_file(file_of(&rig, "INBOX", 0)).unwrap();
+    let uid = rig.account.messages("INBOX")[0].uid;
+    rig.account.move_message("INBOX", uid, "Archive").unwrap();
+    for _ in 0..3 {
+        rig.pass().await.unwrap();
+    }
+    assert_eq!(subjects(&rig, "Archive"), ["INBOX 0"]);
+    assert_eq!((held(&rig, "Archive").len(), bodies(&rig)), (0, 0));
+}
+
+#[tokio::test]
 async fn what_somebody_else_deleted_while_it_was_moved_here_stays_here() {
     let rig = synced_with(Options::default(), 1).await;
     let uid = rig.account.messages("INBOX")[0].uid;

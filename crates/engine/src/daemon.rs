@@ -256,9 +256,10 @@ async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
 }
 
 const fn heed_after(error: &EngineError) -> Heed {
-    match error {
-        EngineError::TreeMissing { .. } => Heed::Return,
-        _ => Heed::Nothing,
+    if matches!(error, EngineError::TreeMissing { .. }) {
+        Heed::Return
+    } else {
+        Heed::Nothing
     }
 }
 

@@ -95,7 +95,7 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub until: Option<UnixTime>,
     /// Only what was done to messages in this way
-    #[arg(long, value_parser = ["stored", "moved", "expired", "vanished", "removed", "restored"])]
+    #[arg(long, value_parser = ["stored", "moved", "uploaded", "expired", "vanished", "removed", "restored"])]
     pub action: Option<String>,
     /// Only the newest so many
     #[arg(long, value_name = "NUMBER")]

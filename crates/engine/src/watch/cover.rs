@@ -9,6 +9,7 @@ use super::listener::{Listener, Refusal};
 use super::marks::{Marks, Work};
 use super::meaning::Kind;
 use super::polled::{self, Times};
+use crate::shutdown::Shutdown;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -39,6 +40,8 @@ pub(super) struct Cover {
     reach: Reach,
     listener: Arc<Listener>,
     marks: Arc<Marks>,
+    /// A cold tree may take minutes to read.
+    stopped: Shutdown,
     /// The root as it was covered; `None`: it was not there.
     identity: Option<Identity>,
     heard: BTreeMap<Arc<Path>, Kind>,
@@ -51,14 +54,15 @@ pub(super) struct Cover {
 impl Cover {
     pub(super) fn new(
         (root, reach): (&Path, Reach),
-        listener: &Arc<Listener>,
-        marks: &Arc<Marks>,
+        (listener, marks): (&Arc<Listener>, &Arc<Marks>),
+        stopped: &Shutdown,
     ) -> Self {
         Self {
             root: root.to_owned(),
             reach,
             listener: Arc::clone(listener),
             marks: Arc::clone(marks),
+            stopped: stopped.clone(),
             identity: None,
             heard: BTreeMap::new(),
             polled: BTreeMap::new(),
@@ -141,6 +145,9 @@ impl Cover {
         let mut is_refused = false;
         let mut open = vec![(Arc::clone(&directory), kind)];
         while let Some((here, kind)) = open.pop() {
+            if self.stopped.is_requested() {
+                return;
+            }
             // Where there are no more watches it is of no use to ask for each; one that is there stays.
             let is_asked = !is_refused || self.heard.contains_key(&here);
             match is_asked.then(|| self.listener.listen(&here, (kind, &self.marks))) {

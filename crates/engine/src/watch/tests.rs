@@ -33,11 +33,16 @@ impl Tree {
         let (stop, stopped) = Shutdown::new();
         let (cover, covered) = oneshot::channel();
         let task = Tending {
-            cover: Cover::new((&home.path().join("mail"), Reach::Tree), &listener, &marks),
+            cover: Cover::new(
+                (&home.path().join("mail"), Reach::Tree),
+                (&listener, &marks),
+                &stopped,
+            ),
             account: "home".into(),
             marks: Arc::clone(&marks),
+            stopped,
         };
-        let tending = tokio::spawn(task.run(cover, stopped));
+        let tending = tokio::spawn(task.run(cover));
         covered.await.unwrap();
         marks.take_changes();
         Self {
@@ -261,7 +266,9 @@ async fn two_accounts_may_share_a_tree_and_the_last_leaves_nothing_behind() {
     make(&tree.path("INBOX/Below"));
     tree.listening(8 + 3).await;
     let maildrop = tree.path("INBOX");
-    let mut other = Cover::new((&maildrop, Reach::Root), &tree.listener, &marks);
+    let (_stop, stopped) = Shutdown::new();
+    let ears = (&tree.listener, &marks);
+    let mut other = Cover::new((&maildrop, Reach::Root), ears, &stopped);
     other.tend(&marks.take_work(), Instant::now());
     marks.take_changes();
     tree.put("INBOX/Below/new/a");
