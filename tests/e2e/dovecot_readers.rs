@@ -1,7 +1,9 @@
 //! The readers that people use, on what the built binary fetched from a real Dovecot.
 
+mod deeds;
 mod open;
 mod shown;
+mod sitting;
 
 use postrider_tests::dovecot::Dovecot;
 use postrider_tests::postrider::Home;

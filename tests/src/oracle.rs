@@ -134,24 +134,32 @@ impl Oracle {
         held
     }
 
+    /// What another session expunges in this moment has no body, or spoils the answer (RFC 2180 §4.1): then once more.
     fn fetch_all(&mut self) -> BTreeMap<u32, Held> {
+        for _ in 0..20 {
+            if let Some(held) = self.try_fetch_all() {
+                return held;
+            }
+            self.session.noop().expect("NOOP works");
+        }
+        panic!("messages have no bodies, or UID FETCH does not work");
+    }
+
+    fn try_fetch_all(&mut self) -> Option<BTreeMap<u32, Held>> {
         let items = "(UID FLAGS INTERNALDATE BODY.PEEK[])";
-        let fetched = self
-            .session
-            .uid_fetch("1:*", items)
-            .expect("UID FETCH works");
+        let fetched = self.session.uid_fetch("1:*", items).ok()?;
         let held = fetched.iter().map(|message| {
-            let bytes = message.body().expect("every message has a body");
+            let bytes = message.body()?;
             let flags = message.flags().iter().filter(|flag| **flag != Flag::Recent);
             let held = Held {
                 flags: flags.map(ToString::to_string).collect(),
-                internal_date: message.internal_date().expect("INTERNALDATE").timestamp(),
+                internal_date: message.internal_date()?.timestamp(),
                 message_id: message_id(bytes),
                 octets: bytes.len(),
                 sha256: sha256(bytes),
                 sha256_lf: sha256_lf(bytes),
             };
-            (message.uid.expect("UID"), held)
+            Some((message.uid?, held))
         });
         held.collect()
     }

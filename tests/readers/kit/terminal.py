@@ -56,6 +56,12 @@ class Terminal:
                 raise TimeoutError(f"{what} is not seen on\n" + "\n".join(lines[:12] + ["..."] + lines[-6:]))
             time.sleep(LOOK)
 
+    def settle(self):
+        """Looks until nothing changes between two looks."""
+        before = None
+        while before != (before := self.screen()):
+            time.sleep(LOOK)
+
     def is_over(self):
         """Whether the program has ended."""
         return self._tmux("display-message", "-p", "-t", "m", "#{pane_dead}").strip() == "1"

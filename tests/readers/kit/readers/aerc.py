@@ -31,7 +31,7 @@ class Aerc(Reader):
         self.write(".config/aerc/aerc.conf", "\n".join([
             "[general]", f"log-file = {self.home}/aerc.log", "[ui]", 'index-format = "@%i@%D@%Z@%s@."',
             *(f"{kind} = {TIME}" for kind in ("timestamp-format", "this-day-time-format", "this-week-time-format", "this-year-time-format")),
-            "sort = date", "sidebar-width = 30", "mouse-enabled = false", "next-message-on-delete = false", "dirlist-delay = 0ms",
+            "sort = subject date", "sidebar-width = 30", "mouse-enabled = false", "next-message-on-delete = false", "dirlist-delay = 0ms",
             "auto-mark-read = true",
             "completion-popovers = false", "[compose]", f"editor = {editor}", "no-attachment-warning =", "address-book-cmd =",
             "[viewer]", "pager = cat", "[filters]", "text/plain = cat", *self.settings, ""]))

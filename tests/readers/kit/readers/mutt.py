@@ -49,23 +49,23 @@ class Mutt(Reader):
         terminal.type("c", "<C-u>", path, "<Enter>")
         return self._arrive(terminal, path)
 
-    def _limit(self, terminal, pattern):
-        """Shows what matches, or says that nothing does."""
+    def _limit(self, terminal, pattern, count):
+        """Shows those of `count` messages that match: their rows."""
         terminal.type("l", "<C-u>", pattern, "<Enter>")
-        terminal.wait(lambda screen: _status(screen)[2] or "No messages matched" in screen, f"the limit {pattern}")
 
-    def _rows(self, terminal, count):
-        """What the index shows, when it shows so many."""
-        def rows(screen):
-            found = [row.groups() for row in map(ROW.match, screen.split("\n")) if row]
-            return len(found) == count and (found,)
-        return terminal.wait(rows, f"{count} messages")[0]
+        def limited(screen):
+            # neomutt leaves all on the screen when nothing matches, and sometimes the old status line when some do.
+            none, found = "No messages matched" in screen, _rows(screen)
+            shown, _, limit, *_ = _status(screen)
+            there = none or (limit and shown == str(len(found))) or (not limit and len(found) < count)
+            return there and ([] if none else found,)
+        terminal.wait(limited, f"the limit {pattern}")
+        terminal.settle()
+        return terminal.wait(limited, f"the limit {pattern}")[0]
 
     def _all(self, terminal, count):
-        rows = self._rows(terminal, count)
-        self._limit(terminal, "~Q")
-        shown, _, limit, *_ = _status(terminal.screen())
-        answered = {row[0] for row in self._rows(terminal, int(shown))} if limit and shown != "0" else set()
+        rows = terminal.wait(lambda screen: len(rows := _rows(screen)) == count and (rows,), f"{count} messages")[0]
+        answered = {row[0] for row in self._limit(terminal, "~Q", count)}
         return [_row(row, row[0] in answered) for row in rows]
 
     def show(self, mailboxes):
@@ -83,7 +83,6 @@ class Mutt(Reader):
         with self._terminal(self.inbox(), count + 20) as terminal:
             self._arrive(terminal, self.inbox())
             opened()
-            self._rows(terminal, count)
             rows = self._all(terminal, count)
             terminal.type("q")
             terminal.wait_for_end(self.program)
@@ -93,8 +92,6 @@ class Mutt(Reader):
         with self._terminal(self.inbox()) as terminal:
             self._arrive(terminal, self.inbox())
             for deed in deeds:
-                if deed.message_id:
-                    self._change(terminal, deed.path(deed.mailbox))
                 self._one(terminal, deed)
                 deed.wait()
             terminal.type("q")
@@ -108,7 +105,8 @@ class Mutt(Reader):
             terminal.type("R")
             self._composed(terminal, "P" if deed.name == "redraft" else "y")
             return
-        self._limit(terminal, "~i " + deed.message_id.strip("<>").replace(".", "\\."))
+        count = self._change(terminal, deed.path(deed.mailbox))
+        self._limit(terminal, f"~i ^.{deed.message_id.strip('<>')}.$", count)
         if deed.name in KEYS:
             terminal.type(KEYS[deed.name])
         elif deed.name == "open":
@@ -154,6 +152,10 @@ def _plain(text):
 def _status(screen):
     found = STATUS.search(_plain(screen))
     return found.groups() if found else (None,) * 5
+
+
+def _rows(screen):
+    return [row.groups() for row in map(ROW.match, screen.split("\n")) if row]
 
 
 def _row(row, is_answered):
