@@ -1,6 +1,8 @@
 //! `sync --dry-run` of what readers did: it says so, does nothing, and the pass after it does just that.
 
-use crate::reader_kit::{at_server, carry, copy_linked, draft, file_of, flag, held, synced_with, write};
+use crate::reader_kit::{
+    at_server, carry, copy_linked, draft, file_of, flag, held, synced_with, write,
+};
 use postrider_mailserver::Options;
 use postrider_tests::rig::Rig;
 use std::collections::BTreeSet;
@@ -37,16 +39,29 @@ async fn it_says_what_readers_did_and_does_nothing() {
     for _ in 0..2 {
         assert_eq!(said(&rig).await, expected.map(str::to_owned).into());
     }
-    for command in ["UID STORE", "UID MOVE", "UID COPY", "APPEND", "CREATE", "SELECT"] {
+    for command in [
+        "UID STORE",
+        "UID MOVE",
+        "UID COPY",
+        "APPEND",
+        "CREATE",
+        "SELECT",
+    ] {
         assert!(rig.commands(command).is_empty(), "{command}");
     }
     assert_eq!(tree(), before);
-    assert_eq!(rig.count("SELECT count(*) FROM ledger WHERE action <> 'stored'"), 0);
+    assert_eq!(
+        rig.count("SELECT count(*) FROM ledger WHERE action <> 'stored'"),
+        0
+    );
     rig.pass().await.unwrap();
     assert_eq!(at_server(&rig, "Archive").len(), 2);
     assert_eq!(at_server(&rig, "Work").len(), 4);
     assert!(rig.account.mailboxes().contains(&"Job".to_owned()));
     let left = said(&rig).await;
-    let left: Vec<_> = left.iter().filter(|line| !line.ends_with("make its directory")).collect();
+    let left: Vec<_> = left
+        .iter()
+        .filter(|line| !line.ends_with("make its directory"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }

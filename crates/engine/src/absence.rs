@@ -72,14 +72,15 @@ pub(crate) async fn recognise(
 
 /// Compares a mailbox with what should lie in it, where its directory has changed since it was last
 /// compared. What [`review`] has looked for in this pass is not counted twice. Where the directories
-/// are others, what is not in them is lost.
+/// are others, what is not in them is lost. Says how many files were missed for the first time: another
+/// look is to say whether a reader deleted them.
 pub(crate) async fn compare(
     account: &Account,
     mailbox: &LocalMailbox,
     directories: Directories,
-) -> Result<(), EngineError> {
+) -> Result<u64, EngineError> {
     if account.lacks_directory(mailbox)? {
-        return Ok(());
+        return Ok(0);
     }
     let (id, index) = (mailbox.id, &account.shared.index);
     let in_mailbox = |error| EngineError::disk(error).in_mailbox(&mailbox.name);
@@ -93,7 +94,7 @@ pub(crate) async fn compare(
         cur_ns: stamp.cur_ns,
     };
     if checked == Some(seen) && matches!(directories, Directories::Same) {
-        return Ok(());
+        return Ok(0);
     }
     let reviewed: HashSet<MessageKey> = absent.into_iter().map(|file| file.key).collect();
     let maildir = Arc::clone(&mailbox.maildir);
@@ -115,6 +116,10 @@ pub(crate) async fn compare(
     absent.retain(|key| !found.keys.contains(key));
     // What lies in another mailbox may be deleted there, and this directory would not tell.
     let settled = stamp.settled(now()) && found.keys.is_empty();
+    let missed = match &directories {
+        Directories::Same => absent.len() as u64,
+        Directories::Others(_) => 0,
+    };
     let write = move |index: &mut Index| {
         match &directories {
             Directories::Same => index.note_absent(&absent, now())?,
@@ -125,7 +130,8 @@ pub(crate) async fn compare(
         }
         index.set_checked(id, settled.then_some(seen))
     };
-    index.call(write).await
+    index.call(write).await?;
+    Ok(missed)
 }
 
 /// Files that were found.

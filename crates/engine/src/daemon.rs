@@ -217,6 +217,10 @@ impl Supervisor {
     }
 }
 
+/// How soon a file that was missed is looked for once more (R5): readers that move come to rest within a second,
+/// and whoever deletes a message wants to see it gone elsewhere.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
 /// One account's life: passes, under a watch over its mail tree.
 async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
     let mut watch = Watch::over(&account, &listener);
@@ -238,8 +242,13 @@ async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
                 recovered(account, failures);
                 failures = 0;
                 delay = report.login_delay.unwrap_or_default();
-                let pause = pause_between(account.settings.poll, jitter()).max(delay);
-                (pause, Heed::After(delay))
+                let pause = pause_between(account.settings.poll, jitter());
+                let pause = if report.missed > 0 {
+                    pause.min(SECOND_LOOK)
+                } else {
+                    pause
+                };
+                (pause.max(delay), Heed::After(delay))
             }
             Err(error) => {
                 failures = failures.saturating_add(1);

@@ -23,17 +23,18 @@ use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step, WireName}
 use postrider_index::MailboxId;
 
 /// Explains files that came into mailboxes, before anything is compared with the server: what moved is no
-/// message of its old mailbox any more. `changed`: a scan found something new, or something is gone. Says
-/// whether absent files were looked for in these mailboxes: doing it twice in one pass would count twice (R5).
+/// message of its old mailbox any more. `changed`: a scan found something new, or something is gone. Says,
+/// where absent files were looked for in these mailboxes, how many were missed for the first time: doing it twice
+/// in one pass would count twice (R5).
 pub(crate) async fn settle(
     account: &Account,
     observed: &[Observed],
     changed: bool,
-) -> Result<bool, EngineError> {
+) -> Result<Option<u64>, EngineError> {
     if changed && account.sees_all() {
         return explain::explain(account, observed).await;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Tells the server.

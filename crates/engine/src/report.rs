@@ -25,6 +25,9 @@ pub struct PassReport {
     pub skipped: u64,
     /// Messages that would have been removed, had the brake not engaged (R6).
     pub braked: u64,
+    /// Files that were missed for the first time, where the policy asks who deleted them: a second look is
+    /// to say so (R5).
+    pub missed: u64,
     /// Octets stored.
     pub octets: u64,
     /// Times we waited for the server after the greeting.
@@ -46,6 +49,7 @@ impl PassReport {
         self.vanished += other.vanished;
         self.skipped += other.skipped;
         self.braked += other.braked;
+        self.missed += other.missed;
         self.octets += other.octets;
         self.round_trips += other.round_trips;
     }

@@ -54,16 +54,20 @@ pub(crate) async fn clock(account: &Account) -> Result<Now, EngineError> {
 }
 
 /// Notes what readers deleted in a mailbox, as far as the policy asks. Where its directories are others than
-/// before, what they lack has to be known in any case: no rule takes it for deleted (R5).
+/// before, what they lack has to be known in any case: no rule takes it for deleted (R5). What was missed for
+/// the first time wants another look, soon.
 pub(crate) async fn look_for_absent(
     account: &Account,
     mailbox: &LocalMailbox,
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let directories = absence::recognise(account, mailbox).await?;
     absence::review(account, mailbox).await?;
     let others = matches!(directories, Directories::Others(_));
-    if others || account.settings.retention.looks_for_deleted() {
-        absence::compare(account, mailbox, directories).await?;
+    let looks = account.settings.retention.looks_for_deleted();
+    if others || looks {
+        let missed = absence::compare(account, mailbox, directories).await?;
+        report.missed += if looks { missed } else { 0 };
     }
     Ok(())
 }

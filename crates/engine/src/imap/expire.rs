@@ -35,7 +35,7 @@ struct Opened<'a> {
 pub(crate) async fn expire_all(
     account: &Account,
     session: &mut Session,
-    (observed, trash, searched): (&[Observed], Option<&WireName>, bool),
+    (observed, trash, searched): (&[Observed], Option<&WireName>, Option<u64>),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
@@ -51,6 +51,9 @@ pub(crate) async fn expire_all(
     if !policy.has_rule() {
         return Ok(());
     }
+    if policy.looks_for_deleted() {
+        report.missed += searched.unwrap_or_default();
+    }
     let whither = match (policy.method, trash) {
         (Method::Expunge, _) => Whither::Away,
         (Method::Trash, Some(trash)) => Whither::Trash(trash.clone()),
@@ -64,7 +67,7 @@ pub(crate) async fn expire_all(
         now: retain::clock(account).await?,
         epochs: epochs(account).await?,
         whither,
-        searched,
+        searched: searched.is_some(),
     };
     let (together, alone) = room.above(policy.quota, mailboxes);
     for (usage, group) in together {
@@ -108,7 +111,7 @@ async fn expire(
             continue;
         };
         if !how.searched {
-            retain::look_for_absent(account, &observed.local).await?;
+            retain::look_for_absent(account, &observed.local, report).await?;
         }
         let rows = move |index: &mut Index| index.retained(id, Some(epoch));
         let rows = account.shared.index.call(rows).await?;

@@ -75,7 +75,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
 async fn finish(
     account: &Account,
     mut session: Session,
-    (observed, trash, searched): (Vec<Observed>, Option<WireName>, bool),
+    (observed, trash, searched): (Vec<Observed>, Option<WireName>, Option<u64>),
     planned: &[Planned],
     mut report: PassReport,
 ) -> Result<PassReport, EngineError> {

@@ -134,7 +134,7 @@ async fn let_go(
     report: &mut PassReport,
 ) -> Result<HashMap<u32, Going>, EngineError> {
     let held = &holding.held;
-    retain::look_for_absent(account, mailbox).await?;
+    retain::look_for_absent(account, mailbox, report).await?;
     let id = mailbox.id;
     let read = move |index: &mut Index| Ok((index.pop3_rows(id)?, index.retained(id, None)?));
     let (rows, retained) = account.shared.index.call(read).await?;

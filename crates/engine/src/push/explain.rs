@@ -51,30 +51,33 @@ struct Looked {
     kin: Vec<(MessageFile, Kinship)>,
 }
 
-/// Explains what can be explained: moves, copies and uploads are under way then. Says whether absent files were
-/// looked for.
-pub(super) async fn explain(account: &Account, observed: &[Observed]) -> Result<bool, EngineError> {
+/// Explains what can be explained: moves, copies and uploads are under way then. Where absent files
+/// were looked for: how many were missed for the first time.
+pub(super) async fn explain(
+    account: &Account,
+    observed: &[Observed],
+) -> Result<Option<u64>, EngineError> {
     let (id, all) = (account.id, account.settings.upload);
     let since = before(UNDECIDED);
     let newcomers = move |index: &mut Index| index.newcomers(id, since, all);
     let mut newcomers = account.shared.index.call(newcomers).await?;
     newcomers.retain(|newcomer| find(observed, newcomer.mailbox).is_some());
-    let mut searched = false;
+    let mut missed = None;
     for group in newcomers.chunks(FILES_IN_A_GROUP) {
         let mut looked = look(account, observed, group.to_vec()).await?;
-        if looked.iter().any(|looked| looked.kin.is_empty()) && !searched {
+        if looked.iter().any(|looked| looked.kin.is_empty()) && missed.is_none() {
             // What a reader wrote anew is like a message by its header alone; who is missing must be known.
             for mailbox in observed {
                 let directories = absence::recognise(account, &mailbox.local).await?;
                 absence::review(account, &mailbox.local).await?;
-                absence::compare(account, &mailbox.local, directories).await?;
+                let here = absence::compare(account, &mailbox.local, directories).await?;
+                missed = Some(missed.unwrap_or_default() + here);
             }
-            searched = true;
         }
         add_missing(account, &mut looked).await?;
         decide(account, looked).await?;
     }
-    Ok(searched)
+    Ok(missed)
 }
 
 /// The time so long ago.
