@@ -16,9 +16,9 @@ set mail_check=1
 set sleep_time=0
 ";
 
-fn start(synced: &Synced, reader: &str, more: &str, open: &str) -> Terminal {
+fn start(synced: &Synced, reader: &str, configuration: &str, open: &str) -> Terminal {
     let file = synced.home.path().join(format!("{reader}.rc"));
-    fs::write(&file, synced.export(reader) + more).unwrap();
+    fs::write(&file, configuration).unwrap();
     let line = format!("exec {reader} -n -F {} {open}", file.display());
     Terminal::run(synced.home.path(), &line)
 }
@@ -34,7 +34,7 @@ fn finds_every_mailbox(synced: &Synced, reader: &str) {
         _ => "%D",
     };
     let sidebar = format!("{SIDEBAR}set sidebar_format='{label}|%S'\n");
-    let terminal = start(synced, reader, &sidebar, "");
+    let terminal = start(synced, reader, &(synced.export(reader) + &sidebar), "");
     let is_line = |lines: &[String], wanted: &String| {
         let mut rows = lines.iter();
         rows.any(|line| {
@@ -65,6 +65,12 @@ fn ask(terminal: &Terminal, name: &str, wanted: impl Fn(&str) -> bool) {
 /// In a mailbox of another account everything is that account's.
 fn follows_the_account(synced: &Synced, reader: &str) {
     let above = synced.above.display().to_string().replace('\'', r"'\''");
+    // Of mailboxes that it is not told of a reader does not say that they have new mail, which would be where the
+    // answer is.
+    let exported = synced.export(reader);
+    let kept = exported.lines().filter(|line| !line.contains("mailboxes "));
+    let mut settings: String = kept.map(|line| format!("{line}\n")).collect();
+    settings.push_str("set sleep_time=0\n");
     let in_isp = format!("-f '{above}/isp'");
     let in_work = format!("-f '{above}/work'");
     for (open, first, name, value) in [
@@ -73,12 +79,7 @@ fn follows_the_account(synced: &Synced, reader: &str) {
         (&in_isp, "eve.0.1", "record", "record=\"\""),
         (&in_work, "bob.0.1", "postponed", ".`touch pwned`"),
     ] {
-        let terminal = start(
-            synced,
-            reader,
-            "set mail_check=3600\nset sleep_time=0\n",
-            open,
-        );
+        let terminal = start(synced, reader, &settings, open);
         terminal.wait(name, |lines| lines.iter().any(|line| line.contains(first)));
         ask(&terminal, name, |answer| {
             answer.replace("\\\\", "\\").contains(value)
