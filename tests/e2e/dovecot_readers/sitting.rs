@@ -118,7 +118,10 @@ impl Sitting {
 
     /// Another pass finds nothing to do, and nothing was fetched of what readers moved, copied or wrote.
     pub(super) fn end(mut self) {
-        let (server, mark) = (self.server(), self.daemon.mark());
+        let server = self.server();
+        // The pass that did the last of it may still be under way.
+        self.poll();
+        let mark = self.daemon.mark();
         self.daemon.signal(Signal::USR1);
         let finished = self.daemon.after(mark, "sync.finished", "home");
         for count in ["new", "flags_pulled", "flags_pushed", "expired", "vanished"] {
