@@ -13,6 +13,8 @@ mod dialogues;
 #[cfg(test)]
 mod dovecot_brake;
 #[cfg(test)]
+mod dovecot_changes;
+#[cfg(test)]
 mod dovecot_compress;
 #[cfg(test)]
 mod dovecot_daemon;

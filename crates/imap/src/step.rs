@@ -65,7 +65,8 @@ pub enum Step {
     List,
     /// Moves messages into another mailbox. Requires MOVE (RFC 6851); refused without being sent where
     /// the server lacks it. Held back as [`Step::Expunge`] is. Of a long set some may have been moved
-    /// when it is refused.
+    /// when it is refused. Messages that are gone already are no failure (Dovecot says OK even to a
+    /// mailbox that does not exist): only [`FlightEvent::Copied`] tells who was moved.
     Move {
         /// Which.
         uids: UidSet,
