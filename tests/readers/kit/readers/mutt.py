@@ -83,6 +83,12 @@ class Mutt(Reader):
         with self._terminal(self.inbox(), count + 20) as terminal:
             self._arrive(terminal, self.inbox())
             opened()
+
+            def come(screen):
+                # neomutt does not always look by itself, but at every key: this one draws the screen anew.
+                terminal.type("<C-l>")
+                return len(_rows(screen)) == count
+            terminal.wait(come, f"{count} messages")
             rows = self._all(terminal, count)
             terminal.type("q")
             terminal.wait_for_end(self.program)
