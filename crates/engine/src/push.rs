@@ -17,6 +17,7 @@ use crate::context::Account;
 use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe::Observed;
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_core::settings::Moves;
 use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step, WireName};
@@ -66,6 +67,7 @@ fn find(observed: &[Observed], id: MailboxId) -> Option<&Observed> {
 async fn open(
     session: &mut Session,
     mailbox: &WireName,
+    _leave: Leave,
 ) -> Result<Result<Selected, String>, EngineError> {
     let steps = [Step::Select {
         mailbox: mailbox.clone(),

@@ -96,8 +96,11 @@ impl Session {
         &mut self,
         messages: Vec<(&Append, Source)>,
     ) -> Result<AppendedAll, ImapError> {
-        let mut appends = messages.iter().map(|(append, _)| append.octets);
-        let too_big = appends.find_map(|o| append_limit::refusal(self.capabilities(), o));
+        // In a block: a borrowed source must not live until the server has answered.
+        let too_big = {
+            let mut octets = messages.iter().map(|(append, _)| append.octets);
+            octets.find_map(|octets| append_limit::refusal(self.capabilities(), octets))
+        };
         match too_big {
             Some(refusal) => Ok(AppendedAll::Refused(refusal)),
             None => self.append_in_one(messages).await,

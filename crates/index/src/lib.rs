@@ -9,7 +9,7 @@
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
-//! [`outgoing`], [`creations`]),
+//! [`partings`], [`outgoing`], [`creations`]),
 //! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
@@ -39,6 +39,7 @@ pub mod named;
 pub mod newcomers;
 pub mod open;
 pub mod outgoing;
+pub mod partings;
 pub mod pop3;
 pub mod relocations;
 pub mod renames;
@@ -77,7 +78,8 @@ pub use messages::{BaseHit, MessageFile, PresentRow, UnmatchedRow};
 pub use named::NamedRow;
 pub use newcomers::{Newcomer, NewcomerId};
 pub use open::Index;
-pub use outgoing::{Octets, OutgoingRow, Parting, ServerCopy};
+pub use outgoing::{OutgoingRow, ServerCopy};
+pub use partings::{Octets, Parting};
 pub use pop3::Pop3Row;
 pub use relocations::{OpenRelocation, Relocation};
 pub use renames::OpenMove;

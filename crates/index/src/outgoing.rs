@@ -1,7 +1,7 @@
 //! What readers moved, copied or wrote, on its way into a mailbox at the server (R3).
 //!
 //! The life of one: the row lies in the mailbox that it is for and has no identity there
-//! ([`Index::begin_move`], [`Index::begin_store`]), durably, before the server is asked; from then on a
+//! ([`Index::begin_move`] in [`crate::partings`], [`Index::begin_store`]), durably, before the server is asked; from then on a
 //! copy that the server shows is found to be this message by the pass, whatever becomes of us.
 //! [`Index::end_outgoing`] gives it the identity that the server told. While its server copy is still in
 //! another mailbox, that is nobody's message, and not to be fetched.
@@ -9,50 +9,19 @@
 use crate::accounts::AccountId;
 use crate::column;
 use crate::error::IndexError;
-use crate::flag_changes::note_changes;
 use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::marks::Attachment;
 use crate::messages::{FILE, MessageFile, message_file};
 use crate::newcomers::Newcomer;
 use crate::open::Index;
+use crate::partings::forget;
 use crate::take_in::{FoundFile, insert};
-use postrider_core::flag::{Flag, FlagSet};
-use postrider_core::message::{MessageKey, Sha256};
+use postrider_core::flag::FlagSet;
+use postrider_core::message::MessageKey;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
-
-/// A message whose file a reader moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parting {
-    /// The message.
-    pub key: MessageKey,
-    /// Where its file lies now.
-    pub newcomer: Newcomer,
-    /// What the reader made of its octets.
-    pub octets: Octets,
-    /// The flags that it changed as well, and whether they are set now.
-    pub changed: Vec<(Flag, bool)>,
-}
-
-/// What a reader made of a message's octets when it moved its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Octets {
-    /// They are the same.
-    Same,
-    /// It added header fields of its own; without them they are the same. What the file holds now.
-    Wrapped {
-        /// The hash of the file.
-        sha256: Sha256,
-        /// Octets of the file.
-        octets: u64,
-        /// Octets with CRLF line ends.
-        octets_crlf: u64,
-    },
-    /// Nobody can say: the local copy proves nothing any more (R1).
-    Other,
-}
+use rusqlite::{OptionalExtension, Row, params};
 
 /// A server copy: one that is to leave its mailbox, or one that is to be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,35 +54,6 @@ pub struct OutgoingRow {
 }
 
 impl Index {
-    /// A message's file lies under another name in its own mailbox: a reader wrote it anew.
-    ///
-    /// # Errors
-    /// When the message is not there or the database refuses.
-    pub fn adopt(&mut self, parting: &Parting) -> Result<(), IndexError> {
-        let doing = "record a file under its new name";
-        let transaction = self.transaction(doing)?;
-        let place = || {
-            place(&transaction, parting)?;
-            forget(&transaction, &parting.newcomer)
-        };
-        place().map_err(IndexError::sql(doing))?;
-        transaction.commit().map_err(IndexError::sql(doing))
-    }
-
-    /// Messages belong to the mailboxes now where their files lie. Those that the server holds elsewhere are
-    /// to leave there.
-    ///
-    /// # Errors
-    /// When the database refuses; then none is recorded.
-    pub fn begin_move(&mut self, partings: &[Parting], now: Now) -> Result<(), IndexError> {
-        let doing = "begin to move messages";
-        let transaction = self.transaction(doing)?;
-        for parting in partings {
-            begin_move(&transaction, parting, now).map_err(IndexError::sql(doing))?;
-        }
-        transaction.commit().map_err(IndexError::sql(doing))
-    }
-
     /// A file of a reader is a message from now on, which is to be put into its mailbox: from its octets, or
     /// as a copy of `original`. Says which it is.
     ///
@@ -393,76 +333,6 @@ impl Index {
     }
 }
 
-fn begin_move(transaction: &Transaction<'_>, parting: &Parting, now: Now) -> rusqlite::Result<()> {
-    let (key, to) = (parting.key.0, parting.newcomer.mailbox.0);
-    place(transaction, parting)?;
-    forget(transaction, &parting.newcomer)?;
-    // A reader who changes its mind before the server was asked: the message is where it was.
-    let sql = "DELETE FROM outgoing WHERE message = ? AND source = ? RETURNING uid_validity, uid";
-    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let back: Option<(i64, i64)> = transaction.query_row(sql, [key, to], row).optional()?;
-    if let Some((uid_validity, uid)) = back {
-        let sql = "
-            UPDATE message SET mailbox = ?, uid_validity = ?, uid = ?, vanished_at = NULL,
-              released_at = NULL
-            WHERE id = ?";
-        return transaction
-            .execute(sql, params![to, uid_validity, uid, key])
-            .map(drop);
-    }
-    let sql = "
-        INSERT INTO outgoing (message, source, uid_validity, uid)
-        SELECT id, mailbox, uid_validity, uid FROM message
-        WHERE id = ? AND uid IS NOT NULL AND vanished_at IS NULL AND expired_at IS NULL
-        ON CONFLICT DO NOTHING";
-    transaction.execute(sql, [key])?;
-    let sql = "
-        UPDATE message SET mailbox = ?1, uid_validity = NULL, uid = NULL,
-          vanished_at = iif(expired_at IS NULL, coalesce(vanished_at, ?2), vanished_at),
-          released_at = coalesce(released_at, ?2),
-          expire_requested_at = NULL, expire_because = NULL
-        WHERE id = ?3";
-    let row = params![to, now.0.as_seconds(), key];
-    transaction.execute(sql, row).map(drop)
-}
-
-/// Where the file lies, and what it holds.
-fn place(transaction: &Transaction<'_>, parting: &Parting) -> rusqlite::Result<()> {
-    let key = parting.key.0;
-    let sql = "
-        UPDATE message SET base = ?, file = ?, absent_at = NULL, deleted_at = NULL, lost_at = NULL
-        WHERE id = ?";
-    let newcomer = &parting.newcomer;
-    transaction.execute(sql, params![newcomer.base, newcomer.file, key])?;
-    note_changes(transaction, parting.key, &parting.changed)?;
-    match parting.octets {
-        Octets::Same => Ok(()),
-        Octets::Wrapped {
-            sha256,
-            octets,
-            octets_crlf,
-        } => {
-            let sql = "
-                UPDATE message SET sha256 = ?, octets = ?, octets_crlf = ?, proven_at = NULL,
-                  expire_requested_at = NULL
-                WHERE id = ?";
-            let octets = (column::integer(octets), column::integer(octets_crlf));
-            let row = params![sha256.0, octets.0, octets.1, key];
-            transaction.execute(sql, row).map(drop)
-        }
-        Octets::Other => {
-            let sql = "
-                UPDATE message SET proven_at = NULL, expire_requested_at = NULL WHERE id = ?";
-            transaction.execute(sql, [key]).map(drop)
-        }
-    }
-}
-
-fn forget(transaction: &Transaction<'_>, newcomer: &Newcomer) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM newcomer WHERE id = ?";
-    transaction.execute(sql, [newcomer.id.0]).map(drop)
-}
-
 fn outgoing_row(row: &Row<'_>) -> rusqlite::Result<OutgoingRow> {
     let identity = column::uid_validity(row, "uid_validity")?.zip(column::uid(row, "uid")?);
     Ok(OutgoingRow {
@@ -497,184 +367,4 @@ fn server_copy(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
-
-    struct World {
-        bench: Bench,
-        other: MailboxId,
-        key: MessageKey,
-    }
-
-    fn world() -> World {
-        let mut bench = Bench::new();
-        let other = new_mailbox("Other");
-        let other = bench.index.mailbox(bench.account, &other).unwrap();
-        let key = bench.store(vec![message(imap(7, 1), 1)])[0];
-        World { bench, other, key }
-    }
-
-    fn newcomer(bench: &mut Bench, mailbox: MailboxId, base: &str) -> Newcomer {
-        let file = [(base.to_owned(), format!("cur/{base}:2,S"))];
-        bench
-            .index
-            .note_newcomers(mailbox, &file, now(100))
-            .unwrap();
-        let all = bench
-            .index
-            .newcomers(bench.account, UnixTime::from_seconds(0), true);
-        all.unwrap().pop().unwrap()
-    }
-
-    fn attachment(key: MessageKey, uid: u32) -> Attachment {
-        Attachment {
-            key,
-            server: imap(9, uid),
-            server_octets: None,
-        }
-    }
-
-    fn part(world: &mut World, to: MailboxId, octets: Octets) {
-        let newcomer = newcomer(&mut world.bench, to, "base1");
-        let parting = Parting {
-            key: world.key,
-            newcomer,
-            octets,
-            changed: vec![(Flag::Flagged, true)],
-        };
-        world.bench.index.begin_move(&[parting], now(200)).unwrap();
-    }
-
-    #[test]
-    fn r3_what_is_moved_waits_in_its_new_mailbox_and_leaves_the_old_one() {
-        let mut world = world();
-        let to = world.other;
-        part(&mut world, to, Octets::Same);
-        let World {
-            bench, other, key, ..
-        } = world;
-        let mut bench = bench.restart();
-        assert_eq!(
-            bench.index.skipped(bench.mailbox, epoch(7)).unwrap(),
-            "1".parse().unwrap()
-        );
-        assert_eq!(bench.index.live(bench.mailbox, epoch(7)).unwrap(), 1);
-        assert_eq!(bench.index.displaced(other).unwrap()[0].key, key);
-        let row = bench.index.outgoing(bench.account, now(200)).unwrap();
-        assert_eq!(row[0].departure.unwrap().uid.as_u32(), 1);
-        assert_eq!(row[0].identity, None);
-        bench
-            .index
-            .end_outgoing((key, Some(&attachment(key, 5))), None, now(210))
-            .unwrap();
-        assert!(
-            bench
-                .index
-                .outgoing(bench.account, now(300))
-                .unwrap()
-                .is_empty()
-        );
-        let base = bench.index.base(other, epoch(9)).unwrap();
-        assert_eq!((base[0].uid.as_u32(), base[0].vanished), (5, false));
-        let told = "ledger WHERE action = 'moved' AND because = 'moved by a reader'";
-        assert_eq!(bench.count(told), 1);
-        assert_eq!(bench.count("newcomer"), 0);
-        assert_eq!(
-            bench.index.changed_by_readers(bench.account).unwrap(),
-            [other]
-        );
-    }
-
-    #[test]
-    fn a_reader_that_changes_its_mind_in_time_moves_nothing() {
-        let mut world = world();
-        let (home, other) = (world.bench.mailbox, world.other);
-        part(&mut world, other, Octets::Same);
-        part(&mut world, home, Octets::Same);
-        let index = &world.bench.index;
-        assert!(
-            index
-                .outgoing(world.bench.account, now(200))
-                .unwrap()
-                .is_empty()
-        );
-        let base = index.base(home, epoch(7)).unwrap();
-        assert_eq!((base[0].uid.as_u32(), base[0].vanished), (1, false));
-    }
-
-    #[test]
-    fn r1_octets_that_a_reader_changed_are_proven_no_more() {
-        let changed = Octets::Wrapped {
-            sha256: Sha256([9; 32]),
-            octets: 20,
-            octets_crlf: 22,
-        };
-        for octets in [changed, Octets::Other] {
-            let mut world = world();
-            let key = world.key;
-            world.bench.index.mark_proven(&[key], now(150)).unwrap();
-            let to = world.other;
-            part(&mut world, to, octets);
-            let proven = "message WHERE proven_at IS NOT NULL";
-            assert_eq!(world.bench.count(proven), 0);
-        }
-    }
-
-    #[test]
-    fn what_was_refused_waits_longer_each_time() {
-        let mut world = world();
-        let to = world.other;
-        part(&mut world, to, Octets::Same);
-        let (index, account) = (&mut world.bench.index, world.bench.account);
-        for (tried, soon, then) in [(1_000, 1_119, 1_120), (2_000, 2_239, 2_240)] {
-            index.put_off(&[world.key], "no", now(tried)).unwrap();
-            assert!(index.outgoing(account, now(soon)).unwrap().is_empty());
-            assert_eq!(index.outgoing(account, now(then)).unwrap().len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_copy_whose_original_is_deleted_soon_was_a_move() {
-        let mut world = world();
-        let original = world.key;
-        let newcomer = newcomer(&mut world.bench, world.other, "copy");
-        let like = message(imap(7, 1), 1);
-        let found = FoundFile {
-            header: like.header,
-            internal_date: like.internal_date,
-            octets: like.octets,
-            octets_crlf: like.octets_crlf,
-            server_octets: Some(like.octets_crlf),
-            sha256: like.sha256,
-            header_sha256: Sha256([1; 32]),
-            base: newcomer.base.clone(),
-            file: newcomer.file.clone(),
-            received: false,
-        };
-        let (index, account) = (&mut world.bench.index, world.bench.account);
-        let copy = index.begin_store(&newcomer, &found, Some(original), now(500));
-        let copy = copy.unwrap();
-        let copied = |index: &Index, since| {
-            let found = index.copied_since(account, UnixTime::from_seconds(since));
-            let found = found.unwrap().into_iter();
-            found
-                .map(|(file, place)| (file.key, place.uid.as_u32()))
-                .collect::<Vec<_>>()
-        };
-        assert!(copied(index, 500).is_empty(), "the server has no copy yet");
-        let flags = FlagSet::new();
-        index
-            .end_outgoing((copy, Some(&attachment(copy, 3))), Some(&flags), now(530))
-            .unwrap();
-        assert_eq!(copied(index, 500), [(original, 1)]);
-        assert!(copied(index, 501).is_empty());
-        index.note_remade(world.bench.mailbox, now(535)).unwrap();
-        assert!(copied(index, 500).is_empty(), "r5: its directory went");
-        index.note_there(&[original]).unwrap();
-        index.end_move_by_copy(&[original], now(540)).unwrap();
-        assert!(copied(index, 500).is_empty());
-        let unreleased = index.unreleased(world.bench.mailbox).unwrap();
-        assert!(unreleased.is_empty(), "its file is not ours to remove");
-    }
-}
+mod tests;

@@ -65,7 +65,7 @@ fn is_added(line: &[u8]) -> bool {
         line.get(..field.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(field))
     };
-    ADDED.iter().any(|field| begins(field))
+    ADDED.iter().any(begins)
 }
 
 #[cfg(test)]

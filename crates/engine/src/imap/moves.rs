@@ -51,20 +51,40 @@ pub(crate) async fn follow(
     }
     let index = &account.shared.index;
     let described = index.call(move |index| index.describe(&asked)).await?;
-    let gone: Vec<Gone<MailboxId>> = described
-        .into_iter()
-        .map(|row| Gone {
-            key: row.key,
-            mailbox: departed.get(&row.key).copied().unwrap_or(row.mailbox),
-            likeness: row.likeness,
-            email_id: row.email_id,
-        })
-        .collect();
+    let gone = described.into_iter().map(|row| Gone {
+        key: row.key,
+        mailbox: departed.get(&row.key).copied().unwrap_or(row.mailbox),
+        likeness: row.likeness,
+        email_id: row.email_id,
+    });
+    let gone: Vec<Gone<MailboxId>> = gone.collect();
     let new = describe(session, planned).await?;
     let moved = moves(&gone, &new);
     if moved.is_empty() {
         return Ok(HashMap::new());
     }
+    let (relocations, redirected) = take_out(planned, &moved, &departed);
+    let follows = |to: &Move<MailboxId>| !departed.contains_key(&to.key);
+    let moved: Vec<_> = moved.into_iter().filter(follows).collect();
+    index.call(move |index| index.redirect(&redirected)).await?;
+    let relocate = move |index: &mut Index| index.relocate(&relocations, now());
+    index.call(relocate).await?;
+    account.shared.steps.reached(Point::Relocated)?;
+    finish(account).await?;
+    let places = moved.iter().filter_map(|to| tell(account, planned, to));
+    let places = places.collect();
+    let moved = moved.iter().map(|to| (to.mailbox, to.uid)).collect();
+    reflag(account, planned, &new, &moved, report).await?;
+    Ok(places)
+}
+
+/// Takes what moved out of the downloads. What follows, and what a reader moved elsewhere and leaves from here
+/// now.
+fn take_out(
+    planned: &mut [Planned],
+    moved: &[Move<MailboxId>],
+    departed: &HashMap<MessageKey, MailboxId>,
+) -> (Vec<Relocation>, Vec<(MessageKey, ServerCopy)>) {
     let (mut relocations, mut redirected) = (Vec::with_capacity(moved.len()), Vec::new());
     for mailbox in planned.iter_mut() {
         let id = mailbox.observed.local.id;
@@ -97,20 +117,7 @@ pub(crate) async fn follow(
             });
         }
     }
-    let moved: Vec<_> = moved
-        .into_iter()
-        .filter(|to| !departed.contains_key(&to.key))
-        .collect();
-    index.call(move |index| index.redirect(&redirected)).await?;
-    let relocate = move |index: &mut Index| index.relocate(&relocations, now());
-    index.call(relocate).await?;
-    account.shared.steps.reached(Point::Relocated)?;
-    finish(account).await?;
-    let places = moved.iter().filter_map(|to| tell(account, planned, to));
-    let places = places.collect();
-    let moved = moved.iter().map(|to| (to.mailbox, to.uid)).collect();
-    reflag(account, planned, &new, &moved, report).await?;
-    Ok(places)
+    (relocations, redirected)
 }
 
 fn tell(

@@ -8,7 +8,6 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::take_in;
 use postrider_core::account::Protocol;
-use postrider_core::flag::FlagSet;
 use postrider_core::plan::local::changed;
 use postrider_index::{BaseHit, Followed, Index, KnownFiles, ScanStamp};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, truer};
@@ -169,7 +168,7 @@ async fn follow(
                 Some(known) => truer(&maildir, known, seen),
                 None => seen,
             };
-            let (before, after) = (before.unwrap_or_else(FlagSet::new), now.file_name.flags());
+            let (before, after) = (before.unwrap_or_default(), now.file_name.flags());
             let followed = Followed {
                 key: hit.key,
                 file: now.to_string(),

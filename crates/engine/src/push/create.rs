@@ -6,13 +6,15 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
 use crate::push::refused;
+use crate::rehearsal::Leave;
+use crate::step::Step as Point;
 use postrider_core::mailbox::MailboxName;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::local::Push;
 use postrider_imap::{FlightEvent, Listed, Session, Step, WireName};
 use postrider_index::{Index, NewMailbox};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Makes a mailbox for each directory that is none yet and would be chosen, and adds it to what is listed.
 /// A mailbox that was known and is gone from the server is not made anew: somebody deleted it there.
@@ -46,7 +48,9 @@ pub(crate) async fn create(
             continue;
         }
         let leave = account.leave(&name.to_string(), || [Deed::Push(Push::Create)]);
-        if leave.is_some() && make(account, session, (&path, &mailbox)).await? {
+        if let Some(leave) = leave
+            && make(account, session, (&path, &mailbox), leave).await?
+        {
             listed.push(mailbox);
         }
     }
@@ -90,7 +94,9 @@ fn mailbox(
     (name, wire_name): (&MailboxName, Option<WireName>),
 ) -> Option<Listed> {
     let inbox = listed.iter().find(|listed| listed.name.is_inbox());
-    let delimiter = inbox.or(listed.first()).and_then(|listed| listed.delimiter);
+    let delimiter = inbox
+        .or_else(|| listed.first())
+        .and_then(|listed| listed.delimiter);
     let parted = |level: &String| delimiter.is_some_and(|delimiter| level.contains(delimiter));
     let is_flat = delimiter.is_none() && name.levels().len() > 1;
     if is_flat || name.levels().iter().any(parted) {
@@ -112,8 +118,8 @@ fn mailbox(
 }
 
 /// Whether an earlier pass was about to make the mailbox of this directory, and was stopped.
-async fn was_begun(account: &Account, path: &PathBuf) -> Result<bool, EngineError> {
-    let (id, path) = (account.id, path.clone());
+async fn was_begun(account: &Account, path: &Path) -> Result<bool, EngineError> {
+    let (id, path) = (account.id, path.to_owned());
     let ask = move |index: &mut Index| index.is_created_by_us(id, &path);
     account.shared.index.call(ask).await
 }
@@ -122,10 +128,11 @@ async fn was_begun(account: &Account, path: &PathBuf) -> Result<bool, EngineErro
 async fn make(
     account: &Account,
     session: &mut Session,
-    (path, mailbox): (&PathBuf, &Listed),
+    (path, mailbox): (&Path, &Listed),
+    _leave: Leave,
 ) -> Result<bool, EngineError> {
     let (id, index) = (account.id, &account.shared.index);
-    let place = path.clone();
+    let place = path.to_owned();
     let begin = move |index: &mut Index| index.begin_create(id, &place);
     index.call(begin).await?;
     let steps = [
@@ -150,12 +157,12 @@ async fn make(
         refused(account, &name, 0, ("create the mailbox", &because));
         return Ok(false);
     }
-    account.shared.steps.reached(crate::step::Step::Sent)?;
+    account.shared.steps.reached(Point::Sent)?;
     let made = NewMailbox {
         wire_name: mailbox.wire_name.to_index(),
         name: mailbox.name.clone(),
         role: None,
-        path: path.clone(),
+        path: path.to_owned(),
     };
     let end = move |index: &mut Index| index.end_create(id, &made, now());
     index.call(end).await?;

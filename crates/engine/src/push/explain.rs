@@ -12,13 +12,15 @@ use crate::imap::observe::Observed;
 use crate::push::find;
 use crate::step::Step as Point;
 use crate::take_in::found_file;
+use postrider_core::account::Protocol;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::local::changed;
 use postrider_core::plan::origin::{Kin, Kinship, Origin, origin};
 use postrider_core::settings::Moves;
 use postrider_core::time::UnixTime;
 use postrider_index::{
-    FoundFile, Index, MailboxId, MessageFile, Newcomer, NewcomerId, Octets, Parting,
+    AccountId, FoundFile, Index, IndexError, MailboxId, MessageFile, Newcomer, NewcomerId, Octets,
+    Parting,
 };
 use postrider_maildir::{Entry, Mailbox, MaildirError, examine, hash_of_plain};
 use std::collections::{HashMap, HashSet};
@@ -110,57 +112,66 @@ async fn look(
         tokio::time::sleep(STILL).await;
     }
     let protocol = account.settings.protocol;
-    let read = move || {
-        let mut read = Vec::with_capacity(seen.len());
-        for (newcomer, entry, before) in seen {
-            let Some(maildir) = maildirs.get(&newcomer.mailbox) else {
-                continue;
-            };
-            let path = maildir.path_of(&entry);
-            if !before.still(&path) {
-                continue;
-            }
-            match examine(&path).and_then(|found| Ok((found, hash_of_plain(&path)?))) {
-                Ok((found, plain)) => {
-                    let found = found_file(&entry, found, protocol);
-                    read.push((
-                        newcomer,
-                        FoundFile {
-                            received: false,
-                            ..found
-                        },
-                        plain,
-                    ));
-                }
-                // A reader was faster, or it is not ours to read: the next pass looks again.
-                Err(MaildirError::Gone { .. } | MaildirError::NotAFile { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
-    };
+    let read = move || read(&maildirs, seen, protocol);
     let read = DeliveryPool::run(read).await?.map_err(EngineError::disk)?;
     let id = account.id;
-    let kin = move |index: &mut Index| {
-        let mut looked = Vec::with_capacity(read.len());
-        for (newcomer, found, plain) in read {
-            let octets: Vec<Sha256> = [Some(found.sha256), plain].into_iter().flatten().collect();
-            let kin = index.kin(id, &newcomer.base, &octets)?;
-            let kinship = |file: MessageFile| {
-                let kinship = kinship(&file, (&newcomer, &found));
-                (file, kinship)
-            };
-            let kin = kin.into_iter().map(kinship).collect();
-            looked.push(Looked {
-                newcomer,
-                found,
-                plain,
-                kin,
-            });
-        }
-        Ok(looked)
+    let look = move |index: &mut Index| {
+        let looked = read.into_iter().map(|read| with_kin(index, id, read));
+        looked.collect::<Result<Vec<_>, _>>()
     };
-    index.call(kin).await
+    index.call(look).await
+}
+
+/// A newcomer, what it holds, and what it held before a reader wrote into its header.
+type Read = (Newcomer, FoundFile, Option<Sha256>);
+
+/// Reads those files that have not changed since they were seen.
+fn read(
+    maildirs: &HashMap<MailboxId, Arc<Mailbox>>,
+    seen: Vec<Located>,
+    protocol: Protocol,
+) -> Result<Vec<Read>, MaildirError> {
+    let mut read = Vec::with_capacity(seen.len());
+    for (newcomer, entry, before) in seen {
+        let Some(maildir) = maildirs.get(&newcomer.mailbox) else {
+            continue;
+        };
+        let path = maildir.path_of(&entry);
+        if !before.still(&path) {
+            continue;
+        }
+        match examine(&path).and_then(|found| Ok((found, hash_of_plain(&path)?))) {
+            Ok((found, plain)) => {
+                let mut found = found_file(&entry, found, protocol);
+                found.received = false;
+                read.push((newcomer, found, plain));
+            }
+            // A reader was faster, or it is not ours to read: the next pass looks again.
+            Err(MaildirError::Gone { .. } | MaildirError::NotAFile { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+fn with_kin(
+    index: &Index,
+    account: AccountId,
+    (newcomer, found, plain): Read,
+) -> Result<Looked, IndexError> {
+    let octets: Vec<Sha256> = [Some(found.sha256), plain].into_iter().flatten().collect();
+    let kin = index.kin(account, &newcomer.base, &octets)?;
+    let kinship = |file: MessageFile| {
+        let kinship = kinship(&file, (&newcomer, &found));
+        (file, kinship)
+    };
+    let kin = kin.into_iter().map(kinship).collect();
+    Ok(Looked {
+        newcomer,
+        found,
+        plain,
+        kin,
+    })
 }
 
 fn kinship(file: &MessageFile, (newcomer, found): (&Newcomer, &FoundFile)) -> Kinship {

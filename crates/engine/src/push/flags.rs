@@ -5,6 +5,7 @@ use crate::error::EngineError;
 use crate::events;
 use crate::imap::observe::Observed;
 use crate::push::{open, refused};
+use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::step::Step as Point;
 use postrider_core::flag::{Flag, FlagSet};
@@ -43,13 +44,13 @@ async fn send_mailbox(
         .index
         .call(move |index| index.flag_changes(id));
     let rows = rows.await?;
-    if account.part.leave().is_none() {
+    let Some(leave) = account.part.leave() else {
         let plan = plan_push(&changes(&rows), |_| true);
         let keys = foresee(account, &observed.local, &plan);
         report.flags_pushed += keys.len() as u64;
         return Ok(());
-    }
-    let selected = match open(session, &observed.wire_name).await? {
+    };
+    let selected = match open(session, &observed.wire_name, leave).await? {
         Ok(selected) => selected,
         Err(because) => {
             refused(account, name, rows.len() as u64, ("flags", &because));
@@ -60,7 +61,7 @@ async fn send_mailbox(
     let same_epoch = |row: &FlagChangeRow| selected.uid_validity == Some(row.uid_validity);
     let rows: Vec<_> = rows.into_iter().filter(same_epoch).collect();
     let plan = plan_push(&changes(&rows), |flag| keeps(&selected, flag));
-    let done = store(account, session, observed, &plan.stores).await?;
+    let done = store(account, session, observed, (&plan.stores, leave)).await?;
     account.shared.steps.reached(Point::FlagsPushed)?;
     let pushed: HashSet<MessageKey> = done.iter().flat_map(|store| &store.keys).copied().collect();
     report.flags_pushed += pushed.len() as u64;
@@ -105,7 +106,7 @@ async fn store<'p>(
     account: &Account,
     session: &mut Session,
     observed: &Observed,
-    stores: &'p [StorePlan],
+    (stores, _leave): (&'p [StorePlan], Leave),
 ) -> Result<Vec<&'p StorePlan>, EngineError> {
     if stores.is_empty() {
         return Ok(Vec::new());

@@ -73,7 +73,7 @@ async fn send_route(
         return end(account, ends).await;
     };
     let wire_name = WireName::from_octets(from.wire_name.as_bytes());
-    let there = match look(session, &wire_name, (epoch, uids(&rows))).await? {
+    let there = match look(session, &wire_name, (epoch, uids(&rows)), leave).await? {
         Ok(there) => there,
         Err(because) => return put_off(account, (from, to), keys, &because).await,
     };
@@ -105,8 +105,9 @@ async fn look(
     session: &mut Session,
     mailbox: &WireName,
     (epoch, uids): (UidValidity, UidSet),
+    leave: Leave,
 ) -> Result<Result<UidSet, String>, EngineError> {
-    let selected = match open(session, mailbox).await? {
+    let selected = match open(session, mailbox, leave).await? {
         Ok(selected) => selected,
         Err(because) => return Ok(Err(because)),
     };
@@ -377,7 +378,7 @@ async fn end_copies_of(
         return account.shared.index.call(record).await;
     };
     let uids = going.iter().map(|(_, copy)| copy.uid).collect();
-    let because = match look(session, &observed.wire_name, (epoch, uids)).await? {
+    let because = match look(session, &observed.wire_name, (epoch, uids), leave).await? {
         Ok(there) if there.is_empty() => return Ok(()),
         Ok(there) => {
             let going = (there, &UidSet::new());

@@ -1,5 +1,5 @@
 //! Messages that readers wrote or copied into a mailbox: UID COPY where the server holds the original,
-//! APPEND where it does not.
+//! APPEND where it does not, of many at once where it takes many.
 
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
@@ -18,7 +18,8 @@ use postrider_core::mailbox::Role;
 use postrider_core::message::ServerRef;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::local::{Push, changed};
-use postrider_imap::{Append, Appended, Session, Step, WireName};
+use postrider_core::uid::{Uid, UidValidity};
+use postrider_imap::{Append, AppendedAll, Session, Source, Step, WireName};
 use postrider_index::{Followed, Index, IndexError, OutgoingRow, ServerCopy};
 use postrider_maildir::{Entry, Examined, MaildirError, examine};
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ struct Ready<'a> {
     path: PathBuf,
 }
 
+/// Messages that are made ready together: no more than one command takes.
+const IN_A_GROUP: usize = 100;
+
 /// Sends everything that waits to be sent and is not to leave another mailbox.
 pub(super) async fn send(
     account: &Account,
@@ -40,20 +44,40 @@ pub(super) async fn send(
 ) -> Result<(), EngineError> {
     let (id, index) = (account.id, &account.shared.index);
     let rows = index.call(move |index| index.outgoing(id, now())).await?;
-    for row in rows.into_iter().filter(|row| row.departure.is_none()) {
-        if account.shutdown.is_requested() {
-            return Err(EngineError::Stopped);
+    let rows = rows.into_iter().filter(|row| row.departure.is_none());
+    let mut rows: Vec<OutgoingRow> = rows.collect();
+    rows.sort_by_key(|row| (row.file.mailbox, row.file.key));
+    for group in rows.chunk_by(|one, next| one.file.mailbox == next.file.mailbox) {
+        // A mailbox that is not chosen any more waits until it is.
+        let to = group
+            .first()
+            .and_then(|row| find(observed, row.file.mailbox));
+        let Some(to) = to else { continue };
+        for group in group.chunks(IN_A_GROUP) {
+            if account.shutdown.is_requested() {
+                return Err(EngineError::Stopped);
+            }
+            send_group(account, session, to, group).await?;
         }
+    }
+    Ok(())
+}
+
+/// Sends messages that are for one mailbox: what the server can copy one by one, the rest together.
+async fn send_group(
+    account: &Account,
+    session: &mut Session,
+    to: &Observed,
+    rows: &[OutgoingRow],
+) -> Result<(), EngineError> {
+    let mut to_upload = Vec::new();
+    for row in rows {
         if row.identity.is_some() {
             // An attempt that was cut short had come through.
-            end(account, &row, (None, None)).await?;
+            end(account, row, (None, None)).await?;
             continue;
         }
-        // A mailbox that is not chosen any more waits until it is.
-        let Some(to) = find(observed, row.file.mailbox) else {
-            continue;
-        };
-        let Some(ready) = ready(account, row, to).await? else {
+        let Some(ready) = ready(account, row.clone(), to).await? else {
             continue;
         };
         let deed = || {
@@ -63,12 +87,19 @@ pub(super) async fn send(
                 None => Push::Upload { message },
             })]
         };
-        match account.leave(&to.local.name, deed) {
-            Some(leave) => send_one(account, session, &ready, leave).await?,
-            None => end(account, &ready.row, (None, None)).await?,
+        let Some(leave) = account.leave(&to.local.name, deed) else {
+            end(account, &ready.row, (None, None)).await?;
+            continue;
+        };
+        let copied = match ready.row.original {
+            Some(original) => copy(account, session, &ready, (original, leave)).await?,
+            None => false,
+        };
+        if !copied {
+            to_upload.push((ready, leave));
         }
     }
-    Ok(())
+    upload_all(account, session, &to_upload).await
 }
 
 /// Finds the file, and looks whether it holds what was recorded. `None`: it is gone, and so is what there was
@@ -132,26 +163,12 @@ async fn take_anew(
     account.shared.index.call(rewrite).await
 }
 
-async fn send_one(
-    account: &Account,
-    session: &mut Session,
-    ready: &Ready<'_>,
-    leave: Leave,
-) -> Result<(), EngineError> {
-    if let Some(original) = ready.row.original
-        && copy(account, session, ready, original).await?
-    {
-        return Ok(());
-    }
-    upload(account, session, ready, leave).await
-}
-
 /// Has the server copy it. `false` where it would not or cannot: then the octets are sent.
 async fn copy(
     account: &Account,
     session: &mut Session,
     ready: &Ready<'_>,
-    original: ServerCopy,
+    (original, leave): (ServerCopy, Leave),
 ) -> Result<bool, EngineError> {
     let id = account.id;
     let mailboxes = account.shared.index.call(move |index| index.mailboxes(id));
@@ -161,7 +178,7 @@ async fn copy(
         .find(|row| row.id == original.mailbox);
     let Some(from) = from else { return Ok(false) };
     let wire_name = WireName::from_octets(from.wire_name.as_bytes());
-    match open(session, &wire_name).await? {
+    match open(session, &wire_name, leave).await? {
         Ok(selected) if selected.uid_validity == Some(original.uid_validity) => {}
         Ok(_) | Err(_) => return Ok(false),
     }
@@ -194,42 +211,87 @@ async fn copy(
     Ok(true)
 }
 
-async fn upload(
+/// Sends octets: as many messages in one command as the server takes (MULTIAPPEND, RFC 3502).
+async fn upload_all(
     account: &Account,
     session: &mut Session,
-    ready: &Ready<'_>,
-    leave: Leave,
+    mut rest: &[(Ready<'_>, Leave)],
 ) -> Result<(), EngineError> {
-    let flags = flags(account, ready);
-    let append = Append {
+    while !rest.is_empty() {
+        let appends: Vec<Append> = rest.iter().map(|(r, _)| append(account, r)).collect();
+        let count = session.together(&appends).clamp(1, rest.len());
+        let (these, later) = rest.split_at(count);
+        let all = appends.iter().zip(these);
+        let messages = all.map(|(append, (ready, _))| (append, source(ready)));
+        let appended = session.append_all(messages.collect()).await;
+        match appended.map_err(EngineError::imap)? {
+            AppendedAll::Done { uids } => {
+                account.shared.steps.reached(Point::Sent)?;
+                uploaded(account, these, uids).await?;
+            }
+            AppendedAll::Refused(refusal) => {
+                if let [(only, _)] = these {
+                    put_off(account, only, &refusal.to_string()).await?;
+                } else {
+                    // The server does not say which of them it would not have.
+                    for one in these {
+                        Box::pin(upload_all(account, session, std::slice::from_ref(one))).await?;
+                    }
+                }
+            }
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+fn append(account: &Account, ready: &Ready<'_>) -> Append {
+    Append {
         mailbox: ready.to.wire_name.clone(),
-        flags: flags.clone(),
+        flags: flags(account, ready),
         internal_date: ready.row.internal_date,
         octets: ready.row.octets_crlf,
-    };
-    let source = outgoing::source(&ready.path, ready.row.file.sha256)?;
-    let appended = session.append(&append, source).await;
-    let uid = match appended.map_err(EngineError::imap)? {
-        Appended::Done { uid } => uid,
-        Appended::Refused(refusal) => {
-            return put_off(account, ready, &refusal.to_string()).await;
+    }
+}
+
+/// The file is opened when its turn comes.
+fn source(ready: &Ready<'_>) -> Source {
+    let (path, sha256) = (ready.path.clone(), ready.row.file.sha256);
+    Source::opened_by(move || outgoing::source(&path, sha256).map_err(std::io::Error::other))
+}
+
+/// Records what was uploaded, each with who it is there, where the server told.
+async fn uploaded(
+    account: &Account,
+    sent: &[(Ready<'_>, Leave)],
+    uids: Option<(UidValidity, Vec<Uid>)>,
+) -> Result<(), EngineError> {
+    let (epoch, uids) = uids.unzip();
+    let uids = uids.unwrap_or_default();
+    let mut wanted = Vec::new();
+    for (at, (ready, _)) in sent.iter().enumerate() {
+        let uid = epoch.zip(uids.get(at).copied());
+        let server = uid.map(|(uid_validity, uid)| ServerRef::Imap { uid_validity, uid });
+        let flags = flags(account, ready);
+        tell(account, ready, (server.clone(), "uploaded"));
+        end(account, &ready.row, (server, Some(&flags))).await?;
+        // What the role of the mailbox says of the message, its file says too.
+        let before = ready.entry.file_name.flags();
+        let mut after = before.clone();
+        flags.flags().for_each(|flag| after.set(flag, true));
+        if after != before {
+            wanted.push(Reflag {
+                key: ready.row.file.key,
+                flags: after,
+                agreed: None,
+            });
         }
-    };
-    account.shared.steps.reached(Point::Sent)?;
-    let server = uid.map(|(uid_validity, uid)| ServerRef::Imap { uid_validity, uid });
-    tell(account, ready, (server.clone(), "uploaded"));
-    end(account, &ready.row, (server, Some(&flags))).await?;
-    // What the role of the mailbox says of the message, its file says too.
-    let mut wanted = ready.entry.file_name.flags();
-    let before = wanted.clone();
-    flags.flags().for_each(|flag| wanted.set(flag, true));
-    if wanted != before && account.settings.flags.pulls() {
-        let wanted = vec![Reflag {
-            key: ready.row.file.key,
-            flags: wanted,
-            agreed: None,
-        }];
-        local::set_flags(account, &ready.to.local, wanted, Some(leave)).await?;
+    }
+    if let Some((first, leave)) = sent.first()
+        && account.settings.flags.pulls()
+        && !wanted.is_empty()
+    {
+        local::set_flags(account, &first.to.local, wanted, Some(*leave)).await?;
     }
     Ok(())
 }
