@@ -153,9 +153,8 @@ mod tests {
     use postrider_engine::Choice;
     use std::time::Duration;
 
-    #[test]
-    fn what_a_server_says_is_shown_and_cannot_move_the_cursor() {
-        let settings = AccountSettings {
+    fn settings() -> AccountSettings {
+        AccountSettings {
             name: AccountName::parse("home").unwrap(),
             protocol: Protocol::Imap,
             server: ServerAddress {
@@ -183,7 +182,12 @@ mod tests {
             moves: Moves::Push,
             upload: false,
             labels: LabelChoice::Link,
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_shown_and_cannot_move_the_cursor() {
+        let settings = settings();
         let mailbox = |name: &str, role, choice: Choice| CheckedMailbox {
             name: name.to_owned(),
             role,
