@@ -265,14 +265,16 @@ impl Index {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn forget_outgoing(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+    pub fn forget_outgoing(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
         let doing = "forget what is not sent";
+        let failed = || IndexError::sql(doing);
         let transaction = self.transaction(doing)?;
         for key in keys {
             let sql = "DELETE FROM outgoing WHERE message = ?";
-            transaction
-                .execute(sql, [key.0])
-                .map_err(IndexError::sql(doing))?;
+            transaction.execute(sql, [key.0]).map_err(failed())?;
+            let sql = "UPDATE message SET removed_at = ? WHERE id = ?";
+            let row = params![now.0.as_seconds(), key.0];
+            transaction.execute(sql, row).map_err(failed())?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }
@@ -326,7 +328,7 @@ impl Index {
     /// When the database refuses.
     pub fn end_move_by_copy(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
         let sql = "
-            UPDATE message SET vanished_at = ?1, released_at = ?1
+            UPDATE message SET vanished_at = ?1, released_at = ?1, removed_at = ?1
             WHERE id = ?2 AND vanished_at IS NULL AND expired_at IS NULL";
         let because = (Action::Moved, "moved by a reader");
         self.end(keys, sql, now, because).map(drop)

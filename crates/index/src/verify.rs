@@ -23,7 +23,8 @@ pub struct KeptRow {
 
 impl Index {
     /// The next messages of a mailbox after `after` whose local copy we did not remove, in the order of
-    /// their keys, at most so many.
+    /// their keys, at most so many. One that a reader deleted, and that went at the server because of that, is
+    /// missed by nobody.
     ///
     /// # Errors
     /// When the database refuses.
@@ -41,6 +42,7 @@ impl Index {
         );
         let sql = format!(
             "{file} WHERE message.mailbox = ? AND message.id > ? AND message.removed_at IS NULL
+               AND NOT (message.deleted_at IS NOT NULL AND message.expired_at IS NOT NULL)
              ORDER BY message.id LIMIT ?"
         );
         let row = |row: &Row<'_>| {
@@ -103,6 +105,18 @@ mod tests {
         assert_eq!(seen, [(keys[0], true), (keys[1], false)]);
         let page = bench.index.kept(bench.mailbox, keys[1], 2).unwrap();
         assert_eq!(page.len(), 1);
+        for at in [10, 20] {
+            bench.index.note_absent(&keys, now(at)).unwrap();
+        }
+        bench.index.mark_proven(&keys[..1], now(21)).unwrap();
+        let going = [(keys[0], "deletions: push")];
+        bench.index.mark_expired(&going, now(22)).unwrap();
+        let page = bench.index.kept(bench.mailbox, MessageKey(0), 9).unwrap();
+        assert_eq!(
+            page.len(),
+            2,
+            "what a reader deleted everywhere is missed by nobody"
+        );
     }
 
     #[test]

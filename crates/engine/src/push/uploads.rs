@@ -130,7 +130,7 @@ async fn ready<'a>(
     let (key, index) = (row.file.key, &account.shared.index);
     let Some((entry, path, found)) = found else {
         index
-            .call(move |index| index.forget_outgoing(&[key]))
+            .call(move |index| index.forget_outgoing(&[key], now()))
             .await?;
         return Ok(None);
     };

@@ -91,7 +91,7 @@ fn readers(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Me
     index.departing(account).unwrap();
     index.redirect(&[]).unwrap();
     index.end_move_by_copy(keys, now(1)).unwrap();
-    index.forget_outgoing(keys).unwrap();
+    index.forget_outgoing(keys, now(1)).unwrap();
 }
 
 fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[MessageKey]) {

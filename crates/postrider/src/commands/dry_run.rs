@@ -126,6 +126,10 @@ fn message(rehearsed: &Rehearsed) -> Option<String> {
                 ServerRef::Pop3 { uidl: Some(uidl) } => {
                     format!("UIDL {}", short(uidl.as_str(), LONGEST))
                 }
+                // What is on its way to a mailbox has none there.
+                ServerRef::Pop3 { uidl: None } if matches!(rehearsed.deed, Deed::Push(_)) => {
+                    "no UID yet".to_owned()
+                }
                 ServerRef::Pop3 { uidl: None } => "no UIDL".to_owned(),
             });
             words.extend(message.date.map(shown));
