@@ -3,6 +3,7 @@
 use postrider_core::account::Protocol;
 use postrider_core::brake::Percent;
 use postrider_core::retention::{Method, Policy, Protect, Vanished};
+use postrider_core::settings::Moves;
 use postrider_engine::{Steps, approve};
 use postrider_mailserver::{Action, Fault, Options};
 use postrider_tests::policies::{after, locally, trash};
@@ -143,7 +144,8 @@ async fn r5_a_reader_has_deleted_a_message_when_two_passes_say_so() {
 
 #[tokio::test]
 async fn r5_a_file_that_came_back_or_moved_was_never_deleted() {
-    let rig = synced(Options::default(), 5, locally()).await;
+    let mut rig = synced(Options::default(), 5, locally()).await;
+    rig.settings.moves = Moves::Ignore;
     rig.account.create("Work");
     rig.pass().await.unwrap();
     let away = rig.root().join("away");

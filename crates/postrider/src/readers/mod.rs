@@ -4,7 +4,7 @@
 //! quoted as that reader wants it, so that none is expanded, run, or read as another line. A directory's name
 //! has no control character (`postrider-maildir`'s `layout.rs`), and a tree whose path has one is refused.
 //!
-//! One file per reader; what they agree on is here: a [`Tree`] and its [`Place`]s.
+//! One file per reader; what they agree on is here: a [`Tree`] and its `Place`s.
 
 mod aerc;
 mod dovecot;
