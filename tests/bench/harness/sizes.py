@@ -20,7 +20,7 @@ USUAL = {
     "pop3_idle": 20000,
     "pop3_idle_slow": 2000,
     "flushes": 100,
-    "latency": 50,           # flags that a reader sets, one after the other
+    "latency": 50,           # flags that a reader sets, or messages that come, one after the other
 }
 
 QUICK = {

@@ -1,6 +1,7 @@
 """postrider as it comes: its defaults, durability included."""
 import json
 import os
+import signal
 
 from .base import Peer, write
 
@@ -8,6 +9,7 @@ from .base import Peer, write
 class Postrider(Peer):
     key, name, protocols, mirror = "postrider", "postrider", {"imap", "pop3"}, True
     fsync = "file, directory and index of every message, in batches, before it is recorded"
+    look_signal = signal.SIGUSR1
     path = None                  # set once the binary is built
 
     def available(self):

@@ -41,5 +41,6 @@ SCENARIOS = {
     "flushes": said.flushes,
     "push": noticed.push,
     "latency": noticed.latency,
+    "arrival": noticed.arrival,
     "million": idle.million,
 }

@@ -1,5 +1,6 @@
 """How soon a running client notices: a message that comes to the server, a flag that a reader sets."""
 import contextlib
+import functools
 import os
 import re
 import statistics
@@ -40,9 +41,29 @@ def latency(bench):
                 report(bench, "latency", peer, renames(bench, user, account))
 
 
+def arrival(bench):
+    """Seconds from the server's OK to an APPEND, and the signal to look, until the file is in the Maildir."""
+    for peer in bench.those("imap"):
+        if peer.look_signal is None:
+            continue
+        user = bench.store.clone(200, 1, "arrival")
+        account = bench.runs.account(peer, user, push=True)
+        with running(bench, peer, account) as runs:
+            if runs:
+                wake = functools.partial(os.kill, child(runs), peer.look_signal)
+                report(bench, "arrival", peer, shots(bench, user, lambda before: stored(account) > before, lambda: stored(account),
+                                                     bench.size["latency"], wake))
+
+
+def child(process):
+    """The client's own process, which the measuring one has started."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+        return int(children.read().split()[0])
+
+
 @contextlib.contextmanager
 def running(bench, peer, account):
-    """The client's daemon after a first sync, for as long as this lasts; False when it has none."""
+    """The process that runs the client's daemon after a first sync, for as long as this lasts; False when it has none."""
     command = peer.daemon(account)
     if not command:
         log(peer.name, "has no push mode; its latency is its interval of polling and one pass")
@@ -55,7 +76,7 @@ def running(bench, peer, account):
                                   stdout=out, stderr=out)
     try:
         time.sleep(8)
-        yield True
+        yield daemon
     finally:
         daemon.terminate()
         try:
@@ -107,12 +128,13 @@ def stored(account):
     return sum(len(files) for path, _, files in os.walk(account.maildir) if os.path.basename(path) in ("cur", "new"))
 
 
-def shots(bench, user, arrived, before):
+def shots(bench, user, arrived, before, count=SHOTS, wake=lambda: None):
     mail, imap, out = Messages(7), ImapClient(bench.servers.ports["imap"], user), []
-    for i in range(SHOTS):
+    for i in range(count):
         was = before()
         imap.append("INBOX", mail.message(i)[0])
         start = time.monotonic()
+        wake()
         while not arrived(was) and time.monotonic() - start < NEVER:
             time.sleep(.002)
         out.append(round(time.monotonic() - start, 4))
