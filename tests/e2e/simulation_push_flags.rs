@@ -107,6 +107,20 @@ async fn a_flag_that_the_server_refuses_stays_here_and_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_flag_that_the_mailbox_does_not_keep_is_never_sent() {
+    let rig = synced_with(Options::default(), 1).await;
+    rig.account
+        .set_permanent_flags("INBOX", Some(&["\\Seen", "\\Deleted"]));
+    flag(&file_of(&rig, "INBOX", 0), "FPS");
+    for _ in 0..2 {
+        rig.pass().await.unwrap();
+    }
+    assert_eq!(at_server(&rig, "INBOX")[0].1, "\\Seen");
+    assert_eq!(rig.commands("UID STORE").len(), 1, "no loop");
+    assert_eq!(letters(&file_of(&rig, "INBOX", 0)), "FPS");
+}
+
+#[tokio::test]
 async fn flags_travel_the_ways_that_are_chosen() {
     for (sync, file, server) in [
         (FlagSync::Both, "FS", "\\Flagged \\Seen"),

@@ -13,6 +13,7 @@ use crate::push::find;
 use crate::step::Step as Point;
 use crate::take_in::found_file;
 use postrider_core::account::Protocol;
+use postrider_core::mailbox::Role;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::local::changed;
 use postrider_core::plan::origin::{Kin, Kinship, Origin, origin};
@@ -67,8 +68,9 @@ pub(super) async fn explain(
     let mut missed = None;
     for group in newcomers.chunks(FILES_IN_A_GROUP) {
         let mut looked = look(account, observed, group.to_vec()).await?;
-        if looked.iter().any(|looked| looked.kin.is_empty()) && missed.is_none() {
-            // What a reader wrote anew is like a message by its header alone; who is missing must be known.
+        let is_rewritten = |looked: &Looked| may_be_rewritten(looked, observed);
+        if looked.iter().any(is_rewritten) && missed.is_none() {
+            // It is like a message by its header alone: who is missing must be known.
             for mailbox in observed {
                 let directories = absence::recognise(account, &mailbox.local).await?;
                 absence::review(account, &mailbox.local).await?;
@@ -76,7 +78,7 @@ pub(super) async fn explain(
                 missed = Some(missed.unwrap_or_default() + here);
             }
         }
-        add_missing(account, &mut looked).await?;
+        add_missing(account, observed, &mut looked).await?;
         decide(account, looked).await?;
     }
     Ok(missed)
@@ -238,11 +240,23 @@ fn locate_all(
     Ok((seen, gone))
 }
 
-/// Adds, to files that are like nothing by name or octets, the missing messages that they may be by their
-/// header.
-async fn add_missing(account: &Account, looked: &mut [Looked]) -> Result<(), EngineError> {
+/// Whether a file may be a message that a reader wrote anew while it moved it: it is like nothing by name or
+/// octets, and has what readers add to headers. Copies of what was sent have that too, and are not moved.
+fn may_be_rewritten(looked: &Looked, observed: &[Observed]) -> bool {
+    let role = find(observed, looked.newcomer.mailbox).and_then(|mailbox| mailbox.row.role);
+    let is_written = matches!(role, Some(Role::Drafts | Role::Sent));
+    looked.kin.is_empty() && looked.plain.is_some() && !is_written
+}
+
+/// Adds, to files that may have been written anew, the missing messages that they are like by their header.
+async fn add_missing(
+    account: &Account,
+    observed: &[Observed],
+    looked: &mut [Looked],
+) -> Result<(), EngineError> {
     let id = account.id;
-    for looked in looked.iter_mut().filter(|looked| looked.kin.is_empty()) {
+    let is_rewritten = |looked: &&mut Looked| may_be_rewritten(looked, observed);
+    for looked in looked.iter_mut().filter(is_rewritten) {
         let Some(message_id) = looked.found.header.message_id.clone() else {
             continue;
         };
