@@ -5,6 +5,7 @@ use postrider_mailserver::Options;
 use postrider_tests::rig::{Rig, files, message};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Two mailboxes of `count` messages each and an empty one, synced twice, so that nothing is left to be noticed.
 pub(crate) async fn synced_with(options: Options, count: usize) -> Rig {
@@ -104,6 +105,15 @@ pub(crate) fn write(rig: &Rig, mailbox: &str, name: &str, text: &str) -> PathBuf
     let path = rig.maildir().join(mailbox).join("cur").join(name);
     fs::write(&path, text).unwrap();
     path
+}
+
+/// Lets the directories of a mailbox look as if nothing had changed in them for long: a scan's stamp holds then.
+pub(crate) fn let_rest(rig: &Rig, mailbox: &str) {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for part in ["cur", "new"] {
+        let dir = rig.maildir().join(mailbox).join(part);
+        fs::File::open(dir).unwrap().set_modified(then).unwrap();
+    }
 }
 
 /// A message that no server has seen.

@@ -56,6 +56,22 @@ async fn a_renamed_file_is_moved_at_every_kind_of_server() {
     }
 }
 
+/// The index escapes what is no plain text in the name of a mailbox; the server is told it as it was.
+#[tokio::test]
+async fn a_mailbox_of_any_name_can_be_left_and_entered() {
+    let rig = synced_with(Options::default(), 1).await;
+    let odd = "back\\slash & Größe";
+    rig.account.create(odd);
+    rig.pass().await.unwrap();
+    carry(&rig, &file_of(&rig, "INBOX", 0), odd);
+    rig.pass().await.unwrap();
+    assert_eq!(subjects(&rig, odd), ["INBOX 0"]);
+    carry(&rig, &file_of(&rig, "INBOX", 0), "Archive");
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.pushed, subjects(&rig, "Archive").len()), (1, 1));
+    assert_settled(&rig, odd).await;
+}
+
 #[tokio::test]
 async fn many_files_need_one_command() {
     let rig = synced_with(Options::default(), 60).await;

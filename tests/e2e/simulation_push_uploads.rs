@@ -3,7 +3,7 @@
 
 use crate::reader_kit::{
     assert_mirrored, at_server, bodies, carry, copy_like_mutt, copy_linked, draft, file_of, flag,
-    held, synced_with, write,
+    held, let_rest, synced_with, write,
 };
 use postrider_engine::Steps;
 use postrider_mailserver::{Action, Fault, Options};
@@ -80,12 +80,16 @@ async fn nothing_is_uploaded_where_nobody_asked_for_it() {
 async fn what_waited_is_uploaded_when_somebody_asks_for_it() {
     let mut rig = synced_with(Options::default(), 1).await;
     write(&rig, "Archive", "1.mine.host:2,S", &draft(1));
+    let_rest(&rig, "Archive");
+    rig.pass().await.unwrap();
     rig.pass().await.unwrap();
     rig.settings.upload = true;
-    // Any change makes a pass look; a daemon looks when it starts.
-    write(&rig, "Archive", "2.mine.host:2,S", &draft(2));
     rig.pass().await.unwrap();
-    assert_eq!(at_server(&rig, "Archive").len(), 2);
+    assert_eq!(
+        at_server(&rig, "Archive").len(),
+        1,
+        "though nothing has changed"
+    );
     assert_settled(&rig, "at last").await;
 }
 
@@ -129,10 +133,24 @@ async fn a_copy_is_copied_at_the_server() {
     }
 }
 
+/// Servers say OK to a COPY of what is gone; what no COPYUID tells of was not copied.
+#[tokio::test]
+async fn a_copy_that_the_server_did_not_make_is_uploaded() {
+    let rig = uploading(Options::default()).await;
+    let ok = Action::Answer("OK nothing to do".to_owned());
+    rig.server.faults().plan(Fault::on("UID COPY", ok));
+    copy_linked(&rig, &file_of(&rig, "INBOX", 0), "Archive");
+    rig.pass().await.unwrap();
+    assert_eq!(at_server(&rig, "Archive")[0].0, "INBOX 0");
+    assert_settled(&rig, "not copied").await;
+}
+
 #[tokio::test]
 async fn a_file_that_is_still_written_is_waited_for() {
     let rig = uploading(Options::default()).await;
     let path = write(&rig, "Archive", "1.mine.host:2,S", "From: a\n");
+    // What grows in place does not touch its directory.
+    let_rest(&rig, "Archive");
     let growing = tokio::spawn(async move {
         for n in 0..10 {
             tokio::time::sleep(Duration::from_millis(60)).await;

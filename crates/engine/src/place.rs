@@ -6,7 +6,7 @@
 
 use postrider_core::mailbox::MailboxName;
 use postrider_core::settings::AccountSettings;
-use postrider_imap::Listed;
+use postrider_imap::{Listed, WireName};
 use postrider_index::{MailboxRow, NewMailbox};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,13 @@ pub(crate) fn listed(settings: &AccountSettings, listed: &Listed) -> NewMailbox 
         role: listed.role,
         path: named(settings, &name),
     }
+}
+
+/// A recorded mailbox as the server is told of it: the index escapes what is no text. Rows are ours; one that is
+/// not in our form is asked for as it stands.
+pub(crate) fn wire_name(row: &MailboxRow) -> WireName {
+    let name = WireName::from_index(&row.wire_name);
+    name.unwrap_or_else(|| WireName::from_octets(row.wire_name.as_bytes()))
 }
 
 /// The one mailbox of a POP3 account. It is the mail tree's root: nothing else lies there.

@@ -17,6 +17,8 @@ pub struct PassReport {
     pub flags_pulled: u64,
     /// Messages whose flags a reader had changed.
     pub flags_pushed: u64,
+    /// Messages that a reader moved, copied or wrote, and that the server has there by now.
+    pub pushed: u64,
     /// Server copies deleted by policy.
     pub expired: u64,
     /// Server copies that were gone, and not by us.
@@ -45,6 +47,7 @@ impl PassReport {
         self.new += other.new;
         self.flags_pulled += other.flags_pulled;
         self.flags_pushed += other.flags_pushed;
+        self.pushed += other.pushed;
         self.expired += other.expired;
         self.vanished += other.vanished;
         self.skipped += other.skipped;

@@ -36,6 +36,18 @@ impl Index {
         found.map_err(IndexError::sql(CREATE))
     }
 
+    /// The server would not make it.
+    ///
+    /// # Errors
+    /// When the path is no text or the database refuses.
+    pub fn give_up_create(&mut self, account: AccountId, path: &Path) -> Result<(), IndexError> {
+        let sql = "DELETE FROM creation WHERE account = ? AND path = ?";
+        let gone = self
+            .connection
+            .execute(sql, params![account.0, text(path)?]);
+        gone.map(drop).map_err(IndexError::sql(CREATE))
+    }
+
     /// The mailbox is there. Nobody but a reader can have put anything into its directory.
     ///
     /// # Errors
@@ -75,6 +87,9 @@ mod tests {
         bench.index.begin_create(account, &made.path).unwrap();
         let mut bench = bench.restart();
         assert!(asked(&bench));
+        bench.index.give_up_create(account, &made.path).unwrap();
+        assert!(!asked(&bench), "the server would not make it");
+        bench.index.begin_create(account, &made.path).unwrap();
         bench.index.end_create(account, &made, now(7)).unwrap();
         assert!(!asked(&bench));
         let rows = bench.index.mailboxes(account).unwrap();

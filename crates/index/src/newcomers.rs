@@ -10,6 +10,9 @@ use postrider_core::time::{Now, UnixTime};
 use rusqlite::{Row, params};
 use std::collections::HashSet;
 
+/// Messages with the same octets that are held beside a newcomer: a hostile server can send a million (R11).
+const MOST_ALIKE: u32 = 64;
+
 /// A newcomer's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NewcomerId(pub(crate) i64);
@@ -117,8 +120,8 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// Messages of an account whose file had this base name, or these octets, oldest first: a newcomer may
-    /// be one of them. Those that were removed are none.
+    /// Messages of an account whose file had this base name, or these octets, oldest first and not more than a
+    /// few: a newcomer may be one of them. Those that were removed are none.
     ///
     /// # Errors
     /// When the database refuses.
@@ -142,7 +145,7 @@ impl Index {
         );
         let by_octets = format!(
             "{by_octets} WHERE mailbox.account = ? AND message.sha256 = ? AND message.removed_at IS NULL
-             ORDER BY message.id"
+             ORDER BY message.id LIMIT {MOST_ALIKE}"
         );
         for sha256 in octets {
             let found: Vec<MessageFile> =

@@ -77,6 +77,12 @@ impl MaildirError {
         }
     }
 
+    /// Whether it is about this file alone: it is not ours to read.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+    }
+
     /// What a human can do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -140,6 +146,13 @@ mod tests {
         assert!(error.hint().is_some_and(|hint| hint.contains("space")));
         let source = std::error::Error::source(&error).map(ToString::to_string);
         assert!(source.is_some_and(|source| source.contains("space")));
+    }
+
+    #[test]
+    fn what_is_not_ours_to_read_is_about_one_file() {
+        let io = |errno| MaildirError::io("read", Path::new("/m/a"))(errno);
+        assert!(io(rustix::io::Errno::ACCESS).is_forbidden());
+        assert!(!io(rustix::io::Errno::NOSPC).is_forbidden());
     }
 
     #[test]

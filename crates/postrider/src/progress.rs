@@ -136,6 +136,7 @@ pub fn summary(report: &PassReport) -> String {
     let parts = [
         (report.new, "new", "new"),
         (flags, "flag change", "flag changes"),
+        (report.pushed, "moved or uploaded", "moved or uploaded"),
         (
             report.expired,
             "deleted on the server",

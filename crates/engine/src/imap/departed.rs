@@ -4,9 +4,10 @@
 use crate::context::Account;
 use crate::error::EngineError;
 use crate::imap::planned::Planned;
+use crate::imap::there::there;
 use postrider_core::message::MessageKey;
 use postrider_core::uid::{Uid, UidSet};
-use postrider_imap::{FlightEvent, SelectMode, Session, Step};
+use postrider_imap::{SelectMode, Session};
 use postrider_index::{MailboxId, ServerCopy};
 use std::collections::HashMap;
 
@@ -30,39 +31,12 @@ pub(crate) async fn look(
             continue;
         }
         let uids: UidSet = here.keys().copied().collect();
-        if let Some(there) = search(session, mailbox, uids).await? {
+        let asked = (&mailbox.observed.wire_name, SelectMode::ReadOnly);
+        let there = there(session, asked, uids).await?;
+        if let Some((_, there)) = there.in_epoch(epoch) {
             let gone = here.into_iter().filter(|(uid, _)| !there.contains(*uid));
             departed.extend(gone.map(|(_, key)| (key, id)));
         }
     }
     Ok(departed)
-}
-
-/// Which of these the mailbox holds; `None` when the server does not say, or has renumbered it.
-async fn search(
-    session: &mut Session,
-    mailbox: &Planned,
-    uids: UidSet,
-) -> Result<Option<UidSet>, EngineError> {
-    let steps = [
-        Step::Select {
-            mailbox: mailbox.observed.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-            resync: None,
-        },
-        Step::Search { uids },
-    ];
-    let (mut found, mut same, mut done) = (None, false, false);
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Selected { selected, .. } => {
-                same = selected.uid_validity == Some(mailbox.uid_validity);
-            }
-            FlightEvent::Found { uids, .. } => found = Some(uids),
-            FlightEvent::Done { step: 1 } => done = true,
-            _ => {}
-        }
-    }
-    Ok(found.filter(|_| same && done))
 }

@@ -8,6 +8,7 @@ use crate::imap::in_trash;
 use crate::imap::observe::Observed;
 use crate::imap::quota::{self, Room};
 use crate::imap::removal::{self, Whither};
+use crate::imap::there::there;
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use crate::retain::{self, Going, Held, Judge};
@@ -16,7 +17,7 @@ use postrider_core::message::MessageKey;
 use postrider_core::retention::{ExpireReason, Method, Policy, Usage};
 use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, SelectMode, Selected, Session, Step, WireName};
+use postrider_imap::{SelectMode, Session, WireName};
 use postrider_index::{Index, MailboxId};
 use std::collections::HashMap;
 
@@ -254,37 +255,19 @@ async fn open(
     (mailbox, whither, leave): (&Opened<'_>, &Whither, Option<Leave>),
     uids: UidSet,
 ) -> Result<Result<UidSet, &'static str>, EngineError> {
-    let steps = vec![
-        Step::Select {
-            mailbox: mailbox.observed.wire_name.clone(),
-            // What is opened for reading only does not say what could be deleted in it.
-            mode: match leave {
-                Some(_) => SelectMode::ReadWrite,
-                None => SelectMode::ReadOnly,
-            },
-            resync: None,
-        },
-        Step::Search { uids: uids.clone() },
-    ];
-    let (mut found, mut opened, mut done) = (UidSet::new(), None, false);
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Selected { selected, .. } => opened = Some(selected),
-            FlightEvent::Found { uids: f, .. } => found = f,
-            FlightEvent::Done { step: 1 } => done = true,
-            _ => {}
-        }
-    }
-    drop(flight);
-    let same = |selected: &Selected| selected.uid_validity == Some(mailbox.epoch);
-    let Some(selected) = opened.filter(same).filter(|_| done) else {
+    let mode = match leave {
+        Some(_) => SelectMode::ReadWrite,
+        // What is opened for reading only does not say what could be deleted in it.
+        None => SelectMode::ReadOnly,
+    };
+    let there = there(session, (&mailbox.observed.wire_name, mode), uids).await?;
+    let Some((selected, found)) = there.in_epoch(mailbox.epoch) else {
         return Ok(Ok(UidSet::new()));
     };
     let obstacle = leave.and_then(|_| removal::obstacle(session, &selected, whither));
     Ok(match obstacle {
         Some(because) => Err(because),
-        None => Ok(uids.intersect(found.iter())),
+        None => Ok(found),
     })
 }
 

@@ -87,14 +87,7 @@ async fn ask_again(
     listed: &mut Vec<Listed>,
     missing: &mut Vec<MailboxRow>,
 ) -> Result<(), EngineError> {
-    let names: Vec<WireName> = missing
-        .iter()
-        .map(|row| {
-            // Rows are ours; one that is not in our form is asked for as it stands.
-            let name = WireName::from_index(&row.wire_name);
-            name.unwrap_or_else(|| WireName::from_octets(row.wire_name.as_bytes()))
-        })
-        .collect();
+    let names: Vec<WireName> = missing.iter().map(place::wire_name).collect();
     let steps: Vec<Step> = names.iter().cloned().map(Step::Status).collect();
     let (mut there, mut denied) = (HashMap::new(), HashSet::new());
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;

@@ -7,7 +7,7 @@
 //! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow, unless a reader put them elsewhere ([`departed`]). [`crew`] opens
 //! connections that [`fetch`] what is left ([`promise`]: or would), [`copies`] links what is here already. [`release`] deals
 //! with local copies of vanished messages, [`expire`] with server copies: [`quota`] says how full the
-//! box is, [`removal`] how they go, [`in_trash`] what an earlier pass has left half gone.
+//! box is, [`there`] which are left, [`removal`] how they go, [`in_trash`] what an earlier pass has left half gone.
 
 pub(crate) mod absent;
 pub(crate) mod apply;
@@ -32,3 +32,4 @@ pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;
 pub(crate) mod removal;
+pub(crate) mod there;

@@ -154,6 +154,10 @@ async fn make(
     }
     let name = mailbox.name.to_string();
     if let Some(because) = refusal {
+        // Whoever makes it now is somebody else.
+        let (id, place) = (account.id, path.to_owned());
+        let give_up = move |index: &mut Index| index.give_up_create(id, &place);
+        index.call(give_up).await?;
         refused(account, &name, 0, ("create the mailbox", &because));
         return Ok(false);
     }

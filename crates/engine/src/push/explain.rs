@@ -4,6 +4,8 @@
 //! readings of that directory, and it is here: two witnesses (R5). What is not explained waits: mutt writes
 //! the copy first and removes the original when it is told to.
 
+mod look;
+
 use crate::absence;
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
@@ -11,22 +13,16 @@ use crate::error::EngineError;
 use crate::imap::observe::Observed;
 use crate::push::find;
 use crate::step::Step as Point;
-use crate::take_in::found_file;
-use postrider_core::account::Protocol;
+use look::{Looked, look};
 use postrider_core::mailbox::Role;
-use postrider_core::message::{MessageKey, Sha256};
-use postrider_core::plan::local::changed;
+use postrider_core::message::MessageKey;
+use postrider_core::plan::local;
 use postrider_core::plan::origin::{Kin, Kinship, Origin, origin};
 use postrider_core::settings::Moves;
 use postrider_core::time::UnixTime;
-use postrider_index::{
-    AccountId, FoundFile, Index, IndexError, MailboxId, MessageFile, Newcomer, NewcomerId, Octets,
-    Parting,
-};
-use postrider_maildir::{Entry, Mailbox, MaildirError, examine, hash_of_plain};
+use postrider_index::{Index, MailboxId, MessageFile, Octets, Parting};
+use postrider_maildir::{Entry, Mailbox};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a file that nobody knows may turn out to be one that was moved: as long as somebody leaves mutt
@@ -36,32 +32,24 @@ pub(super) const UNDECIDED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Files that are looked at together.
 const FILES_IN_A_GROUP: usize = 256;
 
-/// A file that is younger than this may still be written: aerc writes drafts where they will lie.
-const YOUNG: Duration = Duration::from_secs(2);
-
-/// How long a young file must keep its size and time.
-const STILL: Duration = Duration::from_millis(250);
-
 /// Octets by which a reader's header fields may make a message longer.
 const ADDED_AT_MOST: u64 = 1_024;
 
-/// A file that is whole, and what is known to be like it.
-struct Looked {
-    newcomer: Newcomer,
-    found: FoundFile,
-    /// The hash without what readers add to headers, where they added something.
-    plain: Option<Sha256>,
-    kin: Vec<(MessageFile, Kinship)>,
-}
-
-/// Explains what can be explained: moves, copies and uploads are under way then. Where absent files
-/// were looked for: how many were missed for the first time.
+/// Explains what can be explained: moves, copies and uploads are under way then. `changed`: what was looked at
+/// in vain may have an explanation now. Where absent files were looked for: how many were missed for the first
+/// time.
 pub(super) async fn explain(
     account: &Account,
     observed: &[Observed],
+    changed: bool,
 ) -> Result<Option<u64>, EngineError> {
     let (id, all) = (account.id, account.settings.upload);
-    let since = before(UNDECIDED);
+    // Where nothing has changed, only those that nobody has come to look at: the pass before was cut short.
+    let since = if changed {
+        before(UNDECIDED)
+    } else {
+        UnixTime::from_seconds(i64::MAX)
+    };
     let newcomers = move |index: &mut Index| index.newcomers(id, since, all);
     let mut newcomers = account.shared.index.call(newcomers).await?;
     newcomers.retain(|newcomer| find(observed, newcomer.mailbox).is_some());
@@ -88,156 +76,6 @@ pub(super) async fn explain(
 pub(super) fn before(span: Duration) -> UnixTime {
     let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     UnixTime::from_seconds(now().0.as_seconds().saturating_sub(seconds))
-}
-
-/// Reads files that are whole, and looks for what is like them. Those that are gone are forgotten; those
-/// that are being written are left for later.
-async fn look(
-    account: &Account,
-    observed: &[Observed],
-    newcomers: Vec<Newcomer>,
-) -> Result<Vec<Looked>, EngineError> {
-    let maildirs = observed
-        .iter()
-        .map(|o| (o.local.id, Arc::clone(&o.local.maildir)));
-    let maildirs: HashMap<MailboxId, Arc<Mailbox>> = maildirs.collect();
-    let maildirs = Arc::new(maildirs);
-    let (here, places) = (Arc::clone(&maildirs), newcomers);
-    let seen = DeliveryPool::run(move || locate_all(&here, places)).await?;
-    let (seen, gone) = seen.map_err(EngineError::disk)?;
-    let index = &account.shared.index;
-    if !gone.is_empty() {
-        let forget = move |index: &mut Index| index.forget_newcomers(&gone);
-        index.call(forget).await?;
-    }
-    if seen.iter().any(|(_, _, look)| look.is_young) {
-        tokio::time::sleep(STILL).await;
-    }
-    let protocol = account.settings.protocol;
-    let read = move || read(&maildirs, seen, protocol);
-    let read = DeliveryPool::run(read).await?.map_err(EngineError::disk)?;
-    let id = account.id;
-    let look = move |index: &mut Index| {
-        let looked = read.into_iter().map(|read| with_kin(index, id, read));
-        looked.collect::<Result<Vec<_>, _>>()
-    };
-    index.call(look).await
-}
-
-/// A newcomer, what it holds, and what it held before a reader wrote into its header.
-type Read = (Newcomer, FoundFile, Option<Sha256>);
-
-/// Reads those files that have not changed since they were seen.
-fn read(
-    maildirs: &HashMap<MailboxId, Arc<Mailbox>>,
-    seen: Vec<Located>,
-    protocol: Protocol,
-) -> Result<Vec<Read>, MaildirError> {
-    let mut read = Vec::with_capacity(seen.len());
-    for (newcomer, entry, before) in seen {
-        let Some(maildir) = maildirs.get(&newcomer.mailbox) else {
-            continue;
-        };
-        let path = maildir.path_of(&entry);
-        if !before.still(&path) {
-            continue;
-        }
-        match examine(&path).and_then(|found| Ok((found, hash_of_plain(&path)?))) {
-            Ok((found, plain)) => {
-                let mut found = found_file(&entry, found, protocol);
-                found.received = false;
-                read.push((newcomer, found, plain));
-            }
-            // A reader was faster, or it is not ours to read: the next pass looks again.
-            Err(MaildirError::Gone { .. } | MaildirError::NotAFile { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
-}
-
-fn with_kin(
-    index: &Index,
-    account: AccountId,
-    (newcomer, found, plain): Read,
-) -> Result<Looked, IndexError> {
-    let octets: Vec<Sha256> = [Some(found.sha256), plain].into_iter().flatten().collect();
-    let kin = index.kin(account, &newcomer.base, &octets)?;
-    let kinship = |file: MessageFile| {
-        let kinship = kinship(&file, (&newcomer, &found));
-        (file, kinship)
-    };
-    let kin = kin.into_iter().map(kinship).collect();
-    Ok(Looked {
-        newcomer,
-        found,
-        plain,
-        kin,
-    })
-}
-
-fn kinship(file: &MessageFile, (newcomer, found): (&Newcomer, &FoundFile)) -> Kinship {
-    if file.base == newcomer.base {
-        Kinship::Base
-    } else if file.sha256 == found.sha256 {
-        Kinship::Octets
-    } else {
-        Kinship::Wrapped
-    }
-}
-
-/// What a file looks like from outside.
-struct Outside {
-    octets: u64,
-    modified: std::time::SystemTime,
-    is_young: bool,
-}
-
-impl Outside {
-    fn of(path: &Path) -> Option<Self> {
-        let found = std::fs::symlink_metadata(path).ok()?;
-        let modified = found.modified().ok()?;
-        // One that says it is from the future is young until it has been seen twice.
-        let is_young = modified.elapsed().map_or(true, |age| age < YOUNG);
-        Some(Self {
-            octets: found.len(),
-            modified,
-            is_young,
-        })
-    }
-
-    /// Whether it holds something, and looks as it did.
-    fn still(&self, path: &Path) -> bool {
-        let same = |now: Self| now.octets == self.octets && now.modified == self.modified;
-        self.octets > 0 && (!self.is_young || Self::of(path).is_some_and(same))
-    }
-}
-
-type Located = (Newcomer, Entry, Outside);
-
-/// Where the files lie by now, and which of them are nowhere.
-fn locate_all(
-    maildirs: &HashMap<MailboxId, Arc<Mailbox>>,
-    newcomers: Vec<Newcomer>,
-) -> Result<(Vec<Located>, Vec<NewcomerId>), MaildirError> {
-    let (mut seen, mut gone) = (Vec::with_capacity(newcomers.len()), Vec::new());
-    for mut newcomer in newcomers {
-        let (Some(maildir), Some(known)) = (
-            maildirs.get(&newcomer.mailbox),
-            Entry::parse(&newcomer.file),
-        ) else {
-            continue;
-        };
-        let Some(entry) = postrider_maildir::locate(maildir, &known)? else {
-            gone.push(newcomer.id);
-            continue;
-        };
-        newcomer.file = entry.to_string();
-        if let Some(outside) = Outside::of(&maildir.path_of(&entry)) {
-            seen.push((newcomer, entry, outside));
-        }
-    }
-    Ok((seen, gone))
 }
 
 /// Whether a file may be a message that a reader wrote anew while it moved it: it is like nothing by name or
@@ -414,7 +252,7 @@ fn parting(account: &Account, looked: Looked, key: MessageKey, kinship: Kinship)
     let before = kin.and_then(|(file, _)| flags(&file.file));
     let changed = match (before, flags(&newcomer.file)) {
         (Some(before), Some(after)) if account.settings.flags.pushes() => {
-            changed(&before, &after, account.settings.deleted_flag)
+            local::changed(&before, &after, account.settings.deleted_flag)
         }
         _ => Vec::new(),
     };

@@ -1,27 +1,22 @@
 //! Messages whose files readers moved to other mailboxes: UID MOVE, or COPY and then EXPUNGE.
 
 use crate::context::{Account, now};
-use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
-use crate::events;
 use crate::imap::observe::Observed;
 use crate::imap::removal::{self, Whither};
-use crate::push::explain::{UNDECIDED, before};
-use crate::push::{find, open, refused};
+use crate::place;
+use crate::push::{End, attachment, end, find, fly, identity, look, refused, tell};
 use crate::rehearsal::Leave;
+use crate::report::PassReport;
 use crate::step::Step as Point;
-use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::local::Push;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::capability::Capability;
-use postrider_imap::{CopyUid, FlightEvent, Session, Step, WireName};
-use postrider_index::{
-    Attachment, Index, IndexError, MailboxId, MailboxRow, MessageFile, OutgoingRow, ServerCopy,
-};
-use postrider_maildir::{Entry, Mailbox, MaildirError};
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use postrider_imap::{Session, Step};
+use postrider_index::{Attachment, Index, IndexError, MailboxId, MailboxRow, OutgoingRow};
+use std::collections::BTreeMap;
 
 /// What is moved from one mailbox to another together: from where, in which epoch, and to where.
 type Route = (MailboxId, UidValidity, MailboxId);
@@ -30,10 +25,9 @@ type Route = (MailboxId, UidValidity, MailboxId);
 pub(super) async fn send(
     account: &Account,
     session: &mut Session,
-    observed: &[Observed],
+    (observed, rows): (&[Observed], Vec<OutgoingRow>),
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
-    let (id, index) = (account.id, &account.shared.index);
-    let rows = index.call(move |index| index.outgoing(id, now())).await?;
     let mut routes: BTreeMap<Route, Vec<(Uid, OutgoingRow)>> = BTreeMap::new();
     for row in rows {
         if let Some(from) = row.departure {
@@ -44,12 +38,14 @@ pub(super) async fn send(
     if routes.is_empty() {
         return Ok(());
     }
-    let mailboxes = index.call(move |index| index.mailboxes(id)).await?;
+    let id = account.id;
+    let mailboxes = account.shared.index.call(move |index| index.mailboxes(id));
+    let mailboxes = mailboxes.await?;
     for ((from, epoch, to), rows) in routes {
         let from = mailboxes.iter().find(|row| row.id == from);
         // A mailbox that is not chosen any more waits until it is.
         if let (Some(from), Some(to)) = (from, find(observed, to)) {
-            send_route(account, session, (from, epoch, to), rows).await?;
+            send_route(account, session, (from, epoch, to), rows, report).await?;
         }
     }
     Ok(())
@@ -60,6 +56,7 @@ async fn send_route(
     session: &mut Session,
     (from, epoch, to): (&MailboxRow, UidValidity, &Observed),
     rows: Vec<(Uid, OutgoingRow)>,
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let keys: Vec<MessageKey> = rows.iter().map(|(_, row)| row.file.key).collect();
     let deeds = || {
@@ -69,29 +66,37 @@ async fn send_route(
         })
     };
     let Some(leave) = account.leave(&to.local.name, deeds) else {
-        let ends = keys.iter().map(|key| (*key, None)).collect();
-        return end(account, ends).await;
+        report.pushed += keys.len() as u64;
+        return end(account, ends(&keys)).await;
     };
-    let wire_name = WireName::from_octets(from.wire_name.as_bytes());
-    let there = match look(session, &wire_name, (epoch, uids(&rows)), leave).await? {
+    let there = match look(
+        session,
+        &place::wire_name(from),
+        (epoch, uids(&rows)),
+        leave,
+    )
+    .await?
+    {
         Ok(there) => there,
         Err(because) => return put_off(account, (from, to), keys, &because).await,
     };
     let (here, gone): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|(uid, _)| there.contains(*uid));
     // Somebody moved or deleted them already, perhaps we did: who they are now the next look finds out.
-    let gone = gone.into_iter().map(|(_, row)| (row.file.key, None));
-    end(account, gone.collect()).await?;
+    let gone: Vec<_> = gone.iter().map(|(_, row)| row.file.key).collect();
+    end(account, ends(&gone)).await?;
     // Where a copy is there already, of an attempt that was cut short, only the original has to go.
     let (copied, whole): (Vec<_>, Vec<_>) = here
         .into_iter()
         .partition(|(_, row)| row.identity.is_some());
     if session.capabilities().has(Capability::Move) {
-        move_all(account, session, (from, to), whole).await?;
+        report.pushed += move_all(account, session, (from, to), whole).await?;
         return remove(account, session, (from, to, leave), copied).await;
     }
     let mut leaving = copied;
-    leaving.extend(copy_all(account, session, (from, to), whole).await?);
+    let whole = copy_all(account, session, (from, to), whole).await?;
+    report.pushed += whole.len() as u64;
+    leaving.extend(whole);
     remove(account, session, (from, to, leave), leaving).await
 }
 
@@ -99,45 +104,15 @@ fn uids(rows: &[(Uid, OutgoingRow)]) -> UidSet {
     rows.iter().map(|(uid, _)| *uid).collect()
 }
 
-/// Opens the mailbox for writing, and says which of the messages it still holds; none where it was
-/// renumbered. The reason where the server does not let us.
-async fn look(
-    session: &mut Session,
-    mailbox: &WireName,
-    (epoch, uids): (UidValidity, UidSet),
-    leave: Leave,
-) -> Result<Result<UidSet, String>, EngineError> {
-    let selected = match open(session, mailbox, leave).await? {
-        Ok(selected) => selected,
-        Err(because) => return Ok(Err(because)),
-    };
-    if selected.uid_validity != Some(epoch) {
-        return Ok(Ok(UidSet::new()));
-    }
-    let (mut found, mut done) = (None, false);
-    let steps = [Step::Search { uids: uids.clone() }];
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Found { uids, .. } => found = Some(uids),
-            FlightEvent::Done { .. } => done = true,
-            _ => {}
-        }
-    }
-    Ok(match found.filter(|_| done) {
-        Some(found) => Ok(uids.intersect(found.iter())),
-        None => Err("the server does not say which messages it holds".to_owned()),
-    })
-}
-
+/// Moves them; how many went.
 async fn move_all(
     account: &Account,
     session: &mut Session,
     (from, to): (&MailboxRow, &Observed),
     rows: Vec<(Uid, OutgoingRow)>,
-) -> Result<(), EngineError> {
+) -> Result<u64, EngineError> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let step = Step::Move {
         uids: uids(&rows),
@@ -148,20 +123,21 @@ async fn move_all(
     // Of a refused MOVE some may have been moved all the same (RFC 6851 §4.3): those that it told of were.
     let is_moved = |uid: Uid| refusal.is_none() || identity(&told, uid).is_some();
     let (moved, left): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(uid, _)| is_moved(*uid));
-    for (uid, _) in &moved {
-        tell(account, (from, to), identity(&told, *uid));
+    let deed = format!("moved from {}", from.name);
+    let ends = moved.iter().map(|(uid, row)| End {
+        key: row.file.key,
+        server: identity(&told, *uid),
+        sent: None,
+    });
+    let ends: Vec<End> = ends.collect();
+    ends.iter()
+        .for_each(|end| tell(account, to, (end.server.as_ref(), &deed)));
+    end(account, ends).await?;
+    if let Some(because) = refusal {
+        let keys = left.iter().map(|(_, row)| row.file.key).collect();
+        put_off(account, (from, to), keys, &because).await?;
     }
-    let ends = moved
-        .iter()
-        .map(|(uid, row)| (row.file.key, identity(&told, *uid)));
-    end(account, ends.collect()).await?;
-    match refusal {
-        Some(because) => {
-            let keys = left.iter().map(|(_, row)| row.file.key).collect();
-            put_off(account, (from, to), keys, &because).await
-        }
-        None => Ok(()),
-    }
+    Ok(moved.len() as u64)
 }
 
 /// Makes the copies; those of which there is one now.
@@ -196,8 +172,9 @@ async fn copy_all(
         attached => attached,
     };
     account.shared.index.call(attach).await?;
+    let deed = format!("moved from {}", from.name);
     for (uid, _) in &rows {
-        tell(account, (from, to), identity(&told, *uid));
+        tell(account, to, (identity(&told, *uid).as_ref(), &deed));
     }
     Ok(rows)
 }
@@ -218,65 +195,18 @@ async fn remove(
     account.shared.steps.reached(Point::Sent)?;
     match refusal {
         Some(refusal) => put_off(account, (from, to), keys, &refusal.because).await,
-        None => end(account, keys.into_iter().map(|key| (key, None)).collect()).await,
+        None => end(account, ends(&keys)).await,
     }
 }
 
-/// Flies a step that makes copies: who they are, as far as the server tells, and its words where it would
-/// not.
-pub(super) async fn fly(
-    session: &mut Session,
-    step: Step,
-) -> Result<(Vec<CopyUid>, Option<String>), EngineError> {
-    let (mut told, mut refusal) = (Vec::new(), Some("the server did not answer".to_owned()));
-    let mut flight = session.flight([step]).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Copied { copied, .. } => told.push(copied),
-            FlightEvent::Done { .. } => refusal = None,
-            FlightEvent::Refused { refusal: said, .. } => refusal = Some(said.to_string()),
-            _ => {}
-        }
-    }
-    Ok((told, refusal))
-}
-
-/// Who the copy of a message is.
-pub(super) fn identity(told: &[CopyUid], source: Uid) -> Option<ServerRef> {
-    told.iter().find_map(|copied| {
-        Some(ServerRef::Imap {
-            uid_validity: copied.uid_validity,
-            uid: copied.copy_of(source)?,
-        })
-    })
-}
-
-pub(super) const fn attachment(key: MessageKey, server: ServerRef) -> Attachment {
-    Attachment {
-        key,
-        server,
-        server_octets: None,
-    }
-}
-
-/// Records messages as being where they belong, each with who it is there, where that is known.
-async fn end(
-    account: &Account,
-    ends: Vec<(MessageKey, Option<ServerRef>)>,
-) -> Result<(), EngineError> {
-    let record = move |index: &mut Index| {
-        for (key, server) in ends {
-            let known = server.map(|server| attachment(key, server));
-            match index.end_outgoing((key, known.as_ref()), None, now()) {
-                Err(IndexError::AlreadyKnown { .. }) => {
-                    index.end_outgoing((key, None), None, now())?;
-                }
-                ended => ended?,
-            }
-        }
-        Ok(())
+/// Messages that are where they belong, as far as we know: the next look finds out who they are there.
+fn ends(keys: &[MessageKey]) -> Vec<End> {
+    let end = |key: &MessageKey| End {
+        key: *key,
+        server: None,
+        sent: None,
     };
-    account.shared.index.call(record).await
+    keys.iter().map(end).collect()
 }
 
 async fn put_off(
@@ -293,106 +223,4 @@ async fn put_off(
     let because = because.to_owned();
     let put_off = move |index: &mut Index| index.put_off(&keys, &because, now());
     account.shared.index.call(put_off).await
-}
-
-fn tell(account: &Account, (from, to): (&MailboxRow, &Observed), server: Option<ServerRef>) {
-    let uid = match server {
-        Some(ServerRef::Imap { uid, .. }) => Some(uid.as_u32().into()),
-        _ => None,
-    };
-    events::MessagePushed {
-        account: account.log_name(),
-        mailbox: &to.local.name,
-        uid,
-        deed: &format!("moved from {}", from.name),
-    }
-    .emit();
-}
-
-/// Ends moves that readers made as a copy, which the server has, and then a deletion: what they removed goes
-/// at the server too.
-pub(super) async fn end_copies(
-    account: &Account,
-    session: &mut Session,
-    observed: &[Observed],
-) -> Result<(), EngineError> {
-    let (id, index) = (account.id, &account.shared.index);
-    let since = before(UNDECIDED);
-    let copied = index.call(move |index| index.copied_since(id, since));
-    let copied = copied.await?;
-    if copied.is_empty() {
-        return Ok(());
-    }
-    let tree = account.settings.maildir.clone();
-    let missing = DeliveryPool::run(move || missing(&tree, copied)).await?;
-    let mut going: HashMap<MailboxId, Vec<(MessageKey, ServerCopy)>> = HashMap::new();
-    for (key, copy) in missing.map_err(EngineError::disk)? {
-        going.entry(copy.mailbox).or_default().push((key, copy));
-    }
-    for (mailbox, going) in going {
-        if let Some(mailbox) = find(observed, mailbox) {
-            end_copies_of(account, session, mailbox, going).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Those whose file is not in its mailbox, by two readings.
-fn missing(
-    tree: &Path,
-    copied: Vec<(MessageFile, ServerCopy)>,
-) -> Result<Vec<(MessageKey, ServerCopy)>, MaildirError> {
-    let mut missing = Vec::new();
-    for (file, copy) in copied {
-        let mailbox = Mailbox::new(tree, &file.mailbox_path);
-        let Some(known) = Entry::parse(&file.file) else {
-            continue;
-        };
-        if mailbox.exists()? && postrider_maildir::locate(&mailbox, &known)?.is_none() {
-            missing.push((file.key, copy));
-        }
-    }
-    Ok(missing)
-}
-
-async fn end_copies_of(
-    account: &Account,
-    session: &mut Session,
-    observed: &Observed,
-    going: Vec<(MessageKey, ServerCopy)>,
-) -> Result<(), EngineError> {
-    let Some(epoch) = going.first().map(|(_, copy)| copy.uid_validity) else {
-        return Ok(());
-    };
-    let name = &observed.local.name;
-    let keys: Vec<MessageKey> = going.iter().map(|(key, _)| *key).collect();
-    let deeds = || {
-        keys.iter()
-            .map(|message| Deed::Push(Push::Depart { message: *message }))
-    };
-    let record = {
-        let keys = keys.clone();
-        move |index: &mut Index| index.end_move_by_copy(&keys, now())
-    };
-    let Some(leave) = account.leave(name, deeds) else {
-        return account.shared.index.call(record).await;
-    };
-    let uids = going.iter().map(|(_, copy)| copy.uid).collect();
-    let because = match look(session, &observed.wire_name, (epoch, uids), leave).await? {
-        Ok(there) if there.is_empty() => return Ok(()),
-        Ok(there) => {
-            let going = (there, &UidSet::new());
-            let refusal = removal::remove(session, going, &Whither::Away, leave).await?;
-            refusal.map(|refusal| refusal.because)
-        }
-        Err(because) => Some(because),
-    };
-    account.shared.steps.reached(Point::Sent)?;
-    match because {
-        Some(because) => {
-            refused(account, name, keys.len() as u64, ("move away", &because));
-            Ok(())
-        }
-        None => account.shared.index.call(record).await,
-    }
 }

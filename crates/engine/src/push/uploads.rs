@@ -4,13 +4,13 @@
 use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
-use crate::events;
 use crate::imap::observe::Observed;
 use crate::local::{self, Reflag};
 use crate::outgoing;
-use crate::push::moves::{attachment, fly, identity};
-use crate::push::{find, open, refused};
+use crate::place;
+use crate::push::{End, end, find, fly, identity, open, refused, tell};
 use crate::rehearsal::Leave;
+use crate::report::PassReport;
 use crate::step::Step as Point;
 use crate::take_in::found_file;
 use postrider_core::flag::{Flag, FlagSet};
@@ -19,8 +19,9 @@ use postrider_core::message::ServerRef;
 use postrider_core::plan::deed::Deed;
 use postrider_core::plan::local::{Push, changed};
 use postrider_core::uid::{Uid, UidValidity};
-use postrider_imap::{Append, AppendedAll, Session, Source, Step, WireName};
-use postrider_index::{Followed, Index, IndexError, OutgoingRow, ServerCopy};
+use postrider_imap::capability::Capability;
+use postrider_imap::{Append, AppendedAll, Session, Source, Step};
+use postrider_index::{Followed, Index, OutgoingRow, ServerCopy};
 use postrider_maildir::{Entry, Examined, MaildirError, examine};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,16 +37,13 @@ struct Ready<'a> {
 /// Messages that are made ready together: no more than one command takes.
 const IN_A_GROUP: usize = 100;
 
-/// Sends everything that waits to be sent and is not to leave another mailbox.
+/// Sends these, of which none is to leave another mailbox.
 pub(super) async fn send(
     account: &Account,
     session: &mut Session,
-    observed: &[Observed],
+    (observed, mut rows): (&[Observed], Vec<OutgoingRow>),
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
-    let (id, index) = (account.id, &account.shared.index);
-    let rows = index.call(move |index| index.outgoing(id, now())).await?;
-    let rows = rows.into_iter().filter(|row| row.departure.is_none());
-    let mut rows: Vec<OutgoingRow> = rows.collect();
     rows.sort_by_key(|row| (row.file.mailbox, row.file.key));
     for group in rows.chunk_by(|one, next| one.file.mailbox == next.file.mailbox) {
         // A mailbox that is not chosen any more waits until it is.
@@ -57,7 +55,7 @@ pub(super) async fn send(
             if account.shutdown.is_requested() {
                 return Err(EngineError::Stopped);
             }
-            send_group(account, session, to, group).await?;
+            send_group(account, session, (to, group), report).await?;
         }
     }
     Ok(())
@@ -67,14 +65,14 @@ pub(super) async fn send(
 async fn send_group(
     account: &Account,
     session: &mut Session,
-    to: &Observed,
-    rows: &[OutgoingRow],
+    (to, rows): (&Observed, &[OutgoingRow]),
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let mut to_upload = Vec::new();
     for row in rows {
         if row.identity.is_some() {
             // An attempt that was cut short had come through.
-            end(account, row, (None, None)).await?;
+            end_one(account, row, (None, None)).await?;
             continue;
         }
         let Some(ready) = ready(account, row.clone(), to).await? else {
@@ -88,22 +86,25 @@ async fn send_group(
             })]
         };
         let Some(leave) = account.leave(&to.local.name, deed) else {
-            end(account, &ready.row, (None, None)).await?;
+            report.pushed += 1;
+            end_one(account, &ready.row, (None, None)).await?;
             continue;
         };
         let copied = match ready.row.original {
             Some(original) => copy(account, session, &ready, (original, leave)).await?,
             None => false,
         };
-        if !copied {
+        if copied {
+            report.pushed += 1;
+        } else {
             to_upload.push((ready, leave));
         }
     }
-    upload_all(account, session, &to_upload).await
+    upload_all(account, session, &to_upload, report).await
 }
 
 /// Finds the file, and looks whether it holds what was recorded. `None`: it is gone, and so is what there was
-/// to be done.
+/// to be done; or it cannot be read, and waits.
 async fn ready<'a>(
     account: &Account,
     mut row: OutgoingRow,
@@ -125,8 +126,15 @@ async fn ready<'a>(
             Err(error) => Err(error),
         }
     };
-    let found = DeliveryPool::run(look).await?;
-    let found = found.map_err(|error| EngineError::disk(error).in_mailbox(&to.local.name))?;
+    let found = match DeliveryPool::run(look).await? {
+        Ok(found) => found,
+        // One file that is not ours to read must not hold up an account.
+        Err(error) if error.is_forbidden() => {
+            put_off(account, (to, &row), &error.to_string()).await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(EngineError::disk(error).in_mailbox(&to.local.name)),
+    };
     let (key, index) = (row.file.key, &account.shared.index);
     let Some((entry, path, found)) = found else {
         index
@@ -177,8 +185,7 @@ async fn copy(
         .into_iter()
         .find(|row| row.id == original.mailbox);
     let Some(from) = from else { return Ok(false) };
-    let wire_name = WireName::from_octets(from.wire_name.as_bytes());
-    match open(session, &wire_name, leave).await? {
+    match open(session, &place::wire_name(&from), leave).await? {
         Ok(selected) if selected.uid_validity == Some(original.uid_validity) => {}
         Ok(_) | Err(_) => return Ok(false),
     }
@@ -187,14 +194,16 @@ async fn copy(
         to: ready.to.wire_name.clone(),
     };
     let (told, refusal) = fly(session, step).await?;
-    if refusal.is_some() {
+    let server = identity(&told, original.uid);
+    // A server that has UIDPLUS and names no copy made none, though it says OK: the original is gone.
+    let is_made = server.is_some() || !session.capabilities().has(Capability::UidPlus);
+    if refusal.is_some() || !is_made {
         return Ok(false);
     }
     account.shared.steps.reached(Point::Sent)?;
-    let server = identity(&told, original.uid);
-    tell(account, ready, (server.clone(), "copied"));
+    tell(account, ready.to, (server.as_ref(), "copied"));
     let agreed = ready.row.agreed.clone();
-    end(account, &ready.row, (server, Some(&agreed))).await?;
+    end_one(account, &ready.row, (server, Some(&agreed))).await?;
     // The copy has the original's flags; what a reader gave the file in the meantime is its change.
     let after = ready.entry.file_name.flags();
     let before = agreed.without_keywords();
@@ -216,6 +225,7 @@ async fn upload_all(
     account: &Account,
     session: &mut Session,
     mut rest: &[(Ready<'_>, Leave)],
+    report: &mut PassReport,
 ) -> Result<(), EngineError> {
     while !rest.is_empty() {
         let appends: Vec<Append> = rest.iter().map(|(r, _)| append(account, r)).collect();
@@ -228,14 +238,16 @@ async fn upload_all(
             AppendedAll::Done { uids } => {
                 account.shared.steps.reached(Point::Sent)?;
                 uploaded(account, these, uids).await?;
+                report.pushed += these.len() as u64;
             }
             AppendedAll::Refused(refusal) => {
                 if let [(only, _)] = these {
-                    put_off(account, only, &refusal.to_string()).await?;
+                    put_off(account, (only.to, &only.row), &refusal.to_string()).await?;
                 } else {
                     // The server does not say which of them it would not have.
                     for one in these {
-                        Box::pin(upload_all(account, session, std::slice::from_ref(one))).await?;
+                        let one = std::slice::from_ref(one);
+                        Box::pin(upload_all(account, session, one, report)).await?;
                     }
                 }
             }
@@ -268,13 +280,17 @@ async fn uploaded(
 ) -> Result<(), EngineError> {
     let (epoch, uids) = uids.unzip();
     let uids = uids.unwrap_or_default();
-    let mut wanted = Vec::new();
+    let (mut wanted, mut ends) = (Vec::new(), Vec::new());
     for (at, (ready, _)) in sent.iter().enumerate() {
         let uid = epoch.zip(uids.get(at).copied());
         let server = uid.map(|(uid_validity, uid)| ServerRef::Imap { uid_validity, uid });
         let flags = flags(account, ready);
-        tell(account, ready, (server.clone(), "uploaded"));
-        end(account, &ready.row, (server, Some(&flags))).await?;
+        tell(account, ready.to, (server.as_ref(), "uploaded"));
+        ends.push(End {
+            key: ready.row.file.key,
+            server,
+            sent: Some(flags.clone()),
+        });
         // What the role of the mailbox says of the message, its file says too.
         let before = ready.entry.file_name.flags();
         let mut after = before.clone();
@@ -287,6 +303,7 @@ async fn uploaded(
             });
         }
     }
+    end(account, ends).await?;
     if let Some((first, leave)) = sent.first()
         && account.settings.flags.pulls()
         && !wanted.is_empty()
@@ -309,43 +326,22 @@ fn flags(account: &Account, ready: &Ready<'_>) -> FlagSet {
     }
 }
 
-/// Records a message as sent: who it is there, where the server told, and with which flags, where its octets
-/// went from here or a copy was made.
-async fn end(
+async fn end_one(
     account: &Account,
     row: &OutgoingRow,
     (server, sent): (Option<ServerRef>, Option<&FlagSet>),
 ) -> Result<(), EngineError> {
     let (key, sent) = (row.file.key, sent.cloned());
-    let record = move |index: &mut Index| {
-        let known = server.map(|server| attachment(key, server));
-        match index.end_outgoing((key, known.as_ref()), sent.as_ref(), now()) {
-            Err(IndexError::AlreadyKnown { .. }) => {
-                index.end_outgoing((key, None), sent.as_ref(), now())
-            }
-            ended => ended,
-        }
-    };
-    account.shared.index.call(record).await
+    end(account, vec![End { key, server, sent }]).await
 }
 
-async fn put_off(account: &Account, ready: &Ready<'_>, because: &str) -> Result<(), EngineError> {
-    refused(account, &ready.to.local.name, 1, ("upload", because));
-    let (key, because) = (ready.row.file.key, because.to_owned());
+async fn put_off(
+    account: &Account,
+    (to, row): (&Observed, &OutgoingRow),
+    because: &str,
+) -> Result<(), EngineError> {
+    refused(account, &to.local.name, 1, ("upload", because));
+    let (key, because) = (row.file.key, because.to_owned());
     let put_off = move |index: &mut Index| index.put_off(&[key], &because, now());
     account.shared.index.call(put_off).await
-}
-
-fn tell(account: &Account, ready: &Ready<'_>, (server, deed): (Option<ServerRef>, &str)) {
-    let uid = match server {
-        Some(ServerRef::Imap { uid, .. }) => Some(uid.as_u32().into()),
-        _ => None,
-    };
-    events::MessagePushed {
-        account: account.log_name(),
-        mailbox: &ready.to.local.name,
-        uid,
-        deed,
-    }
-    .emit();
 }

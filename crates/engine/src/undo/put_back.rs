@@ -5,13 +5,14 @@ use crate::error::EngineError;
 use crate::imap::observe::Observed;
 use crate::imap::rematch::describe;
 use crate::outgoing;
+use crate::place;
 use crate::step::Step as Point;
 use crate::undo::{Candidate, UndoOutcome};
 use postrider_core::flag::Flag;
 use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Likeness, Orphan, rematch};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{Append, Appended, FlightEvent, SelectMode, Session, Step, WireName};
+use postrider_imap::{Append, Appended, FlightEvent, SelectMode, Session, Step};
 use postrider_index::{Attachment, Index, IndexError};
 use postrider_maildir::Mailbox;
 use std::path::Path;
@@ -60,15 +61,11 @@ fn append(candidate: &Candidate) -> Append {
     let mut flags = candidate.row.flags.clone();
     flags.set(Flag::Deleted, false);
     Append {
-        mailbox: wire_name(candidate),
+        mailbox: place::wire_name(&candidate.mailbox),
         flags,
         internal_date: candidate.row.internal_date,
         octets: candidate.row.octets_crlf,
     }
-}
-
-fn wire_name(candidate: &Candidate) -> WireName {
-    WireName::from_octets(candidate.mailbox.wire_name.as_bytes())
 }
 
 /// Records that the message is back. An identity that another message has is none: the pass finds out.
@@ -155,7 +152,7 @@ fn observed(account: &Account, candidate: &Candidate) -> Observed {
             maildir: Arc::new(Mailbox::new(&account.settings.maildir, &row.path)),
             synced: row.synced_at.is_some(),
         },
-        wire_name: wire_name(candidate),
+        wire_name: place::wire_name(&row),
         row,
         status: None,
     }

@@ -2,13 +2,14 @@
 
 use crate::connect::{self, Access};
 use crate::error::EngineError;
+use crate::place;
 use postrider_core::account::Protocol;
 use postrider_core::plan::flags::Reach;
 use postrider_core::plan::imap::{Action, plan_imap};
 use postrider_core::plan::view::{Base, LocalView, ServerMessage, ServerView};
 use postrider_core::settings::AccountSettings;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{FlightEvent, Memory, RowItems, SelectMode, Session, Step, WireName};
+use postrider_imap::{FlightEvent, Memory, RowItems, SelectMode, Session, Step};
 use postrider_index::{Index, MailboxRow};
 use postrider_pop3::UidlState;
 use postrider_transport::Connector;
@@ -105,7 +106,7 @@ async fn listed(
 ) -> Result<Option<(UidValidity, Vec<ServerMessage>)>, EngineError> {
     let steps = vec![
         Step::Select {
-            mailbox: WireName::from_octets(row.wire_name.as_bytes()),
+            mailbox: place::wire_name(row),
             mode: SelectMode::ReadOnly,
             resync: None,
         },

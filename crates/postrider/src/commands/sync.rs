@@ -141,6 +141,7 @@ pub(super) fn succeeded(account: &str, report: &PassReport) -> Value {
         "new": report.new,
         "flags_pulled": report.flags_pulled,
         "flags_pushed": report.flags_pushed,
+        "pushed": report.pushed,
         "expired": report.expired,
         "vanished": report.vanished,
         "skipped": report.skipped,
