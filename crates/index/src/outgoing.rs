@@ -226,7 +226,8 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The octets of a file on its way have changed: what it holds now is what will be sent.
+    /// The octets of a file on its way have changed: what it holds now is what will be sent, and it is a copy of
+    /// nothing any more.
     ///
     /// # Errors
     /// When the message is not there or the database refuses.
@@ -237,7 +238,7 @@ impl Index {
     ) -> Result<(), IndexError> {
         let doing = "record what a reader wrote anew";
         let sql = "
-            UPDATE message SET message_id = ?, subject = ?, from_addr = ?, to_addrs = ?, date = ?,
+            UPDATE message SET copy_of = NULL, copied_at = NULL, message_id = ?, subject = ?, from_addr = ?, to_addrs = ?, date = ?,
               internal_date = ?, octets = ?, octets_crlf = ?, server_octets = ?, sha256 = ?,
               header_sha256 = ?
             WHERE id = ?";
@@ -256,9 +257,13 @@ impl Index {
             found.header_sha256.0,
             key.0,
         ];
-        let changed = self.connection.execute(sql, row);
-        let changed = changed.map_err(IndexError::sql(doing))?;
-        crate::accounts::one(changed, doing, key.0)
+        let failed = || IndexError::sql(doing);
+        let transaction = self.transaction(doing)?;
+        let changed = transaction.execute(sql, row).map_err(failed())?;
+        crate::accounts::one(changed, doing, key.0)?;
+        let sql = "UPDATE outgoing SET original = NULL WHERE message = ?";
+        transaction.execute(sql, [key.0]).map_err(failed())?;
+        transaction.commit().map_err(failed())
     }
 
     /// Nothing is sent any more of these: their files are gone.

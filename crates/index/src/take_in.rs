@@ -287,24 +287,8 @@ pub(crate) fn insert(
 mod tests {
     use super::*;
     use crate::Attachment;
-    use crate::testing::{Bench, epoch, imap, message, new_mailbox, now, pop3};
+    use crate::testing::{Bench, epoch, found, imap, message, new_mailbox, now, pop3};
     use postrider_core::account::{AccountName, Protocol};
-
-    fn found(mark: u8, received: bool) -> FoundFile {
-        let like = message(imap(7, 1), mark);
-        FoundFile {
-            header: like.header,
-            internal_date: like.internal_date,
-            octets: like.octets,
-            octets_crlf: like.octets_crlf,
-            server_octets: Some(like.octets_crlf),
-            sha256: like.sha256,
-            header_sha256: Sha256([mark; 32]),
-            base: like.base,
-            file: like.file,
-            received,
-        }
-    }
 
     #[test]
     fn r4_what_is_taken_in_waits_for_a_match_and_is_never_released() {

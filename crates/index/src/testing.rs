@@ -1,6 +1,6 @@
 //! An index with one account and one mailbox, and messages to put in it.
 
-use crate::{AccountId, HeaderFields, Index, Intent, MailboxId, NewMailbox, NewMessage};
+use crate::{AccountId, FoundFile, HeaderFields, Index, Intent, MailboxId, NewMailbox, NewMessage};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
 use postrider_core::mailbox::MailboxName;
@@ -117,5 +117,22 @@ pub(crate) fn intent(message: NewMessage) -> Intent {
         mailbox: MailboxId(1),
         tmp: format!("tmp-{}", message.base),
         message,
+    }
+}
+
+/// A file that holds the message of this mark.
+pub(crate) fn found(mark: u8, received: bool) -> FoundFile {
+    let like = message(imap(7, 1), mark);
+    FoundFile {
+        header: like.header,
+        internal_date: like.internal_date,
+        octets: like.octets,
+        octets_crlf: like.octets_crlf,
+        server_octets: Some(like.octets_crlf),
+        sha256: like.sha256,
+        header_sha256: Sha256([mark; 32]),
+        base: like.base,
+        file: like.file,
+        received,
     }
 }

@@ -139,34 +139,24 @@ const REMOVES: [&str; 3] = ["delete", "redraft", "recall"];
 const FLAGS: &[&str] = &["open", "read", "unread", "flag", "unflag", "answer"];
 const PLACES: &[&str] = &["move", "copy"];
 
+/// What mutt and neomutt can do.
+const MUTTS: &[&[&str]] = &[
+    FLAGS,
+    PLACES,
+    &["delete"],
+    &["draft", "send"],
+    &["redraft"],
+    &["recall"],
+];
+
 #[test]
 fn what_is_done_in_mutt_reaches_the_server() {
-    reach_the_server(
-        "mutt",
-        &[
-            FLAGS,
-            PLACES,
-            &["delete"],
-            &["draft", "send"],
-            &["redraft"],
-            &["recall"],
-        ],
-    );
+    reach_the_server("mutt", MUTTS);
 }
 
 #[test]
 fn what_is_done_in_neomutt_reaches_the_server() {
-    reach_the_server(
-        "neomutt",
-        &[
-            FLAGS,
-            PLACES,
-            &["delete"],
-            &["draft", "send"],
-            &["redraft"],
-            &["recall"],
-        ],
-    );
+    reach_the_server("neomutt", MUTTS);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The lives of what is on its way, with a restart in the middle.
 
 use super::*;
-use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
+use crate::testing::{self, Bench, epoch, imap, message, new_mailbox, now};
 use crate::{Octets, Parting};
 use postrider_core::flag::Flag;
 use postrider_core::message::Sha256;
@@ -144,18 +144,10 @@ fn a_copy_whose_original_is_deleted_soon_was_a_move() {
     let mut world = world();
     let original = world.key;
     let newcomer = newcomer(&mut world.bench, world.other, "copy");
-    let like = message(imap(7, 1), 1);
     let found = FoundFile {
-        header: like.header,
-        internal_date: like.internal_date,
-        octets: like.octets,
-        octets_crlf: like.octets_crlf,
-        server_octets: Some(like.octets_crlf),
-        sha256: like.sha256,
-        header_sha256: Sha256([1; 32]),
         base: newcomer.base.clone(),
         file: newcomer.file.clone(),
-        received: false,
+        ..testing::found(1, false)
     };
     let (index, account) = (&mut world.bench.index, world.bench.account);
     let copy = index.begin_store(&newcomer, &found, Some(original), now(500));
@@ -181,4 +173,31 @@ fn a_copy_whose_original_is_deleted_soon_was_a_move() {
     assert!(copied(index, 500).is_empty());
     let unreleased = index.unreleased(world.bench.mailbox).unwrap();
     assert!(unreleased.is_empty(), "its file is not ours to remove");
+}
+
+#[test]
+fn r1_a_copy_that_was_edited_before_it_was_sent_is_none() {
+    let mut world = world();
+    let original = world.key;
+    let newcomer = newcomer(&mut world.bench, world.other, "copy");
+    let found = testing::found(1, false);
+    let (index, account) = (&mut world.bench.index, world.bench.account);
+    let copy = index.begin_store(&newcomer, &found, Some(original), now(500));
+    let copy = copy.unwrap();
+    assert!(
+        index.outgoing(account, now(500)).unwrap()[0]
+            .original
+            .is_some()
+    );
+    index
+        .rewrite_outgoing(copy, &testing::found(9, false))
+        .unwrap();
+    assert_eq!(index.outgoing(account, now(500)).unwrap()[0].original, None);
+    let sent = (copy, Some(&attachment(copy, 3)));
+    index
+        .end_outgoing(sent, Some(&FlagSet::new()), now(530))
+        .unwrap();
+    // What a reader deletes now was not moved.
+    let copied = index.copied_since(account, UnixTime::from_seconds(0));
+    assert!(copied.unwrap().is_empty());
 }
