@@ -225,19 +225,14 @@ impl Flight<'_> {
         true
     }
 
-    /// A row that STORE brings: the mod-sequence of what was changed (RFC 7162 §3.1.3), and the flags of
-    /// what was not, or of all by a server that does not know SILENT.
+    /// A row that STORE brings: the mod-sequence of what was changed (RFC 7162 §3.1.3), which nobody asks
+    /// for, and the flags by a server that does not know SILENT.
     fn take_stored(&mut self, row: &FetchRow) -> bool {
         let stores = |gather: &Gather| matches!(gather, Gather::Store { .. });
         let (Some(uid), Some(command)) = (row.uid, self.about_messages(stores)) else {
             return false;
         };
         let step = command.step;
-        if let Gather::Store { uids, mod_seq } = &mut command.gather
-            && uids.contains(uid)
-        {
-            *mod_seq = row.mod_seq.max(*mod_seq);
-        }
         if let Some(row) = row.as_flags() {
             self.events.push_back(FlightEvent::Flags { step, row });
         }

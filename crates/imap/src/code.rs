@@ -4,11 +4,10 @@ use crate::cursor::{Cursor, Malformed, Parsed, parse_number};
 use crate::ext::object_id;
 use crate::ext::uidplus::{self, CopyUid, UidList};
 use crate::parse::MAX_WORDS;
-use crate::search::parse_uid_set;
 use crate::select::parse_flags;
 use postrider_core::flag::FlagSet;
 use postrider_core::mod_seq::ModSeq;
-use postrider_core::uid::{Uid, UidSet, UidValidity};
+use postrider_core::uid::{Uid, UidValidity};
 
 /// A response code. Nobody trusts one that was not asked for (CVE-2021-3578).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +41,6 @@ pub enum Code {
     Limit,
     /// `MAILBOXID`: an identity that outlives renaming. Requires OBJECTID (RFC 8474).
     MailboxId(String),
-    /// `MODIFIED`: UIDs a conditional STORE left alone. Requires CONDSTORE (RFC 7162).
-    Modified(UidSet),
     /// `NOMODSEQ`: this mailbox has no mod-sequences (RFC 7162).
     NoModSeq,
     /// `NOPERM`.
@@ -136,7 +133,6 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"INUSE" => Code::InUse,
         b"LIMIT" => Code::Limit,
         b"MAILBOXID" => Code::MailboxId(object_id::parse(cursor)?.ok_or(Malformed)?),
-        b"MODIFIED" => Code::Modified(parse_uid_set(cursor.code_word())?),
         b"NOMODSEQ" => Code::NoModSeq,
         b"NOPERM" => Code::NoPerm,
         b"NONEXISTENT" => Code::NonExistent,

@@ -213,12 +213,6 @@ impl Refusal {
         }
     }
 
-    /// Whether there is no such mailbox to append, copy or move to: CREATE would help (RFC 9051 §7.1).
-    #[must_use]
-    pub const fn misses_mailbox(&self) -> bool {
-        matches!(self.code, Some(Code::TryCreate | Code::NonExistent))
-    }
-
     /// What a refused login means: the password is wrong, unless a code says otherwise (RFC 5530).
     #[must_use]
     pub fn login_fault(&self) -> Fault {

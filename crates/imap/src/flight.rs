@@ -21,7 +21,6 @@ use crate::select::Selecting;
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
-use postrider_core::mod_seq::ModSeq;
 use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::time::timeout_at;
@@ -104,8 +103,6 @@ pub(crate) enum Gather {
     },
     Store {
         uids: UidSet,
-        /// The highest that was told meanwhile.
-        mod_seq: Option<ModSeq>,
     },
     Subscriptions(Vec<WireName>),
 }

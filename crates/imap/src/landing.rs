@@ -11,7 +11,6 @@ use crate::search::Findings;
 use crate::select::Selected;
 use crate::session::{SessionState, Unsolicited};
 use crate::step::FlightEvent;
-use crate::store::Stored;
 use crate::wire::tag;
 
 impl Flight<'_> {
@@ -87,8 +86,7 @@ impl Flight<'_> {
         Ok(answered)
     }
 
-    /// Tells what a change has come to: who the copies are, whose flags are changed, and where the mailbox
-    /// stands now (RFC 7162 §3.2.8).
+    /// Tells what a change has come to: who the copies are, whose flags are changed.
     fn end_change(&mut self, step: usize, gather: Gather, code: Option<Code>, is_done: bool) {
         let event = match (gather, code) {
             (Gather::Copy { uids }, Some(Code::CopyUid(copied))) => {
@@ -96,17 +94,7 @@ impl Flight<'_> {
                 let copied = copied.is_about(&uids).then_some(copied);
                 copied.map(|copied| FlightEvent::Copied { step, copied })
             }
-            (Gather::Store { uids, mod_seq }, code) if is_done => {
-                let modified = match code {
-                    Some(Code::Modified(uids)) => Some(uids),
-                    _ => None,
-                };
-                let stored = Stored::of(uids, modified.as_ref(), mod_seq);
-                Some(FlightEvent::Stored { step, stored })
-            }
-            (_, Some(Code::HighestModSeq(mod_seq))) if is_done => {
-                Some(FlightEvent::HighestModSeq { step, mod_seq })
-            }
+            (Gather::Store { uids }, _) if is_done => Some(FlightEvent::Stored { step, uids }),
             _ => None,
         };
         self.events.extend(event);

@@ -97,16 +97,7 @@ fn about_messages(
         }
         Step::Move { to, .. } => return mov::command(dialect, uids, to),
         Step::Search { .. } => search::uids_command(capabilities, uids),
-        Step::StoreFlags {
-            change,
-            unchanged_since,
-            ..
-        } => {
-            if unchanged_since.is_some() && !capabilities.has_condstore() {
-                return Ok(None);
-            }
-            store::command(uids, change, *unchanged_since)?
-        }
+        Step::StoreFlags { change, .. } => store::command(uids, change)?,
         Step::Create(_)
         | Step::ExpungeDeleted
         | Step::Id
@@ -198,10 +189,7 @@ impl Step {
             Self::Facts { .. } => Gather::Facts,
             Self::Flags { items, .. } => Gather::Flags(*items),
             Self::Search { .. } => Gather::Search(None),
-            Self::StoreFlags { .. } => Gather::Store {
-                uids: uids.clone(),
-                mod_seq: None,
-            },
+            Self::StoreFlags { .. } => Gather::Store { uids: uids.clone() },
             Self::Copy { .. } | Self::Move { .. } => Gather::Copy { uids: uids.clone() },
             Self::Expunge { .. } => Gather::Change,
             _ => self.gather(),

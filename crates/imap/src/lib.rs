@@ -58,7 +58,7 @@ pub use session::{Session, SessionState, Unsolicited};
 pub use source::Source;
 pub use status::MailboxStatus;
 pub use step::{FlightEvent, Step};
-pub use store::{FlagChange, Stored};
+pub use store::FlagChange;
 pub use wire_name::WireName;
 
 mod attribution;

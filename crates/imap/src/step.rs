@@ -9,7 +9,7 @@ use crate::list::Listed;
 use crate::parse::Kind;
 use crate::select::{SelectMode, Selected};
 use crate::status::MailboxStatus;
-use crate::store::{FlagChange, Stored};
+use crate::store::FlagChange;
 use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::mod_seq::ModSeq;
@@ -109,9 +109,6 @@ pub enum Step {
         uids: UidSet,
         /// How.
         change: FlagChange,
-        /// Only of messages that have not changed since. Requires CONDSTORE (RFC 7162), and a mailbox
-        /// that has mod-sequences; refused without being sent where the server lacks it.
-        unchanged_since: Option<ModSeq>,
     },
 }
 
@@ -144,7 +141,6 @@ impl Step {
         match self {
             Self::Move { .. } => "MOVE",
             Self::Quota(_) => "QUOTA",
-            Self::StoreFlags { .. } => "CONDSTORE",
             _ => "UIDPLUS",
         }
     }
@@ -274,14 +270,6 @@ pub enum FlightEvent {
         /// The mailbox.
         mailbox: Listed,
     },
-    /// The mailbox's mod-sequence after a change that the step made. Requires QRESYNC (RFC 7162 §3.2.8),
-    /// and a server that tells.
-    HighestModSeq {
-        /// The step.
-        step: usize,
-        /// The mod-sequence.
-        mod_seq: ModSeq,
-    },
     /// How full a box is; one for each quota root of the mailbox.
     Quota {
         /// The step.
@@ -310,12 +298,13 @@ pub enum FlightEvent {
         /// The status.
         status: MailboxStatus,
     },
-    /// Flags were changed as wished; one for each command of the step.
+    /// Flags were changed as wished; one for each command of the step: of a long set this holds, even when the
+    /// step is refused because of another part.
     Stored {
         /// The step.
         step: usize,
-        /// Whose, and whose not.
-        stored: Stored,
+        /// Whose: the server said OK to these.
+        uids: UidSet,
     },
     /// The mailboxes that the user subscribed to; some of them may not exist any more. Comes only when
     /// the answer was whole.

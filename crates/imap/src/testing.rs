@@ -11,7 +11,7 @@ use crate::list::Listed;
 use crate::select::{SelectMode, Selected};
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
-use crate::store::{FlagChange, Stored};
+use crate::store::FlagChange;
 use crate::wire_name::WireName;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::secret::Secret;
@@ -125,7 +125,6 @@ pub(crate) fn mark(uids: &str) -> Step {
     Step::StoreFlags {
         uids: set(uids),
         change: FlagChange::Add(FlagSet::new().with(Flag::Deleted)),
-        unchanged_since: None,
     }
 }
 
@@ -171,7 +170,6 @@ pub(crate) fn line(event: FlightEvent) -> String {
         FlightEvent::Facts { step, row } => format!("{step} facts {}", row.uid),
         FlightEvent::Flags { step, row } => format!("{step} flags {} {}", row.uid, row.flags),
         FlightEvent::Found { step, uids } => format!("{step} found {uids}"),
-        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} listed {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (quota.root, quota.octets, quota.messages);
@@ -187,7 +185,7 @@ pub(crate) fn line(event: FlightEvent) -> String {
                 .map(|uid_validity| uid_validity.as_u32());
             format!("{step} status {:?} {uid_validity:?}", status.messages)
         }
-        FlightEvent::Stored { step, stored } => format!("{step} stored {}", changed(&stored)),
+        FlightEvent::Stored { step, uids } => format!("{step} stored {uids}"),
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
             format!("{step} subscribed {}", names.join(" "))
@@ -209,17 +207,6 @@ fn copies(copied: &CopyUid) -> String {
     let all = (1..100).filter_map(Uid::new);
     let pairs = all.filter_map(|uid| Some(format!(" {uid}-{}", copied.copy_of(uid)?)));
     pairs.collect()
-}
-
-fn changed(stored: &Stored) -> String {
-    let (uids, modified) = (&stored.uids, &stored.modified);
-    let at = stored
-        .mod_seq
-        .map_or(String::new(), |at| format!(" at {at}"));
-    if modified.is_empty() {
-        return format!("{uids}{at}");
-    }
-    format!("{uids}{at}, not {modified}")
 }
 
 fn listed(mailbox: Listed) -> String {

@@ -285,7 +285,6 @@ pub(crate) fn insert(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Attachment;
     use crate::testing::{Bench, epoch, found, imap, message, new_mailbox, now, pop3};
     use postrider_core::account::{AccountName, Protocol};

@@ -12,7 +12,7 @@ use postrider_core::settings::{AuthChoice, TlsMode};
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{
     CopyUid, Flight, FlightEvent, ImapError, Listed, Memory, RowItems, SelectMode, Selected,
-    Session, SessionState, Step, Stored, WireName,
+    Session, SessionState, Step, WireName,
 };
 use postrider_transport::{Connector, Stream, escape_server_text};
 
@@ -56,8 +56,8 @@ enum Asked {
     Search(&'static str),
     /// INBOX, `\Deleted` for one message, and UID EXPUNGE of it.
     Expunge,
-    /// INBOX, and flags of four messages changed in three ways, if unchanged since a mod-sequence.
-    Store(Option<u64>),
+    /// INBOX, and flags of four messages changed in three ways.
+    Store,
     /// A message into `Sent`, or several in one command.
     Append(&'static [&'static str]),
     /// A mailbox made and subscribed to.
@@ -143,7 +143,7 @@ impl Asked {
             Self::Append(_) | Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => {
                 Vec::new()
             }
-            Self::Create | Self::Expunge | Self::ExpungeDeleted | Self::Move | Self::Store(_) => {
+            Self::Create | Self::Expunge | Self::ExpungeDeleted | Self::Move | Self::Store => {
                 changes::steps(self)
             }
             Self::First(..) | Self::List => vec![Step::List],
@@ -277,7 +277,6 @@ fn told(event: &FlightEvent) -> String {
             format!("{step} flags of {}: ({}){at}", row.uid, row.flags)
         }
         FlightEvent::Found { step, uids } => format!("{step} found ({uids})"),
-        FlightEvent::HighestModSeq { step, mod_seq } => format!("{step} at {mod_seq}"),
         FlightEvent::Listed { step, mailbox } => format!("{step} {}", listed(mailbox)),
         FlightEvent::Quota { step, quota } => {
             let (root, octets, messages) = (&quota.root, quota.octets, quota.messages);
@@ -290,7 +289,7 @@ fn told(event: &FlightEvent) -> String {
             let (validity, next) = (optional(status.uid_validity), optional(status.uid_next));
             format!("{step} status: {messages} messages, epoch {validity}, next {next}")
         }
-        FlightEvent::Stored { step, stored } => format!("{step} stored: {}", changed(stored)),
+        FlightEvent::Stored { step, uids } => format!("{step} stored: ({uids})"),
         FlightEvent::Subscribed { step, mailboxes } => {
             let names: Vec<_> = mailboxes.iter().map(ToString::to_string).collect();
             format!("{step} subscribed: {}", names.join(", "))
@@ -313,15 +312,6 @@ fn copies(copied: &CopyUid) -> String {
     let pairs = all.filter_map(|uid| Some(format!("{uid} is {}", copied.copy_of(uid)?)));
     let pairs = pairs.collect::<Vec<_>>().join(", ");
     format!("{pairs}, epoch {}", copied.uid_validity)
-}
-
-fn changed(stored: &Stored) -> String {
-    let (uids, modified) = (&stored.uids, &stored.modified);
-    let at = stored.mod_seq.map(|at| format!(" at {at}"));
-    format!(
-        "({uids}){}, left alone ({modified})",
-        at.unwrap_or_default()
-    )
 }
 
 fn listed(mailbox: &Listed) -> String {

@@ -143,7 +143,6 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
     let mark = Step::StoreFlags {
         uids: uids.clone(),
         change: FlagChange::Add(deleted.clone()),
-        unchanged_since: None,
     };
     // One after the other: what could not be marked must not be expunged.
     let mut refused = refusal(session, mark).await?;
@@ -159,7 +158,6 @@ async fn expunge(session: &mut Session, uids: UidSet) -> Result<Option<String>, 
         let unmark = Step::StoreFlags {
             uids,
             change: FlagChange::Remove(deleted),
-            unchanged_since: None,
         };
         refusal(session, unmark).await?;
     }

@@ -119,8 +119,6 @@ async fn store<'p>(
                 true => FlagChange::Add(flags),
                 false => FlagChange::Remove(flags),
             },
-            // A flag has two states: whatever else changed, the reader wants this one.
-            unchanged_since: None,
         }
     });
     let steps: Vec<Step> = steps.collect();

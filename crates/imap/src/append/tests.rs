@@ -193,7 +193,7 @@ async fn what_is_not_wanted_is_not_opened() {
     let AppendedAll::Refused(refusal) = done.await.unwrap() else {
         panic!("done");
     };
-    assert!(refusal.misses_mailbox());
+    assert_eq!(refusal.code, Some(Code::TryCreate));
     server.await.unwrap();
 }
 

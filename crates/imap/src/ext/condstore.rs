@@ -1,7 +1,6 @@
-//! CONDSTORE (RFC 7162): what changed since a mod-sequence, and changes only of what has not.
+//! CONDSTORE (RFC 7162): what changed since a mod-sequence.
 //!
-//! Without it the flags of all messages are listed: the same answer at a higher price. A conditional
-//! change is not made at all: without the condition it would be another one.
+//! Without it the flags of all messages are listed: the same answer at a higher price.
 
 use crate::capability::{Capabilities, Capability};
 use crate::cursor::{Cursor, Parsed};
@@ -20,13 +19,6 @@ pub(crate) fn select_parameter(command: &mut CommandText, capabilities: &Capabil
 pub(crate) fn changed_since(command: &mut CommandText, since: Option<ModSeq>) {
     if let Some(since) = since {
         command.text(&format!(" (CHANGEDSINCE {since})"));
-    }
-}
-
-/// Narrows a STORE to what has not changed, §3.1.3.
-pub(crate) fn unchanged_since(command: &mut CommandText, since: Option<ModSeq>) {
-    if let Some(since) = since {
-        command.text(&format!("(UNCHANGEDSINCE {since}) "));
     }
 }
 

@@ -105,7 +105,6 @@ fn codes() {
         code("PERMANENTFLAGS (\\Seen $x \\*)"),
         Code::PermanentFlags(flags, true)
     );
-    assert_eq!(code("MODIFIED 7,9"), Code::Modified(set("7,9")));
     // Broken or unknown: the word is kept, the text still begins after the bracket.
     for odd in [
         "UIDVALIDITY 0",

@@ -4,7 +4,6 @@
 use crate::dialogues::imap::Asked::{self, Append, Create, Expunge, ExpungeDeleted, Move, Store};
 use crate::dialogues::{Row, play, row};
 use postrider_core::flag::FlagSet;
-use postrider_core::mod_seq::ModSeq;
 use postrider_core::time::UnixTime;
 use postrider_imap::{
     Appended, AppendedAll, FlagChange, ImapError, SelectMode, Session, Source, Step, WireName,
@@ -18,7 +17,7 @@ pub(super) fn steps(asked: Asked) -> Vec<Step> {
         mode: SelectMode::ReadWrite,
         resync: None,
     };
-    let mark = store("3", FlagChange::Add(FlagSet::from_index("\\Deleted")), None);
+    let mark = store("3", FlagChange::Add(FlagSet::from_index("\\Deleted")));
     match asked {
         Create => {
             let name = WireName::encode("Entwürfe");
@@ -37,25 +36,24 @@ pub(super) fn steps(asked: Asked) -> Vec<Step> {
             };
             vec![open, moved, copied]
         }
-        Store(since) => {
+        Store => {
             let add = |flags| FlagChange::Add(FlagSet::from_index(flags));
             let unflag = FlagChange::Remove(FlagSet::from_index("\\Flagged"));
             vec![
                 open,
-                store("1:2", add("\\Seen"), since),
-                store("3", add("$Forwarded work"), since),
-                store("4", unflag, since),
+                store("1:2", add("\\Seen")),
+                store("3", add("$Forwarded work")),
+                store("4", unflag),
             ]
         }
         _ => Vec::new(),
     }
 }
 
-fn store(uids: &str, change: FlagChange, since: Option<u64>) -> Step {
+fn store(uids: &str, change: FlagChange) -> Step {
     Step::StoreFlags {
         uids: uids.parse().unwrap(),
         change,
-        unchanged_since: since.and_then(ModSeq::new),
     }
 }
 
@@ -94,70 +92,49 @@ pub(super) async fn appended(
 pub(super) const STORES: &[Row<Asked>] = &[
     row(
         "store",
-        Store(None),
+        Store,
         "0 open: 4 messages, epoch ?, next ?
         0 done
-        1 stored: (1:2), left alone ()
+        1 stored: (1:2)
         1 done
-        2 stored: (3), left alone ()
+        2 stored: (3)
         2 done
-        3 stored: (4), left alone ()
+        3 stored: (4)
         3 done",
     ),
     row(
         "store-one-refused",
-        Store(None),
+        Store,
         r"0 open: 4 messages, epoch ?, next ?, keeps (\Flagged \Seen)
         0 done
-        1 stored: (1:2), left alone ()
+        1 stored: (1:2)
         1 done
         2 refused: no keywords here
-        3 stored: (4), left alone ()
+        3 stored: (4)
         3 done",
     ),
     row(
-        "store-unchanged-since",
-        Store(Some(40)),
-        r"0 open: 4 messages, epoch ?, next ?, at 40
-        0 done
-        1 flags of 2: (\Draft \Seen) at 41
-        1 stored: (1) at 42, left alone (2)
-        1 done
-        2 stored: (3) at 43, left alone ()
-        2 done
-        3 refused: it is gone",
-    ),
-    row(
         "store-not-silent",
-        Store(None),
+        Store,
         r"0 open: 4 messages, epoch ?, next ?
         0 done
         1 flags of 1: (\Seen)
         1 flags of 2: (\Seen)
         1 flags of 9: (\Draft)
-        1 stored: (1:2), left alone ()
+        1 stored: (1:2)
         1 done
-        2 stored: (3), left alone ()
+        2 stored: (3)
         2 done
-        3 stored: (4), left alone ()
+        3 stored: (4)
         3 done
         news: exists 4, vanished 0, flags 1",
     ),
     row(
-        "store-no-condstore",
-        Store(Some(40)),
-        "0 open: 4 messages, epoch ?, next ?
-        0 done
-        1 refused: not sent: the server lacks CONDSTORE
-        2 refused: not sent: the server lacks CONDSTORE
-        3 refused: not sent: the server lacks CONDSTORE",
-    ),
-    row(
         "store-cut",
-        Store(None),
+        Store,
         "0 open: 4 messages, epoch ?, next ?
         0 done
-        1 stored: (1:2), left alone ()
+        1 stored: (1:2)
         1 done
         ! unreachable: the server closed the connection in the middle of a session",
     ),

@@ -433,7 +433,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         r"0 open: 3 messages, epoch ?, next ?
         0 done
         1 flags of 3: (\Deleted)
-        1 stored: (3), left alone ()
+        1 stored: (3)
         1 done
         2 done
         news: exists 2, vanished 1, flags 0",
@@ -444,7 +444,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         "0 open: 3 messages, epoch ?, next ?
         0 done
         2 refused: not sent: the server lacks UIDPLUS
-        1 stored: (3), left alone ()
+        1 stored: (3)
         1 done",
     ),
     row(
@@ -467,7 +467,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         Expunge,
         "0 open: 3 messages, epoch ?, next ?
         0 done
-        1 stored: (3), left alone ()
+        1 stored: (3)
         1 done
         news: exists 2, vanished 1, flags 0
         ! unreachable: the server closed the connection in the middle of a session",
@@ -479,7 +479,7 @@ pub(super) const EXPUNGES: &[Row<Asked>] = &[
         0 done
         1 found (3)
         1 done
-        2 stored: (3), left alone ()
+        2 stored: (3)
         2 done
         3 done
         news: exists 2, vanished 1, flags 0",

@@ -57,7 +57,7 @@ pub(super) const SIGHTINGS: &[Row<Asked>] = &[
         1 refused: UID SEARCH Backend error. sc=oUKM15T7x8c1"),
     row("quirk-refuses-uid-expunge", Expunge, "0 open: 3 messages, epoch ?, next ?
         0 done
-        1 stored: (3), left alone ()
+        1 stored: (3)
         1 done
         2 refused: UID EXPUNGE"),
     row("quirk-root-listed", List, "0 mailbox , not selectable
