@@ -26,6 +26,13 @@ impl UnixTime {
         let seconds = self.0.saturating_sub(earlier.0);
         Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
     }
+
+    /// The time so much later, in whole seconds.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(seconds))
+    }
 }
 
 impl fmt::Display for UnixTime {

@@ -2,6 +2,7 @@
 
 use crate::delivery_pool::DeliveryPool;
 use crate::index_thread::IndexHandle;
+use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
 use crate::shutdown::Shutdown;
@@ -35,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// Where it tells what it is doing.
+    pub(crate) live: Teller,
     /// Only mailboxes that match this glob; `None`: all that are chosen.
     pub(crate) only: Option<Arc<str>>,
     /// Whether the pass is carried out or rehearsed.
@@ -77,6 +80,7 @@ impl Account {
     }
 
     pub(crate) fn tell(&self, progress: Progress) {
+        self.live.progressed(&progress);
         if let Some(sender) = &self.shared.progress {
             // Whoever showed the progress may have gone; the pass goes on.
             let _nobody_listens = sender.send(progress).is_err();

@@ -3,22 +3,19 @@
 //! One supervisor task owns the accounts' tasks and is spoken to by messages. One account's failure
 //! is its own: the others neither wait for it nor hear of it.
 
-use crate::account::{pass, report_failure};
-use crate::context::Account;
 use crate::error::EngineError;
-use crate::events;
+use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
+use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
-use crate::watch::{Heed, Listener, Watch};
+use crate::watch::Listener;
 use postrider_core::account::AccountName;
-use postrider_core::pace::{Jitter, pause_after, pause_between};
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -49,6 +46,7 @@ enum Order {
         oneshot::Sender<Result<Reloaded, EngineError>>,
     ),
     SyncNow,
+    Look(oneshot::Sender<BTreeMap<AccountName, LiveAccount>>),
     Stop,
 }
 
@@ -99,6 +97,17 @@ impl Daemon {
         let _stopping = self.orders.send(Order::SyncNow).await.is_err();
     }
 
+    /// What every account is doing at this moment.
+    ///
+    /// # Errors
+    /// When the daemon is stopping.
+    pub async fn look(&self) -> Result<BTreeMap<AccountName, LiveAccount>, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.orders.send(Order::Look(answer)).await;
+        asked.map_err(|_| EngineError::JobLost)?;
+        answered.await.map_err(|_| EngineError::JobLost)
+    }
+
     /// Lets every account finish or roll back its step, then closes the index.
     pub async fn stop(self) {
         let _stopping = self.orders.send(Order::Stop).await.is_err();
@@ -110,6 +119,7 @@ impl Daemon {
 struct Running {
     settings: AccountSettings,
     wake: Arc<Notify>,
+    live: Teller,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -139,6 +149,9 @@ impl Supervisor {
                     let _asker_gone = answer.send(result).is_err();
                 }
                 Order::SyncNow => self.running.values().for_each(|r| r.wake.notify_one()),
+                Order::Look(answer) => {
+                    let _asker_gone = answer.send(self.look()).is_err();
+                }
                 Order::Stop => break,
             }
         }
@@ -154,19 +167,27 @@ impl Supervisor {
         let (trigger, shutdown) = Shutdown::new();
         let account = self.state.account(settings.clone(), shutdown).await?;
         let wake = Arc::new(Notify::new());
-        let task = tokio::spawn(serve(
+        let live = account.live.clone();
+        let task = tokio::spawn(rounds::serve(
             account,
             Arc::clone(&wake),
             Arc::clone(&self.listener),
         ));
         let running = Running {
             wake,
+            live,
             trigger,
             task,
             settings: settings.clone(),
         };
         self.running.insert(settings.name, running);
         Ok(())
+    }
+
+    fn look(&self) -> BTreeMap<AccountName, LiveAccount> {
+        let look = |running: &Running| running.live.look().borrow().clone();
+        let accounts = self.running.iter();
+        accounts.map(|(name, r)| (name.clone(), look(r))).collect()
     }
 
     async fn reload(&mut self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
@@ -215,88 +236,4 @@ impl Supervisor {
             running.stop().await;
         }
     }
-}
-
-/// How soon a file that was missed is looked for once more (R5): readers that move come to rest within a second,
-/// and whoever deletes a message wants to see it gone elsewhere.
-const SECOND_LOOK: Duration = Duration::from_secs(5);
-
-/// One account's life: passes, under a watch over its mail tree.
-async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
-    let mut watch = Watch::over(&account, &listener);
-    watch.covered().await;
-    rounds(&account, &wake, &mut watch).await;
-    watch.end().await;
-}
-
-/// A pass, a pause, a pass.
-async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
-    let mut failures = 0_u32;
-    // What the server wants between two logins, as it last said.
-    let mut delay = Duration::ZERO;
-    loop {
-        watch.pass_begins();
-        let (pause, heed) = match pass(account).await {
-            Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
-            Ok(report) => {
-                recovered(account, failures);
-                failures = 0;
-                delay = report.login_delay.unwrap_or_default();
-                let pause = pause_between(account.settings.poll, jitter());
-                let pause = if report.missed > 0 {
-                    pause.min(SECOND_LOOK)
-                } else {
-                    pause
-                };
-                (pause.max(delay), Heed::After(delay))
-            }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                delay = error.wait().unwrap_or(delay);
-                let pause = pause_after(error.fault(), failures, jitter()).max(delay);
-                report_failure(account.log_name(), &error, Some(pause));
-                (pause, heed_after(&error))
-            }
-        };
-        if !wait(account, wake, (&mut *watch, heed), pause).await {
-            return;
-        }
-    }
-}
-
-const fn heed_after(error: &EngineError) -> Heed {
-    if matches!(error, EngineError::TreeMissing { .. }) {
-        Heed::Return
-    } else {
-        Heed::Nothing
-    }
-}
-
-fn recovered(account: &Account, failures: u32) {
-    if failures > 0 {
-        events::AccountRecovered {
-            account: account.log_name(),
-            failures: failures.into(),
-        }
-        .emit();
-    }
-}
-
-/// Waits for the next pass. `false` when it is time to stop.
-async fn wait(
-    account: &Account,
-    wake: &Notify,
-    (watch, heed): (&mut Watch, Heed),
-    pause: Duration,
-) -> bool {
-    tokio::select! {
-        () = account.shutdown.requested() => false,
-        () = wake.notified() => true,
-        () = tokio::time::sleep(pause) => true,
-        () = watch.calls(account, heed) => true,
-    }
-}
-
-fn jitter() -> Jitter {
-    Jitter::new(fastrand::f64())
 }

@@ -4,6 +4,7 @@ use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::index_thread::{IndexHandle, IndexThread};
+use crate::live::Teller;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
@@ -101,6 +102,7 @@ impl State {
             settings: Arc::new(settings),
             shared: self.shared.clone(),
             shutdown,
+            live: Teller::default(),
             only: None,
             part: match self.lock {
                 Some(_) => Part::Act,
