@@ -47,6 +47,9 @@ pub(crate) async fn download(
         return promise(account, mailbox, listed, report).await;
     };
     let mut delivery = Delivery::start(account.clone(), leave).await?;
+    if account.lets_go() {
+        delivery = delivery.proving();
+    }
     delivery.expect(orphans);
     let order = fetch::Order { mailbox, listed };
     let fetched = fetch::fetch(account, session, order, &mut delivery, report).await;
