@@ -269,70 +269,73 @@ mod tests {
         Some((wish.limit, wish.wait.map(|wait| wait.as_secs())))
     }
 
+    /// What providers were seen saying, and what is read from it: limit and seconds.
+    const SAID: [(&str, Limit, Option<u64>); 16] = [
+        (
+            "Request is throttled. Suggested Backoff Time: 299923 milliseconds",
+            Limit::Requests,
+            Some(299),
+        ),
+        ("Request is throttled.", Limit::Requests, Some(300)),
+        (
+            "Account exceeded command or bandwidth limits. (Failure)",
+            Limit::Bandwidth,
+            Some(3_600),
+        ),
+        (
+            "Too many simultaneous connections. (Failure)",
+            Limit::Connections,
+            Some(60),
+        ),
+        (
+            "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+            Limit::Connections,
+            Some(60),
+        ),
+        ("CAPABILITY Rate limit hit.", Limit::Requests, Some(300)),
+        (
+            "Lockdown in sector 4! (Failure)",
+            Limit::Bandwidth,
+            Some(3_600),
+        ),
+        (
+            "Web login required: https://support.google.com/mail/answer/78754 (Failure)",
+            Limit::Web,
+            None,
+        ),
+        (
+            "Please log in via your web browser: https://support.google.com/mail/accounts/answer/78754 (Failure)",
+            Limit::Web,
+            None,
+        ),
+        (
+            "User is authenticated but not connected.",
+            Limit::Outage,
+            None,
+        ),
+        ("Server Unavailable. 15", Limit::Outage, None),
+        ("Service temporarily unavailable", Limit::Outage, None),
+        (
+            "Authentication failed - Too many login failures",
+            Limit::Logins,
+            Some(900),
+        ),
+        (
+            "TOO MANY CONNECTIONS, please try again in 10 minutes",
+            Limit::Connections,
+            Some(600),
+        ),
+        ("rate limit: retry after 30s", Limit::Requests, Some(30)),
+        (
+            "rate limit: retry after 2 hours",
+            Limit::Requests,
+            Some(7_200),
+        ),
+    ];
+
     #[test]
     fn what_providers_say_is_understood() {
-        for (text, limit, seconds) in [
-            (
-                "Request is throttled. Suggested Backoff Time: 299923 milliseconds",
-                Limit::Requests,
-                Some(299),
-            ),
-            ("Request is throttled.", Limit::Requests, Some(300)),
-            (
-                "Account exceeded command or bandwidth limits. (Failure)",
-                Limit::Bandwidth,
-                Some(3_600),
-            ),
-            (
-                "Too many simultaneous connections. (Failure)",
-                Limit::Connections,
-                Some(60),
-            ),
-            (
-                "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
-                Limit::Connections,
-                Some(60),
-            ),
-            ("CAPABILITY Rate limit hit.", Limit::Requests, Some(300)),
-            (
-                "Lockdown in sector 4! (Failure)",
-                Limit::Bandwidth,
-                Some(3_600),
-            ),
-            (
-                "Web login required: https://support.google.com/mail/answer/78754 (Failure)",
-                Limit::Web,
-                None,
-            ),
-            (
-                "Please log in via your web browser: https://support.google.com/mail/accounts/answer/78754 (Failure)",
-                Limit::Web,
-                None,
-            ),
-            (
-                "User is authenticated but not connected.",
-                Limit::Outage,
-                None,
-            ),
-            ("Server Unavailable. 15", Limit::Outage, None),
-            ("Service temporarily unavailable", Limit::Outage, None),
-            (
-                "Authentication failed - Too many login failures",
-                Limit::Logins,
-                Some(900),
-            ),
-            (
-                "TOO MANY CONNECTIONS, please try again in 10 minutes",
-                Limit::Connections,
-                Some(600),
-            ),
-            ("rate limit: retry after 30s", Limit::Requests, Some(30)),
-            (
-                "rate limit: retry after 2 hours",
-                Limit::Requests,
-                Some(7_200),
-            ),
-        ] {
+        for (text, limit, seconds) in SAID {
             assert_eq!(read(text), Some((limit, seconds)), "{text}");
         }
     }

@@ -57,7 +57,7 @@ async fn stagger(has_more: bool) {
     if has_more {
         sleep(STAGGER).await;
     } else {
-        pending().await
+        pending::<()>().await;
     }
 }
 

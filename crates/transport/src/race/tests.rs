@@ -107,7 +107,7 @@ async fn those_who_come_too_late_are_closed() {
     drop(hole._queued);
     let late = hole._listener;
     late.set_nonblocking(true).unwrap();
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    sleep(Duration::from_millis(1_500)).await;
     while let Ok((socket, _)) = late.accept() {
         // What is in the queue was closed by its maker.
         let mut octet = [std::mem::MaybeUninit::uninit()];
