@@ -79,6 +79,25 @@ fn assert_paced(failures: &[Value], fault: Kind) {
     }
 }
 
+/// `status` beside three accounts that fail and a good one.
+fn assert_status_of_failures(home: &Home) {
+    let status = home.run(&["status", "--json"]);
+    assert_eq!(status.status.code(), Some(0), "{}", said(&status));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let accounts = status["accounts"].as_array().unwrap();
+    let kind = |name: &str| of(accounts, name)[0]["last_error_kind"].clone();
+    assert_eq!(kind("good"), Value::Null, "{status}");
+    assert_eq!(kind("wrong"), "auth", "{status}");
+    assert_eq!(kind("down"), "unreachable", "{status}");
+    assert_eq!(kind("blocked"), "local_io", "{status}");
+    assert_eq!(of(accounts, "good")[0]["messages"], 4, "{status}");
+    let table = home.succeed(&["status"]);
+    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(row("good").contains(" ago "), "{table}");
+    assert!(row("wrong").contains("never"), "{table}");
+    assert!(row("wrong").contains("auth: "), "{table}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() {
     let (server, ada) = server(Options::default()).await;
@@ -109,22 +128,7 @@ async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() 
     });
     assert_eq!(stored["mailbox"], "INBOX");
 
-    let status = home.run(&["status", "--json"]);
-    assert_eq!(status.status.code(), Some(0), "{}", said(&status));
-    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
-    let accounts = status["accounts"].as_array().unwrap();
-    let kind = |name: &str| of(accounts, name)[0]["last_error_kind"].clone();
-    assert_eq!(kind("good"), Value::Null, "{status}");
-    assert_eq!(kind("wrong"), "auth", "{status}");
-    assert_eq!(kind("down"), "unreachable", "{status}");
-    assert_eq!(kind("blocked"), "local_io", "{status}");
-    assert_eq!(of(accounts, "good")[0]["messages"], 4, "{status}");
-    let table = home.succeed(&["status"]);
-    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap();
-    assert!(row("good").contains(" ago "), "{table}");
-    assert!(row("wrong").contains("never"), "{table}");
-    assert!(row("wrong").contains("auth: "), "{table}");
-
+    assert_status_of_failures(&home);
     let ended = daemon.end(Signal::TERM);
     ended.assert_orderly();
     for (name, fault) in [

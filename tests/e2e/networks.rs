@@ -49,7 +49,7 @@ fn fail_until_pause(daemon: &RunningDaemon, seconds: u64) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_route_leads_to_a_fresh_connection_within_seconds() {
-    let network = Network::new();
+    let network = Network::make();
     let connections = network.serve_imap(service());
     let home = home("");
     let daemon = start(&network, &home);
@@ -79,7 +79,7 @@ async fn a_new_route_leads_to_a_fresh_connection_within_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_password_is_not_sent_again_because_the_network_changed() {
-    let network = Network::new();
+    let network = Network::make();
     let connections = network.serve_imap(service());
     network.lead();
     let home = home(", password: mistyped");
@@ -99,7 +99,7 @@ async fn a_refused_password_is_not_sent_again_because_the_network_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_whose_way_is_gone_fails_within_seconds() {
-    let network = Network::new();
+    let network = Network::make();
     let service = service();
     let faults = service.faults().clone();
     faults.plan(Fault::on("UID FETCH", Action::Stall));
@@ -125,7 +125,7 @@ async fn a_connection_whose_way_is_gone_fails_within_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_stands_is_not_given_up_because_the_network_changed() {
-    let network = Network::new();
+    let network = Network::make();
     let service = service();
     // The server needs longer than all probes, and the line is well.
     let slow = Action::Delay(Duration::from_secs(14));
@@ -149,7 +149,7 @@ async fn a_connection_that_stands_is_not_given_up_because_the_network_changed() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_vanishes_without_a_word_and_returns_is_found_again() {
-    let network = Network::new();
+    let network = Network::make();
     let connections = network.serve_imap(service());
     network.lead();
     let home = home(", timeout: 2s");

@@ -88,7 +88,7 @@ impl Network {
     /// # Panics
     /// When no network may be made here.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn make() -> Self {
         let (daemon, server) = (Machine::new(), Machine::new());
         let (line, peer) = ("line", server.0.id());
         daemon.ip(&format!(
