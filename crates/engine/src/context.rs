@@ -1,5 +1,6 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
+use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
 use crate::index_thread::IndexHandle;
 use crate::live::Teller;
@@ -7,6 +8,7 @@ use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::surroundings::Surroundings;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,
+    /// What happens around us: networks, suspends.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// One account, ready for a pass.
@@ -36,6 +40,8 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// How many connections its server has left it.
+    pub(crate) connections: Connections,
     /// Where it tells what it is doing.
     pub(crate) live: Teller,
     /// Only mailboxes that match this glob; `None`: all that are chosen.

@@ -1,5 +1,6 @@
 //! The state directory, opened: locked, healed, ready for accounts.
 
+use crate::connections::Connections;
 use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
@@ -9,6 +10,7 @@ use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::surroundings::Surroundings;
 use crate::take_in;
 use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, StateLock, set_aside};
@@ -78,6 +80,7 @@ impl State {
             pool: DeliveryPool::new(namer),
             steps,
             progress,
+            surroundings: Surroundings::default(),
         };
         Ok(Self {
             shared,
@@ -102,6 +105,7 @@ impl State {
             settings: Arc::new(settings),
             shared: self.shared.clone(),
             shutdown,
+            connections: Connections::default(),
             live: Teller::default(),
             only: None,
             part: match self.lock {

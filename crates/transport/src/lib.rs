@@ -7,7 +7,7 @@
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
 //! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `tls` (roots and refusals), `idle_timeout`, [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, `probe`, [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod connect;
@@ -15,6 +15,9 @@ mod deflate;
 pub mod error;
 mod escape;
 mod idle_timeout;
+mod probe;
+mod race;
+mod resolve;
 pub mod sasl;
 mod scram_guard;
 mod tls;

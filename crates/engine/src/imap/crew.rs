@@ -60,7 +60,7 @@ pub(crate) async fn fetch(
     let sizes = orders
         .iter()
         .map(|order| (order.uids.count(), order.octets));
-    let hands = hands(&sizes.collect::<Vec<_>>(), account.settings.connections);
+    let hands = hands(&sizes.collect::<Vec<_>>(), account.connections_now());
     let queue = Queue::new(orders, leave);
     let mut crew = JoinSet::new();
     for _ in 1..hands {
@@ -96,6 +96,7 @@ fn hands(orders: &[(u64, u64)], connections: usize) -> usize {
 async fn help(account: &Account, access: &Access, queue: Queue) -> Option<Worked> {
     let (settings, connector) = (&account.settings, &account.shared.connector);
     let opened = access.open(settings, connector, Vec::new()).await;
+    let opened = opened.inspect_err(|error| account.heed_limits(error));
     let (session, _) = opened.ok()?;
     let mut worked = work(account, session, queue).await;
     if let Some(session) = worked.session.take() {
