@@ -5,13 +5,15 @@
 //! somebody's mail can be printed, tested and replayed.
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
-//! what a user chose ([`settings`]), what to do about a server ([`plan`]), what may leave it
+//! what a user chose ([`settings`], [`limits`], [`hook`]), whose an account is ([`shard`]), what to do about a server ([`plan`]), what may leave it
 //! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), and what an error means ([`fault`]).
 
 pub mod account;
 pub mod brake;
 pub mod fault;
 pub mod flag;
+pub mod hook;
+pub mod limits;
 pub mod mailbox;
 pub mod message;
 pub mod mod_seq;
@@ -20,6 +22,7 @@ pub mod plan;
 pub mod retention;
 pub mod secret;
 pub mod settings;
+pub mod shard;
 pub mod time;
 pub mod uid;
 pub mod uidl;

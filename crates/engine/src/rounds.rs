@@ -20,6 +20,7 @@ pub(crate) async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Lis
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
     rounds(&account, &wake, &mut watch).await;
+    account.hooks.settled().await;
     watch.end().await;
 }
 

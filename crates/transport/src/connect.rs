@@ -2,8 +2,9 @@
 
 use crate::error::{Phase, TransportError};
 use crate::idle_timeout::IdleTimeout;
+use crate::share::Share;
 use crate::tls::Tls;
-use crate::{Duplex, Stream};
+use crate::{Bandwidth, Connections, Duplex, Stream};
 use postrider_core::settings::{ServerAddress, TlsMode};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
@@ -37,6 +38,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default)]
 pub struct Connector {
     tls: Tls,
+    share: Share,
 }
 
 impl Connector {
@@ -46,6 +48,22 @@ impl Connector {
         Self::default()
     }
 
+    /// The same for the connections of one account, which has its share of what all may use together.
+    #[must_use]
+    pub fn sharing(&self, connections: &Connections, bandwidth: &Bandwidth) -> Self {
+        let share = Share::of(connections, bandwidth);
+        let tls = self.tls.clone();
+        Self { tls, share }
+    }
+
+    /// The same for further connections of an account that has one: where all are in use, one is not
+    /// waited for.
+    #[must_use]
+    pub fn further(&self) -> Self {
+        let (tls, share) = (self.tls.clone(), self.share.further());
+        Self { tls, share }
+    }
+
     /// Connects to `address`: name, TCP, and TLS when it is implicit. `limit` bounds each step and
     /// later every wait for an octet.
     ///
@@ -53,14 +71,16 @@ impl Connector {
     ///
     /// # Errors
     /// When the name has no address, none of them answers, or the certificate is not good. Of
-    /// several addresses, the last one's error is reported.
+    /// several addresses, the last one's error is reported. Where there may be only so many connections, it
+    /// waits until it is its turn.
     pub async fn connect(
         &self,
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
+        let slot = self.share.slot().await?;
         let tcp = open_tcp(address, limit).await?;
-        let stream: Stream = Box::new(IdleTimeout::new(tcp, limit));
+        let stream = self.share.carry(IdleTimeout::new(tcp, limit), slot);
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),
