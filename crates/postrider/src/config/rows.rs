@@ -104,6 +104,8 @@ pub(super) fn rows(
 }
 
 fn bad(path: &Path, (account, at): (Option<String>, Place), complaints: Vec<Complaint>) -> BadRow {
+    let mut complaints = complaints;
+    complaints.sort_by_key(|complaint| complaint.at);
     BadRow {
         path: path.to_owned(),
         line: at.line,

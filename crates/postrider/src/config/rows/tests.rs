@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-const CONFIG: &str = "state_dir: /s\naccounts_from: users.csv\ndefaults: {host: imap.example.org, maildir: /m/{account}}\n";
+const CONFIG: &str = "state_dir: /s\naccounts_from: users.csv\ndefaults: {host: imap.example.org, maildir: \"/m/{account}\"}\n";
 
 struct Case(tempfile::TempDir);
 
