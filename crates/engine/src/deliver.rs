@@ -25,7 +25,7 @@ use postrider_maildir::Disk;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use watched::Watched;
 use whole::{Whole, log_stored};
@@ -163,11 +163,15 @@ pub(crate) struct Delivery {
     /// Turns of the batches that are on their way.
     turns: Arc<Semaphore>,
     before: Before,
+    /// Its turn to have files open.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Delivery {
-    /// To be called before the first of its messages is on its way to the disk.
+    /// To be called before the first of its messages is on its way to the disk. Waits while too many others
+    /// have files open.
     pub(crate) async fn start(account: Account, _leave: Leave) -> Result<Self, EngineError> {
+        let turn = account.shared.allowance.download().await;
         let tree = account.settings.maildir.clone();
         let disks = DeliveryPool::run(move || Disks::open(&tree)).await?;
         Ok(Self {
@@ -181,6 +185,7 @@ impl Delivery {
             proves: false,
             turns: Arc::new(Semaphore::new(UNDER_WAY)),
             before: Before::Stored(Box::default()),
+            _turn: turn,
         })
     }
 
@@ -297,8 +302,9 @@ impl Batch {
         // Also when ours has failed: nothing goes on behind the back of a pass that has ended.
         let mut carried = before.stored().await?;
         carried.orphans.extend(self.expected);
+        let (flushed, short) = flushed?;
         let mut fresh = Vec::new();
-        for whole in flushed? {
+        for whole in flushed {
             let place = (whole.mailbox.id, whole.received.sha256);
             let found = carried.orphans.get_mut(&place);
             match found.and_then(Vec::pop) {
@@ -321,24 +327,30 @@ impl Batch {
             let keys = stored.iter().map(|stored| stored.key).collect();
             carried.proving.begin(&self.account, keys).await?;
         }
-        Ok(carried)
+        short.map_or(Ok(carried), Err)
     }
 }
 
-/// Waits until the messages lie whole in `tmp`, and makes them durable there.
+/// Waits until the messages lie whole in `tmp`, and makes them durable there. Those for which there is no room
+/// are left out, and why: the others need not be fetched again.
 async fn flush(
     account: &Account,
     arrivals: Vec<Arrival>,
     disk: Option<Arc<Disk>>,
-) -> Result<Vec<Whole>, EngineError> {
+) -> Result<(Vec<Whole>, Option<EngineError>), EngineError> {
     let mut batch = Vec::with_capacity(arrivals.len());
+    let mut short = None;
     for arrival in arrivals {
-        batch.push(Whole::of(arrival, account).await?);
+        match Whole::of(arrival, account).await {
+            Ok(whole) => batch.push(whole),
+            Err(error @ EngineError::DiskNearlyFull { .. }) => short = Some(error),
+            Err(error) => return Err(error),
+        }
     }
     let flush = move || postrider_maildir::flush(&batch, disk.as_deref()).map(|()| batch);
     let flushed = DeliveryPool::run(flush).await?.map_err(EngineError::disk)?;
     account.shared.steps.reached(Step::Flushed)?;
-    Ok(flushed)
+    Ok((flushed, short))
 }
 
 /// A known message arrived under another name: the file is here already, only the name is new.
@@ -383,6 +395,8 @@ async fn deliver(
     debug_assert_eq!(keys.len(), counted, "one key for each journal entry");
     let octets = placed.iter().map(|whole| whole.octets).sum();
     placed.iter().for_each(|whole| log_stored(account, whole));
+    let mailboxes = placed.iter().map(|whole| &whole.mailbox.name);
+    mailboxes.for_each(|mailbox| account.hooks.stored(mailbox));
     account.tell(Progress::Stored {
         account: account.name().clone(),
         messages: placed.len() as u64,
