@@ -3,13 +3,14 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon and `live` what it tells of it; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `calls` the passes that somebody waits for and `live` what it tells of itself; a [`Handle`] is for whoever has something to ask; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
 mod account;
 mod brake;
+mod calls;
 mod check;
 mod choose;
 mod connect;
@@ -19,6 +20,7 @@ mod deliver;
 mod delivery_pool;
 mod error;
 pub mod events;
+mod handle;
 mod header;
 mod history;
 mod imap;
@@ -43,17 +45,20 @@ mod status;
 mod step;
 mod sync;
 mod take_in;
+mod totals;
 mod undo;
 mod veil;
 mod verify;
 mod watch;
 
+pub use calls::{Failure, Outcome};
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
+pub use handle::{Accounts, Awaited, Became, Handle};
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
-pub use live::{Activity, LiveAccount, Load};
+pub use live::{Activity, LastFailure, LiveAccount, Load};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
@@ -62,6 +67,7 @@ pub use state::EngineSettings;
 pub use status::{AccountStatus, Braked, approve, status};
 pub use step::{Step, Steps};
 pub use sync::{Rehearsal, SyncOptions, rehearse, sync};
+pub use totals::{PASS_BOUNDS_MS, PassTimes, Totals};
 pub use undo::{UndoItem, UndoOptions, UndoOutcome, plan_undo, release, undo};
 pub use verify::{
     Checking, Finding, FindingKind, ServerReport, VerifyOptions, VerifyOutcome, VerifyReport,

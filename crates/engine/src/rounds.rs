@@ -1,6 +1,7 @@
 //! One account's life in the daemon: a pass, a pause, a pass.
 
-use crate::account::{pass, report_failure};
+use crate::account::report_failure;
+use crate::calls::Calls;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
@@ -16,22 +17,26 @@ use tokio::sync::Notify;
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// One account's life: passes, under a watch over its mail tree.
-pub(crate) async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
+pub(crate) async fn serve(
+    account: Account,
+    (wake, mut calls): (Arc<Notify>, Calls),
+    listener: Arc<Listener>,
+) {
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
-    rounds(&account, &wake, &mut watch).await;
+    rounds(&account, (&wake, &mut calls), &mut watch).await;
     watch.end().await;
 }
 
 /// A pass, a pause, a pass.
-async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
+async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: &mut Watch) {
     let mut failures = 0_u32;
     // What the server wants between two logins, as it last said.
     let mut delay = Duration::ZERO;
     loop {
         watch.pass_begins();
         account.live.begins(Activity::Syncing, now().0);
-        let (pause, heed) = match pass(account).await {
+        let (pause, heed) = match calls.pass(account).await {
             Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
             Ok(report) => {
                 recovered(account, failures);

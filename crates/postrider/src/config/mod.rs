@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
 //! (values by what their key wants), `account`, `password`, `folders` and `removal` (the keys of an
-//! account), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
+//! account), `status` (who may ask how it goes), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
 mod account;
@@ -17,6 +17,7 @@ mod reading;
 mod removal;
 mod resolve;
 mod size;
+mod status;
 pub mod surroundings;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod documentation_tests;
 mod tests;
 
 pub(crate) use reading::nearest;
+pub use status::{MetricsPlace, StatusSettings};
 
 use error::{Complaint, ConfigError, Place, Problem};
 use postrider_core::settings::AccountSettings;
@@ -45,8 +47,12 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the index and the locks live; absolute.
     pub state_dir: PathBuf,
+    /// Where the control socket lies; absolute.
+    pub runtime_dir: PathBuf,
     /// How to log.
     pub log: LogSettings,
+    /// What a daemon tells those who ask how it is doing.
+    pub status: StatusSettings,
     /// The accounts, in the order of the file; never empty.
     pub accounts: Vec<AccountSettings>,
 }

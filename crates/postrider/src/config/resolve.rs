@@ -4,13 +4,21 @@ use super::account;
 use super::error::{Complaint, Place, Problem};
 use super::file::{Entry, Node};
 use super::reading::{Reading, find};
+use super::status;
 use super::{Config, LogFormat, LogLevel, LogSettings};
 use postrider_core::account::Protocol;
 use postrider_core::settings::AccountSettings;
 use std::path::{Path, PathBuf};
 
 /// Every key of the file.
-pub(super) const KEYS: &[&str] = &["accounts", "defaults", "state_dir", "log"];
+pub(super) const KEYS: &[&str] = &[
+    "accounts",
+    "defaults",
+    "state_dir",
+    "runtime_dir",
+    "log",
+    "status",
+];
 
 /// Every key of `log`.
 pub(super) const LOG_KEYS: &[&str] = &["format", "level"];
@@ -26,17 +34,23 @@ pub(super) fn config(
     };
     reading.keys(top, KEYS);
     let state_dir = state_dir(&mut reading, top, root.at);
+    let runtime_dir = status::runtime_dir(&mut reading, top);
     let log = log(&mut reading, top);
+    let status = status::status(&mut reading, top);
     let accounts = accounts(&mut reading, top, root.at);
     let mut complaints = reading.complaints;
     complaints.sort_by_key(|complaint| complaint.at);
-    match (state_dir, log) {
-        (Some(state_dir), Some(log)) if complaints.is_empty() => Ok(Config {
-            path: path.to_owned(),
-            state_dir,
-            log,
-            accounts,
-        }),
+    match (state_dir, runtime_dir, log, status) {
+        (Some(state_dir), Some(runtime_dir), Some(log), Some(status)) if complaints.is_empty() => {
+            Ok(Config {
+                path: path.to_owned(),
+                runtime_dir: runtime_dir.unwrap_or_else(|| state_dir.clone()),
+                state_dir,
+                log,
+                status,
+                accounts,
+            })
+        }
         _ => Err(complaints),
     }
 }
