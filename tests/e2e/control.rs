@@ -232,23 +232,19 @@ async fn a_follower_hears_of_what_changes_and_of_who_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_stopped_or_killed_in_the_midst_is_an_error_and_no_wait() {
     let (server, _) = server().await;
-    server.faults().delay(Duration::from_secs(3));
     let home = Home::new(&(header("") + &account("home", server.imap_addr.port(), "")));
     let daemon = RunningDaemon::start(&home);
+    daemon.after(0, "sync.finished", "home");
+    server.faults().delay(Duration::from_secs(3));
     let pid = Pid::from_raw(i32::try_from(daemon.pid()).unwrap()).unwrap();
     let start = |arguments: &[&str]| {
         let mut command = home.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         child.unwrap()
     };
+    let mark = daemon.mark();
     let mut asking = start(&["sync"]);
-    // It has connected: there is a socket of its.
-    let descriptors = format!("/proc/{}/fd", asking.id());
-    until("the client has connected", || {
-        let links = fs::read_dir(&descriptors).ok()?;
-        let links = links.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        links.into_iter().find(|link| link.to_string_lossy().starts_with("socket:"))
-    });
+    daemon.after(mark, "sync.started", "home");
     kill_process(pid, Signal::KILL).unwrap();
     assert_eq!(ended(&mut asking).code(), Some(75));
     let mut told = String::new();

@@ -38,6 +38,12 @@ pub(crate) fn fill(ada: &Account, from: usize, to: usize) {
     }
 }
 
+/// A port that nobody listens on: it was free a moment ago, and the kernel hands out others first.
+pub(crate) fn dead_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// The status, as programs read it.
 pub(crate) fn status(home: &Home) -> Value {
     let output = home.run(&["status", "--json"]);
