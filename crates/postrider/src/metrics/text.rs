@@ -114,7 +114,7 @@ fn of_account(
 fn write_times(times: &PassTimes, mut to: MetricEncoder<'_>) -> fmt::Result {
     let bounds = PASS_BOUNDS_MS.map(std::time::Duration::from_millis);
     let bounds = bounds.iter().map(std::time::Duration::as_secs_f64);
-    let classes = bounds.chain([f64::MAX]).zip(times.classes);
+    let classes = bounds.chain([f64::INFINITY]).zip(times.classes);
     let classes: Vec<(f64, u64)> = classes.collect();
     let number = times.classes.iter().sum();
     to.encode_histogram::<NoLabelSet>(times.sum.as_secs_f64(), number, &classes, None)
