@@ -406,8 +406,8 @@ async fn r10_a_second_instance_ends_with_75_and_names_the_first() {
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     let connections = server.store().connections();
-    for command in ["run", "sync"] {
-        let second = home.run(&[command]);
+    for command in [&["run"][..], &["verify", "--repair"]] {
+        let second = home.run(command);
         let said = said(&second);
         assert_eq!(second.status.code(), Some(75), "{said}");
         assert!(said.contains(&daemon.pid().to_string()), "{said}");

@@ -5,6 +5,14 @@ mod accounts_from;
 #[cfg(test)]
 mod append_cuts;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
+mod control_kit;
+#[cfg(test)]
+mod control_sync;
+#[cfg(test)]
+mod control_watch;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod daemon;
@@ -52,6 +60,8 @@ mod mailboxes;
 mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod networks;
 #[cfg(test)]

@@ -63,9 +63,14 @@ async fn grace(account: &Account) {
 async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineError> {
     let id = account.id;
     let index = &account.shared.index;
-    index
-        .call(move |index| index.record_success(id, now()))
-        .await?;
+    // Of what it did not look at, a pass over some mailboxes can say nothing.
+    let whole = account.sees_all();
+    if whole {
+        index
+            .call(move |index| index.record_success(id, now()))
+            .await?;
+    }
+    account.live.succeeded(now().0, report, whole);
     events::SyncFinished {
         account: account.log_name(),
         mailboxes: report.mailboxes,
@@ -96,6 +101,7 @@ async fn failed(account: &Account, error: &EngineError) {
     ) {
         return;
     }
+    account.live.failed(now().0, error);
     let (id, fault, story) = (account.id, error.fault(), error.story());
     let record = move |index: &mut Index| index.record_error(id, now(), fault, &story);
     // The pass failed already; an index that fails too is told by the next pass.

@@ -3,6 +3,7 @@
 use crate::allowance::Allowance;
 use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
 use crate::hooks::Hooks;
 use crate::index_thread::IndexHandle;
 use crate::live::Teller;
@@ -72,6 +73,15 @@ pub(crate) struct LocalMailbox {
 impl Account {
     pub(crate) fn name(&self) -> &AccountName {
         &self.settings.name
+    }
+
+    /// Tells when it was last well, before this process started.
+    pub(crate) async fn remember(&self) -> Result<(), EngineError> {
+        let id = self.id;
+        let index = &self.shared.index;
+        let last = index.call(move |index| index.last_success(id)).await?;
+        self.live.change(|live| live.last_success_at = last);
+        Ok(())
     }
 
     /// The name as the log shows it.

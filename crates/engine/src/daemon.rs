@@ -3,10 +3,11 @@
 //! One supervisor task owns the accounts' tasks and is spoken to by messages. One account's failure
 //! is its own: the others neither wait for it nor hear of it.
 
+use crate::calls::{Caller, calls};
 use crate::error::EngineError;
-use crate::live::{LiveAccount, Teller};
+use crate::handle::{Accounts, Awaited, Became, Handle};
+use crate::live::{Bell, LiveAccount, Teller};
 use crate::report::ProgressSender;
-use crate::rhythm::jitter;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
@@ -14,13 +15,15 @@ use crate::step::Steps;
 use crate::surroundings::Observer;
 use crate::watch::Listener;
 use postrider_core::account::AccountName;
-use postrider_core::pace::pause_before_first;
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+mod orders;
 
 /// Orders that may wait for the supervisor. People and signals give them one at a time.
 const ORDERS: usize = 8;
@@ -29,6 +32,7 @@ const ORDERS: usize = 8;
 #[derive(Debug)]
 pub struct Daemon {
     orders: mpsc::Sender<Order>,
+    bell: Bell,
     supervisor: JoinHandle<()>,
 }
 
@@ -43,13 +47,20 @@ pub struct Reloaded {
     pub changed: u64,
 }
 
-enum Order {
-    Reload(
-        EngineSettings,
-        oneshot::Sender<Result<Reloaded, EngineError>>,
-    ),
-    SyncNow,
+/// Where a result goes.
+type Answer<T> = oneshot::Sender<Result<T, EngineError>>;
+
+/// Accounts, and what became of each.
+type Becoming = Vec<(AccountName, Became)>;
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    Reload(EngineSettings, Answer<Reloaded>),
     Look(oneshot::Sender<BTreeMap<AccountName, LiveAccount>>),
+    Pause(Accounts, Answer<Becoming>),
+    Resume(Accounts, Answer<Becoming>),
+    Sync(Accounts, Option<Arc<str>>, Answer<Vec<Awaited>>),
+    Wake(Accounts, Answer<Becoming>),
     Stop,
 }
 
@@ -71,17 +82,29 @@ impl Daemon {
             state,
             state_dir,
             listener: Arc::default(),
+            bell: Bell::default(),
             running: BTreeMap::new(),
             _observer: observer,
         };
         for (nth, account) in settings.accounts.into_iter().enumerate() {
-            supervisor.start(account, nth).await?;
+            supervisor.replace(account, nth).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
+        let bell = supervisor.bell.clone();
         Ok(Self {
             orders,
+            bell,
             supervisor: tokio::spawn(supervisor.run(received)),
         })
+    }
+
+    /// A way to it, for whoever has something to ask.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle {
+            orders: self.orders.downgrade(),
+            bell: self.bell.clone(),
+        }
     }
 
     /// Takes over another configuration: accounts that did not change are not touched.
@@ -101,7 +124,9 @@ impl Daemon {
 
     /// Starts a pass of every account now, whatever its pause.
     pub async fn sync_now(&self) {
-        let _stopping = self.orders.send(Order::SyncNow).await.is_err();
+        let (answer, _nobody_waits) = oneshot::channel();
+        let order = Order::Wake(Vec::new(), answer);
+        let _stopping = self.orders.send(order).await.is_err();
     }
 
     /// What every account is doing at this moment.
@@ -109,10 +134,7 @@ impl Daemon {
     /// # Errors
     /// When the daemon is stopping.
     pub async fn look(&self) -> Result<BTreeMap<AccountName, LiveAccount>, EngineError> {
-        let (answer, answered) = oneshot::channel();
-        let asked = self.orders.send(Order::Look(answer)).await;
-        asked.map_err(|_| EngineError::JobLost)?;
-        answered.await.map_err(|_| EngineError::JobLost)
+        self.handle().look().await
     }
 
     /// Lets every account finish or roll back its step, then closes the index.
@@ -126,7 +148,10 @@ impl Daemon {
 struct Running {
     settings: AccountSettings,
     wake: Arc<Notify>,
+    caller: Caller,
     live: Teller,
+    /// Whether it was told to stop, and waits to be resumed.
+    paused: bool,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -143,6 +168,7 @@ struct Supervisor {
     state: State,
     state_dir: PathBuf,
     listener: Arc<Listener>,
+    bell: Bell,
     running: BTreeMap<AccountName, Running>,
     /// Ends with the daemon.
     _observer: Observer,
@@ -157,9 +183,20 @@ impl Supervisor {
                     let result = self.reload(settings).await;
                     let _asker_gone = answer.send(result).is_err();
                 }
-                Order::SyncNow => self.running.values().for_each(|r| r.wake.notify_one()),
                 Order::Look(answer) => {
                     let _asker_gone = answer.send(self.look()).is_err();
+                }
+                Order::Pause(accounts, answer) => {
+                    let _asker_gone = answer.send(self.pause(&accounts)).is_err();
+                }
+                Order::Resume(accounts, answer) => {
+                    let _asker_gone = answer.send(self.resume(&accounts).await).is_err();
+                }
+                Order::Sync(accounts, mailbox, answer) => {
+                    let _asker_gone = answer.send(self.call(&accounts, mailbox)).is_err();
+                }
+                Order::Wake(accounts, answer) => {
+                    let _asker_gone = answer.send(self.wake(&accounts)).is_err();
                 }
                 Order::Stop => break,
             }
@@ -172,21 +209,32 @@ impl Supervisor {
         self.state.close().await;
     }
 
-    /// Starts an account, the `nth` of those that begin together.
-    async fn start(&mut self, settings: AccountSettings, nth: usize) -> Result<(), EngineError> {
+    /// Starts an account in so much time, after its task `before` has ended.
+    async fn start(
+        &mut self,
+        settings: AccountSettings,
+        live: Teller,
+        (before, begins_in): (Option<JoinHandle<()>>, Duration),
+    ) -> Result<(), EngineError> {
         let (trigger, shutdown) = Shutdown::new();
-        let account = self.state.account(settings.clone(), shutdown).await?;
+        let mut account = self.state.account(settings.clone(), shutdown).await?;
+        account.live = live.clone();
+        account.remember().await?;
         let wake = Arc::new(Notify::new());
-        let live = account.live.clone();
-        let task = tokio::spawn(rounds::serve(
-            account,
-            Arc::clone(&wake),
-            Arc::clone(&self.listener),
-            pause_before_first(nth, jitter()),
-        ));
+        let (caller, calls) = calls();
+        let (waker, listener) = (Arc::clone(&wake), Arc::clone(&self.listener));
+        let task = tokio::spawn(async move {
+            if let Some(before) = before {
+                // A task that panicked has ended too.
+                let _ended = before.await.is_ok();
+            }
+            rounds::serve(account, (waker, calls), listener, begins_in).await;
+        });
         let running = Running {
             wake,
+            caller,
             live,
+            paused: false,
             trigger,
             task,
             settings: settings.clone(),
@@ -229,8 +277,7 @@ impl Supervisor {
                 Some(_) => reloaded.changed += 1,
                 None => reloaded.added += 1,
             }
-            self.stop_account(&name).await;
-            self.start(settings, started).await?;
+            self.replace(settings, started).await?;
             started += 1;
         }
         Ok(reloaded)

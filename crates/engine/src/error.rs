@@ -74,6 +74,27 @@ pub enum EngineError {
         /// How many messages should lie in it.
         messages: u64,
     },
+    /// Somebody paused the account.
+    #[error("the account is paused")]
+    Paused {
+        /// Whose.
+        account: String,
+    },
+    /// The running daemon does not know the account.
+    #[error("the running daemon has no account {name}")]
+    NotRunning {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// More passes of one account are waited for than a person asks for.
+    #[error("too many passes of the account are waited for already")]
+    TooManyCalls {
+        /// Whose.
+        account: String,
+    },
     /// POP3 has no command that puts a message into a maildrop (RFC 1939).
     #[error("account {account} is read by POP3, which has no way to put a message back")]
     NoWayBack {
@@ -185,9 +206,10 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchAccount { .. } | Self::NoWayBack { .. } | Self::StateDirChanged { .. } => {
-                Fault::Config
-            }
+            Self::NoSuchAccount { .. }
+            | Self::NotRunning { .. }
+            | Self::NoWayBack { .. }
+            | Self::StateDirChanged { .. } => Fault::Config,
             Self::Connect(source) => source.fault(),
             Self::Imap { source, .. } => source.fault(),
             Self::Pop3(source) => source.fault(),
@@ -201,9 +223,13 @@ impl EngineError {
             | Self::DiskUnknown { .. }
             | Self::Thread { .. }
             | Self::TreeMissing { .. } => Fault::LocalIo,
-            Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
-                Fault::Busy
-            }
+            Self::IndexGone
+            | Self::JobLost
+            | Self::Paused { .. }
+            | Self::Stopping
+            | Self::Stopped
+            | Self::TooManyCalls { .. }
+            | Self::Interrupted { .. } => Fault::Busy,
         }
     }
 
@@ -237,6 +263,13 @@ impl EngineError {
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),
             ),
+            Self::NotRunning { .. } => {
+                Some("if it is new in the configuration: postrider reload --wait".to_owned())
+            }
+            Self::Paused { account } => Some(format!("postrider resume {account}")),
+            Self::TooManyCalls { account } => Some(format!(
+                "postrider sync-now {account} starts one without waiting for it"
+            )),
             Self::NoWayBack { account } => Some(format!(
                 "its messages are in the Maildir: postrider history {account} --action expired says where"
             )),
@@ -262,6 +295,7 @@ impl EngineError {
             | Self::Thread { .. }
             | Self::IndexGone
             | Self::JobLost
+            | Self::Stopping
             | Self::Stopped
             | Self::Interrupted { .. } => None,
         }

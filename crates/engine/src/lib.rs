@@ -3,7 +3,7 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, and `live` what it tells of it; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, `calls` the passes that somebody waits for and `live` what it tells of itself; a [`Handle`] is for whoever has something to ask; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `hooks` runs what the user wants run, `allowance` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
@@ -11,6 +11,7 @@ mod absence;
 mod account;
 mod allowance;
 mod brake;
+mod calls;
 mod check;
 mod choose;
 mod connect;
@@ -23,6 +24,7 @@ mod descriptors;
 mod disk_space;
 mod error;
 pub mod events;
+mod handle;
 mod header;
 mod history;
 mod hooks;
@@ -50,17 +52,20 @@ mod step;
 mod surroundings;
 mod sync;
 mod take_in;
+mod totals;
 mod undo;
 mod veil;
 mod verify;
 mod watch;
 
+pub use calls::{Failure, Outcome};
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
+pub use handle::{Accounts, Awaited, Became, Handle};
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
-pub use live::{Activity, LiveAccount, Load};
+pub use live::{Activity, LastFailure, LiveAccount, Load};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
@@ -69,6 +74,7 @@ pub use state::EngineSettings;
 pub use status::{AccountStatus, Braked, approve, status};
 pub use step::{Step, Steps};
 pub use sync::{Rehearsal, SyncOptions, rehearse, sync};
+pub use totals::{PASS_BOUNDS_MS, PassTimes, Totals};
 pub use undo::{UndoItem, UndoOptions, UndoOutcome, plan_undo, release, undo};
 pub use verify::{
     Checking, Finding, FindingKind, ServerReport, VerifyOptions, VerifyOutcome, VerifyReport,

@@ -1,6 +1,6 @@
 //! One account's life in the daemon: a pass, a pause, a pass.
 
-use crate::account::pass;
+use crate::calls::Calls;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::live::Activity;
@@ -14,14 +14,14 @@ use tokio::sync::Notify;
 /// way when many begin together.
 pub(crate) async fn serve(
     account: Account,
-    wake: Arc<Notify>,
+    (wake, mut calls): (Arc<Notify>, Calls),
     listener: Arc<Listener>,
     begins_in: Duration,
 ) {
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
     if may_begin(&account, &wake, begins_in).await {
-        rounds(&account, &wake, &mut watch).await;
+        rounds(&account, (&wake, &mut calls), &mut watch).await;
     }
     account.hooks.settled().await;
     watch.end().await;
@@ -37,13 +37,13 @@ async fn may_begin(account: &Account, wake: &Notify, begins_in: Duration) -> boo
 }
 
 /// A pass, a pause, a pass.
-async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
+async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: &mut Watch) {
     let mut rhythm = Rhythm::of(account);
     loop {
         watch.pass_begins();
         rhythm.pass_begins();
         account.live.begins(Activity::Syncing, now().0);
-        let (pause, heed) = match pass(account).await {
+        let (pause, heed) = match calls.pass(account).await {
             Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
             Ok(report) => {
                 let pause = rhythm.worked(account, &report);

@@ -280,4 +280,5 @@ fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: Expire
         because: &because.to_string(),
     }
     .emit();
+    account.live.change(|live| live.totals.expired += 1);
 }

@@ -311,6 +311,7 @@ pub(crate) async fn log_expired(
             because,
         }
         .emit();
+        account.live.change(|live| live.totals.expired += 1);
     }
     Ok(())
 }

@@ -6,9 +6,12 @@ mod disabled;
 pub mod dry_run;
 pub mod history;
 pub mod mailboxes;
+pub mod pause;
+pub mod reload;
 pub mod run;
 pub mod status;
 pub mod sync;
+pub mod sync_now;
 pub mod undo;
 pub mod verify;
 
@@ -47,6 +50,10 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Verify(args) => on_runtime(verify::run(args, &config, around)),
         Command::Undo(args) => on_runtime(undo::run(args, &config, around)),
         Command::Approve(args) => approve::run(args, &config, around),
+        Command::Pause(args) => pause::pause(args, &config, around),
+        Command::Resume(args) => pause::resume(args, &config, around),
+        Command::SyncNow(args) => sync_now::run(args, &config, around),
+        Command::Reload(args) => reload::run(args, &config, around),
     };
     done.unwrap_or_else(|error| vec![error])
 }

@@ -4,11 +4,14 @@ use super::engine_settings;
 use crate::cli::RunArgs;
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
+use crate::control::server::{Control, ReloadAsked};
 use crate::error::Error;
+use crate::exit;
 use crate::logging::Logging;
+use crate::metrics::Metrics;
 use crate::signals::{Request, Signals};
 use crate::{events, systemd};
-use postrider_engine::Daemon;
+use postrider_engine::{Daemon, Reloaded};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +35,14 @@ pub async fn run(
     events::started(&config);
     events::disabled(&config);
     let daemon = Daemon::start(engine_settings(&config), None).await?;
+    // After the state directory was locked: what lies there of another daemon is of one that is gone.
+    let (mut control, metrics) = match doors(&config, &daemon) {
+        Ok(doors) => doors,
+        Err(error) => {
+            daemon.stop().await;
+            return Err(error);
+        }
+    };
     systemd::ready(&status_line(&config));
     events::ready(&config);
     let mut service = Service {
@@ -41,24 +52,43 @@ pub async fn run(
         logging,
         config,
         daemon,
+        metrics,
     };
     loop {
-        match signals.next().await {
-            Request::Stop => break,
-            Request::Reload => service.reload().await,
-            Request::SyncNow => service.daemon.sync_now().await,
+        tokio::select! {
+            request = signals.next() => match request {
+                Request::Stop => break,
+                Request::Reload => drop(service.reload().await),
+                Request::SyncNow => service.daemon.sync_now().await,
+            },
+            ReloadAsked { answer } = control.reload_asked() => {
+                let result = service.reload().await;
+                let result = result.map_err(|error| exit::trouble(&error));
+                let _asker_gone = answer.send(result).is_err();
+            }
         }
     }
     systemd::stopping();
     events::stopping();
-    let within = STOP_WITHIN;
+    let (within, closing) = (STOP_WITHIN, control.close());
     tokio::select! {
         stopped = tokio::time::timeout(within, service.daemon.stop()) => {
             stopped.map_err(|_| Error::StopTimedOut { within })?;
         }
         () = signals.insist() => {}
     }
+    closing.end().await;
     Ok(Vec::new())
+}
+
+/// Where the daemon can be spoken to and measured.
+fn doors(config: &Config, daemon: &Daemon) -> Result<(Control, Option<Metrics>), Error> {
+    let metrics = Metrics::bind(config.status.metrics.as_ref())?;
+    let control = Control::start(config, daemon.handle())?;
+    Ok((
+        control,
+        metrics.map(|metrics| metrics.serve(daemon.handle())),
+    ))
 }
 
 /// A running daemon, and what it takes to reload its configuration.
@@ -69,31 +99,48 @@ struct Service<'a> {
     logging: Logging,
     config: Config,
     daemon: Daemon,
+    metrics: Option<Metrics>,
 }
 
 impl Service<'_> {
     /// Reads the configuration again; a bad one is reported and the one before stays.
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> Result<Reloaded, Error> {
         systemd::reloading();
-        match self.take_over().await {
-            Ok(()) => systemd::ready(&status_line(&self.config)),
+        let result = self.take_over().await;
+        let status = status_line(&self.config);
+        match &result {
+            Ok(_) => systemd::ready(&status),
             Err(error) => {
-                events::reload_failed(&error);
-                let status = status_line(&self.config);
+                events::reload_failed(error);
                 systemd::ready(&format!("{status}; the last reload failed, see the log"));
             }
         }
+        result
     }
 
-    async fn take_over(&mut self) -> Result<(), Error> {
+    async fn take_over(&mut self) -> Result<Reloaded, Error> {
         let config = config::load(self.named, self.around)?;
         let config = config.of_shard(self.args.shard);
+        // With another state directory it lies elsewhere by itself; of that the engine tells.
+        let same_state = config.state_dir == self.config.state_dir;
+        if same_state && config.runtime_dir != self.config.runtime_dir {
+            return Err(Error::RuntimeDirChanged {
+                was: self.config.runtime_dir.clone(),
+                now: config.runtime_dir,
+            });
+        }
+        let moved = config.status.metrics != self.config.status.metrics;
+        let place = config.status.metrics.as_ref().filter(|_| moved);
+        let metrics = Metrics::bind(place)?;
         let reloaded = self.daemon.reload(engine_settings(&config)).await?;
+        if moved {
+            self.metrics = metrics.map(|metrics| metrics.serve(self.daemon.handle()));
+        }
         self.logging.set_level(config.log.level);
         events::reloaded(&config, reloaded);
         events::disabled(&config);
         self.config = config;
-        Ok(())
+        Ok(reloaded)
     }
 }
 

@@ -2,7 +2,7 @@
 //! or there.
 
 use super::surroundings::Surroundings;
-use super::{Complaint, account, folders, limits, parse, password, removal, resolve};
+use super::{Complaint, account, folders, limits, parse, password, removal, resolve, status};
 use std::path::Path;
 
 fn page() -> String {
@@ -45,7 +45,8 @@ fn the_page_has_every_key_and_no_other() {
     let page = page();
     let of_log = resolve::LOG_KEYS.iter().map(|key| format!("log.{key}"));
     let of_file = resolve::KEYS.iter().map(|key| (*key).to_owned());
-    let known: Vec<String> = of_file.chain(of_log).collect();
+    let of_status = status::KEYS.iter().map(|key| format!("status.{key}"));
+    let known: Vec<String> = of_file.chain(of_log).chain(of_status).collect();
     assert_eq!(rows(section(&page, "The file")), known);
     assert_eq!(rows(section(&page, "An account")), account::KEYS);
     assert_eq!(rows(section(&page, "`limits`")), limits::KEYS);

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
 //! (values by what their key wants), `account`, `password`, `folders` and `removal` (the keys of an
-//! account), `rows` (accounts in a table: `table`, `columns`), `limits`, `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
+//! account), `rows` (accounts in a table: `table`, `columns`), `limits`, `status` (who may ask how it goes), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
 mod account;
@@ -21,6 +21,7 @@ mod removal;
 mod resolve;
 mod rows;
 mod size;
+mod status;
 pub mod surroundings;
 mod table;
 mod trees;
@@ -31,6 +32,7 @@ mod documentation_tests;
 mod tests;
 
 pub(crate) use reading::nearest;
+pub use status::{MetricsPlace, StatusSettings};
 
 use error::{Complaint, ConfigError, Place, Problem};
 use postrider_core::account::AccountName;
@@ -54,10 +56,14 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the index and the locks live; absolute.
     pub state_dir: PathBuf,
+    /// Where the control socket lies; absolute.
+    pub runtime_dir: PathBuf,
     /// How to log.
     pub log: LogSettings,
     /// What all accounts together may use.
     pub limits: Limits,
+    /// What a daemon tells those who ask how it is doing.
+    pub status: StatusSettings,
     /// The accounts, in the order of the file, then those of `accounts_from` in the order of theirs.
     pub accounts: Vec<AccountSettings>,
     /// Rows of `accounts_from` that are wrong: their accounts are not among them.

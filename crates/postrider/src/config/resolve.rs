@@ -6,6 +6,7 @@ use super::file::{Entry, Node, Value};
 use super::limits;
 use super::reading::{Reading, find};
 use super::rows::{self, Rows};
+use super::status;
 use super::trees::Trees;
 use super::{Config, LogFormat, LogLevel, LogSettings};
 use postrider_core::settings::AccountSettings;
@@ -18,7 +19,9 @@ pub(super) const KEYS: &[&str] = &[
     "defaults",
     "limits",
     "state_dir",
+    "runtime_dir",
     "log",
+    "status",
 ];
 
 /// Every key of `log`.
@@ -35,20 +38,29 @@ pub(super) fn config(
     };
     reading.keys(top, KEYS);
     let state_dir = state_dir(&mut reading, top, root.at);
+    let runtime_dir = status::runtime_dir(&mut reading, top);
     let log = log(&mut reading, top);
     let limits = limits::limits(&mut reading, top);
+    let status = status::status(&mut reading, top);
     let Rows { accounts, bad } = accounts(&mut reading, top, root.at);
     let mut complaints = reading.complaints;
     complaints.sort_by_key(|complaint| complaint.at);
-    match (state_dir, log, limits) {
-        (Some(state_dir), Some(log), Some(limits)) if complaints.is_empty() => Ok(Config {
-            path: path.to_owned(),
-            state_dir,
-            log,
-            limits,
-            accounts,
-            bad_rows: bad,
-        }),
+    let daemon = runtime_dir.zip(status);
+    match (state_dir, daemon, log, limits) {
+        (Some(state_dir), Some((runtime_dir, status)), Some(log), Some(limits))
+            if complaints.is_empty() =>
+        {
+            Ok(Config {
+                path: path.to_owned(),
+                runtime_dir: runtime_dir.unwrap_or_else(|| state_dir.clone()),
+                state_dir,
+                log,
+                limits,
+                status,
+                accounts,
+                bad_rows: bad,
+            })
+        }
         _ => Err(complaints),
     }
 }
