@@ -63,7 +63,10 @@ async fn r10_what_a_killed_daemon_left_is_replaced_and_a_living_one_is_not() {
     let accounts = account("home", server.imap_addr.port(), "");
     let shared = tempfile::tempdir().unwrap();
     let run = format!("runtime_dir: \"{}\"\n", shared.path().join("run").display());
-    let (one, other) = (Home::new(&(header(&run) + &accounts)), Home::new(&(header(&run) + &accounts)));
+    let (one, other) = (
+        Home::new(&(header(&run) + &accounts)),
+        Home::new(&(header(&run) + &accounts)),
+    );
     let killed = RunningDaemon::start(&one);
     assert_eq!(killed.end(Signal::KILL).status, None);
     assert!(shared.path().join("run/control.sock").exists());
@@ -74,7 +77,13 @@ async fn r10_what_a_killed_daemon_left_is_replaced_and_a_living_one_is_not() {
     let first = RunningDaemon::start(&one);
     let second = RunningDaemon::start(&other);
     let moved = second.after(0, "daemon.control_moved", "");
-    assert!(moved["socket"].as_str().unwrap().contains("/state/control.sock"), "{moved}");
+    assert!(
+        moved["socket"]
+            .as_str()
+            .unwrap()
+            .contains("/state/control.sock"),
+        "{moved}"
+    );
     assert_eq!(first.events("daemon.control_moved"), Vec::<Value>::new());
     // Each is found by those who mean it, and by nobody else.
     assert_eq!(status(&one)["daemon"]["pid"], first.pid());
@@ -85,7 +94,11 @@ async fn r10_what_a_killed_daemon_left_is_replaced_and_a_living_one_is_not() {
     assert_eq!(status(&one)["daemon"]["pid"], first.pid());
     second.end(Signal::TERM).assert_orderly();
     let alone = status(&other);
-    assert_eq!(alone["daemon"], Value::Null, "the other's daemon is not ours");
+    assert_eq!(
+        alone["daemon"],
+        Value::Null,
+        "the other's daemon is not ours"
+    );
     assert_eq!(status(&one)["daemon"]["pid"], first.pid());
     first.end(Signal::TERM).assert_orderly();
 }
@@ -93,7 +106,10 @@ async fn r10_what_a_killed_daemon_left_is_replaced_and_a_living_one_is_not() {
 /// As another user, who has got past every mode.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_user_is_turned_away_by_the_kernels_word() {
-    assert!(geteuid().is_root(), "to become somebody else, this test runs as root");
+    assert!(
+        geteuid().is_root(),
+        "to become somebody else, this test runs as root"
+    );
     let (server, _) = server().await;
     let home = Home::new(&(header("") + &account("home", server.imap_addr.port(), "")));
     let daemon = RunningDaemon::start(&home);
@@ -102,7 +118,9 @@ async fn another_user_is_turned_away_by_the_kernels_word() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
         command.arg(home.path().join("postrider")).args(arguments);
-        let known = ours.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let known = ours
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
         command.env_clear().envs(known);
         command.output().unwrap()
     };
@@ -111,7 +129,11 @@ async fn another_user_is_turned_away_by_the_kernels_word() {
         fs::set_permissions(home.path().join(path), Permissions::from_mode(mode)).unwrap();
     }
     let config = fs::read_to_string(home.config()).unwrap();
-    fs::write(home.config(), config.replace("password: hunter2-is-secret", "password: {env: PW}")).unwrap();
+    fs::write(
+        home.config(),
+        config.replace("password: hunter2-is-secret", "password: {env: PW}"),
+    )
+    .unwrap();
     // The directory is shut.
     let shut = as_nobody(&["pause"]);
     assert_eq!(shut.status.code(), Some(77), "{}", said(&shut));
@@ -127,7 +149,11 @@ async fn another_user_is_turned_away_by_the_kernels_word() {
     assert_eq!(refused.status.code(), Some(77), "{told}");
     assert!(told.contains("this is user 65534"), "{told}");
     assert!(told.contains("hint: run the command as the user"), "{told}");
-    assert_eq!(of(&status(&home), "home")["live"]["state"], "waiting", "nothing was paused");
+    assert_eq!(
+        of(&status(&home), "home")["live"]["state"],
+        "waiting",
+        "nothing was paused"
+    );
     daemon.end(Signal::TERM).assert_orderly();
 }
 
@@ -144,10 +170,22 @@ async fn what_is_no_request_is_told_so_and_hurts_nobody() {
         ("[1]", "version 1"),
         (r#"{"request": "status"}"#, "version 1"),
         (r#"{"postrider": 2, "request": "status"}"#, "version 1"),
-        (r#"{"postrider": 1, "request": "shutdown"}"#, "unknown variant"),
-        (r#"{"postrider": 1, "request": "pause", "mailbox": "X"}"#, "unknown field"),
-        (r#"{"postrider": 1, "request": "pause", "accounts": ["../x"]}"#, "an account name"),
-        (r#"{"postrider": 1, "request": "pause", "accounts": ["work"]}"#, "no account work"),
+        (
+            r#"{"postrider": 1, "request": "shutdown"}"#,
+            "unknown variant",
+        ),
+        (
+            r#"{"postrider": 1, "request": "pause", "mailbox": "X"}"#,
+            "unknown field",
+        ),
+        (
+            r#"{"postrider": 1, "request": "pause", "accounts": ["../x"]}"#,
+            "an account name",
+        ),
+        (
+            r#"{"postrider": 1, "request": "pause", "accounts": ["work"]}"#,
+            "no account work",
+        ),
     ] {
         let answers = Control::ask(&socket, request);
         let [failed] = answers.as_slice() else {
@@ -160,7 +198,12 @@ async fn what_is_no_request_is_told_so_and_hurts_nobody() {
     }
     let mut long = Control::connect(&socket);
     long.send(&"x".repeat(64 << 10));
-    assert!(long.next().unwrap()["error"].as_str().unwrap().contains("too long"));
+    assert!(
+        long.hear().unwrap()["error"]
+            .as_str()
+            .unwrap()
+            .contains("too long")
+    );
     let hello = Control::connect(&socket).hello;
     assert_eq!(hello["protocol"], 1);
     assert_eq!(hello["pid"], daemon.pid());
@@ -177,13 +220,18 @@ async fn clients_that_do_not_read_or_do_not_ask_are_bounded_and_dropped() {
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     let socket = socket(&home);
-    let silent: Vec<UnixStream> = (0..32).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let silent: Vec<UnixStream> = (0..32)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
     let full = until("the room is full", || {
         let first = Control::connect(&socket).hello;
         (first["answer"] == "failed").then_some(first)
     });
     assert_eq!(full["kind"], "throttled", "{full}");
-    assert!(full["error"].as_str().unwrap().contains("32 clients"), "{full}");
+    assert!(
+        full["error"].as_str().unwrap().contains("32 clients"),
+        "{full}"
+    );
     // Mail is not what waits meanwhile.
     fill(&ada, 0, 1);
     let mark = daemon.mark();
@@ -192,7 +240,9 @@ async fn clients_that_do_not_read_or_do_not_ask_are_bounded_and_dropped() {
     // A request that does not come ends its connection.
     for mut stream in silent {
         let mut said = String::new();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         stream.read_to_string(&mut said).unwrap();
         assert!(said.contains("did not come in time"), "{said}");
     }
@@ -213,7 +263,7 @@ async fn a_follower_hears_of_what_changes_and_of_who_goes() {
     let mut follower = Control::connect(&socket(&home));
     follower.send("{\"postrider\": 1, \"request\": \"status\", \"follow\": true}\n");
     let mut wait_for = |wanted: &dyn Fn(&Value) -> bool| loop {
-        let answer = follower.next().expect("it goes on");
+        let answer = follower.hear().expect("it goes on");
         if wanted(&answer) {
             return answer;
         }
@@ -239,7 +289,10 @@ async fn a_daemon_that_is_stopped_or_killed_in_the_midst_is_an_error_and_no_wait
     let pid = Pid::from_raw(i32::try_from(daemon.pid()).unwrap()).unwrap();
     let start = |arguments: &[&str]| {
         let mut command = home.command(arguments);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         child.unwrap()
     };
     let mark = daemon.mark();
@@ -248,8 +301,16 @@ async fn a_daemon_that_is_stopped_or_killed_in_the_midst_is_an_error_and_no_wait
     kill_process(pid, Signal::KILL).unwrap();
     assert_eq!(ended(&mut asking).code(), Some(75));
     let mut told = String::new();
-    asking.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-    assert!(told.contains("the daemon ended before it had answered"), "{told}");
+    asking
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut told)
+        .unwrap();
+    assert!(
+        told.contains("the daemon ended before it had answered"),
+        "{told}"
+    );
     drop(daemon);
 
     let daemon = RunningDaemon::start(&home);
@@ -258,11 +319,24 @@ async fn a_daemon_that_is_stopped_or_killed_in_the_midst_is_an_error_and_no_wait
     let mut asking = start(&["status", "--json"]);
     assert_eq!(ended(&mut asking).code(), Some(69));
     let (mut document, mut told) = (String::new(), String::new());
-    asking.stdout.take().unwrap().read_to_string(&mut document).unwrap();
-    asking.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    asking
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut document)
+        .unwrap();
+    asking
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut told)
+        .unwrap();
     assert!(told.contains("has not answered for 30 s"), "{told}");
     let document: Value = serde_json::from_str(&document).unwrap();
-    assert_eq!(document["accounts"][0]["account"], "home", "the index can be read all the same");
+    assert_eq!(
+        document["accounts"][0]["account"], "home",
+        "the index can be read all the same"
+    );
     kill_process(pid, Signal::CONT).unwrap();
     daemon.end(Signal::TERM).assert_orderly();
 }
@@ -285,7 +359,11 @@ async fn a_reload_that_is_waited_for_says_what_came_of_it() {
     home.configure(&good.replace("accounts:", "acounts:"));
     let wrong = home.run(&["reload", "--wait"]);
     assert_eq!(wrong.status.code(), Some(78), "{}", said(&wrong));
-    assert!(said(&wrong).contains("unknown key `acounts`"), "{}", said(&wrong));
+    assert!(
+        said(&wrong).contains("unknown key `acounts`"),
+        "{}",
+        said(&wrong)
+    );
     // By another file it finds the daemon, which reads its own.
     let other = home.path().join("other.yaml");
     let text = good.replace("{home}", &home.path().display().to_string());
@@ -298,7 +376,11 @@ async fn a_reload_that_is_waited_for_says_what_came_of_it() {
     assert!(told.contains("config.yaml:"), "{told}");
     assert!(told.contains("unknown key `acounts`"), "{told}");
     assert_eq!(daemon.events("daemon.reload_failed").len(), 1);
-    assert_eq!(of(&status_by(&home, &other), "home")["live"]["state"], "waiting", "the one before stays");
+    assert_eq!(
+        of(&status_by(&home, &other), "home")["live"]["state"],
+        "waiting",
+        "the one before stays"
+    );
     daemon.end(Signal::TERM).assert_orderly();
 }
 

@@ -55,7 +55,9 @@ pub(crate) fn status(home: &Home) -> Value {
 pub(crate) fn of(status: &Value, account: &str) -> Value {
     let accounts = status["accounts"].as_array().unwrap();
     let found = accounts.iter().find(|a| a["account"] == account);
-    found.unwrap_or_else(|| panic!("{account}: {status}")).clone()
+    found
+        .unwrap_or_else(|| panic!("{account}: {status}"))
+        .clone()
 }
 
 /// Asks until the answer is as wanted.

@@ -70,7 +70,9 @@ async fn two_hundred_accounts_on_a_terminal_of_80_by_24() {
 
     // The daemon goes, and the view stays.
     daemon.end(Signal::TERM).assert_orderly();
-    terminal.wait("it is seen that the daemon has gone", |lines| shows(lines, "no daemon runs"));
+    terminal.wait("it is seen that the daemon has gone", |lines| {
+        shows(lines, "no daemon runs")
+    });
     terminal.key("q");
     terminal.wait("the screen of before is back", |lines| {
         shows(lines, "BEFORE") && shows(lines, "LEFT with 0") && !shows(lines, "account-")

@@ -28,7 +28,10 @@ fn get(mut stream: impl Read + Write, path: &str) -> String {
 fn scrape(at: SocketAddr) -> BTreeMap<String, f64> {
     let answer = get(TcpStream::connect(at).unwrap(), "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.contains("content-type: application/openmetrics-text; version=1.0.0"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{answer}"
+    );
     assert!(answer.ends_with("# EOF\n"), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let samples = body.lines().filter(|line| !line.starts_with('#'));
@@ -46,14 +49,19 @@ async fn a_scrape_before_and_after_says_what_happened_between_them() {
     fill(&ada, 0, 3);
     let (port, at) = (server.imap_addr.port(), free());
     let status = format!("status: {{metrics: \"{at}\"}}\n");
-    let config = header(&status) + &account("home", port, "") + &account("work", port, ", password: mistyped");
+    let config = header(&status)
+        + &account("home", port, "")
+        + &account("work", port, ", password: mistyped");
     let home = Home::new(&config);
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     daemon.after(0, "account.failed", "work");
     let value = |series: &str| {
         let samples = scrape(at);
-        samples.get(series).copied().unwrap_or_else(|| panic!("{series}: {samples:#?}"))
+        samples
+            .get(series)
+            .copied()
+            .unwrap_or_else(|| panic!("{series}: {samples:#?}"))
     };
     // The account tells that it waits a moment after it tells the log what it did.
     until("the pass is over", || {
@@ -65,26 +73,53 @@ async fn a_scrape_before_and_after_says_what_happened_between_them() {
     daemon.signal(Signal::USR1);
     daemon.after(mark, "sync.finished", "home");
     daemon.after(mark, "account.failed", "work");
-    let octets: usize = ada.messages("INBOX")[3..].iter().map(|m| m.bytes.len()).sum();
+    let octets: usize = ada.messages("INBOX")[3..]
+        .iter()
+        .map(|m| m.bytes.len())
+        .sum();
     until("the second pass is counted", || {
         (value("postrider_passes_total{account=\"home\",result=\"complete\"}") > 1.0).then_some(())
     });
     let after = scrape(at);
     for (series, more) in [
         ("postrider_messages_stored_total{account=\"home\"}", 2.0),
-        ("postrider_stored_bytes_total{account=\"home\"}", octets as f64),
-        ("postrider_passes_total{account=\"home\",result=\"complete\"}", 1.0),
-        ("postrider_passes_total{account=\"home\",result=\"failed\"}", 0.0),
-        ("postrider_passes_total{account=\"work\",result=\"failed\"}", 1.0),
-        ("postrider_pass_failures_total{account=\"work\",kind=\"auth\"}", 1.0),
-        ("postrider_pass_duration_seconds_count{account=\"home\"}", 1.0),
-        ("postrider_server_copies_expired_total{account=\"home\"}", 0.0),
+        (
+            "postrider_stored_bytes_total{account=\"home\"}",
+            octets as f64,
+        ),
+        (
+            "postrider_passes_total{account=\"home\",result=\"complete\"}",
+            1.0,
+        ),
+        (
+            "postrider_passes_total{account=\"home\",result=\"failed\"}",
+            0.0,
+        ),
+        (
+            "postrider_passes_total{account=\"work\",result=\"failed\"}",
+            1.0,
+        ),
+        (
+            "postrider_pass_failures_total{account=\"work\",kind=\"auth\"}",
+            1.0,
+        ),
+        (
+            "postrider_pass_duration_seconds_count{account=\"home\"}",
+            1.0,
+        ),
+        (
+            "postrider_server_copies_expired_total{account=\"home\"}",
+            0.0,
+        ),
     ] {
         assert_eq!(after[series] - before[series], more, "{series}");
     }
     assert_eq!(after["postrider_backlog_messages{account=\"home\"}"], 0.0);
     assert_eq!(after["postrider_mailboxes{account=\"home\"}"], 2.0);
-    let version = format!("postrider_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    let version = format!(
+        "postrider_build_info{{version=\"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(after[&version], 1.0);
     assert!(after["process_resident_memory_bytes"] > 1e6);
     assert!(after["process_open_fds"] > 5.0);
@@ -95,7 +130,11 @@ async fn a_scrape_before_and_after_says_what_happened_between_them() {
     // A time that the index knows outlives the daemon; an account that never went well has none.
     let last = "postrider_last_success_timestamp_seconds{account=\"home\"}";
     let seen = after[last];
-    assert!(!after.keys().any(|s| s.starts_with("postrider_last_success") && s.contains("work")));
+    assert!(
+        !after
+            .keys()
+            .any(|s| s.starts_with("postrider_last_success") && s.contains("work"))
+    );
     daemon.end(Signal::TERM).assert_orderly();
     server.faults().start(Misbehaviour::RefusesConnections);
     let daemon = RunningDaemon::start(&home);
@@ -114,7 +153,11 @@ async fn other_paths_and_methods_are_answered_and_a_reload_moves_it() {
     let ask = |path: &str| get(TcpStream::connect(one).unwrap(), path);
     assert!(ask("/").starts_with("HTTP/1.1 404 "));
     let mut posted = TcpStream::connect(one).unwrap();
-    posted.write_all(b"POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+    posted
+        .write_all(
+            b"POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        )
+        .unwrap();
     let mut answer = String::new();
     posted.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
@@ -132,10 +175,14 @@ async fn other_paths_and_methods_are_answered_and_a_reload_moves_it() {
     home.configure(&at(&taken.local_addr().unwrap().to_string()));
     let failed = home.run(&["reload", "--wait"]);
     assert_eq!(failed.status.code(), Some(74), "{}", said(&failed));
-    assert!(said(&failed).contains("serving metrics at"), "{}", said(&failed));
+    assert!(
+        said(&failed).contains("serving metrics at"),
+        "{}",
+        said(&failed)
+    );
     scrape(other);
     let socket = home.path().join("metrics.sock");
-    home.configure(&at("metrics.sock"));
+    home.configure(&at("./metrics.sock"));
     home.succeed(&["reload", "--wait"]);
     let answer = get(UnixStream::connect(&socket).unwrap(), "/metrics");
     assert!(answer.ends_with("# EOF\n"), "{answer}");
@@ -147,5 +194,9 @@ async fn other_paths_and_methods_are_answered_and_a_reload_moves_it() {
     home.configure(&at("0.0.0.0:9123"));
     let refused = home.run(&["run"]);
     assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
-    assert!(said(&refused).contains("no login and no TLS"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("no login and no TLS"),
+        "{}",
+        said(&refused)
+    );
 }

@@ -6,7 +6,7 @@
 use crate::calls::{Caller, calls};
 use crate::error::EngineError;
 use crate::handle::{Accounts, Awaited, Became, Handle};
-use crate::live::{Bell, LiveAccount, Teller};
+use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
@@ -18,7 +18,7 @@ use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 mod orders;
@@ -30,7 +30,7 @@ const ORDERS: usize = 8;
 #[derive(Debug)]
 pub struct Daemon {
     orders: mpsc::Sender<Order>,
-    bell: Bell,
+    news: watch::Receiver<()>,
     supervisor: JoinHandle<()>,
 }
 
@@ -77,17 +77,16 @@ impl Daemon {
             state,
             state_dir,
             listener: Arc::default(),
-            bell: Bell::default(),
+            news: Arc::default(),
             running: BTreeMap::new(),
         };
         for account in settings.accounts {
             supervisor.replace(account).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
-        let bell = supervisor.bell.clone();
         Ok(Self {
             orders,
-            bell,
+            news: supervisor.news.subscribe(),
             supervisor: tokio::spawn(supervisor.run(received)),
         })
     }
@@ -97,7 +96,7 @@ impl Daemon {
     pub fn handle(&self) -> Handle {
         Handle {
             orders: self.orders.downgrade(),
-            bell: self.bell.clone(),
+            news: self.news.clone(),
         }
     }
 
@@ -162,7 +161,8 @@ struct Supervisor {
     state: State,
     state_dir: PathBuf,
     listener: Arc<Listener>,
-    bell: Bell,
+    /// Something that an account does has changed.
+    news: Arc<watch::Sender<()>>,
     running: BTreeMap<AccountName, Running>,
 }
 
@@ -268,6 +268,7 @@ impl Supervisor {
             }
             self.replace(settings).await?;
         }
+        self.news.send_replace(());
         Ok(reloaded)
     }
 

@@ -119,7 +119,7 @@ impl Supervisor {
     /// counted goes on, and so does its pause.
     pub(super) async fn replace(&mut self, settings: AccountSettings) -> Result<(), EngineError> {
         let Some(before) = self.running.remove(&settings.name) else {
-            let live = Teller::ringing(&self.bell);
+            let live = Teller::with_news(&self.news);
             return self.start(settings, live, None).await;
         };
         let (live, paused) = (before.live.clone(), before.paused);
