@@ -289,9 +289,7 @@ async fn a_pause_in_the_midst_of_a_pass_ends_it_at_a_safe_point_and_blocks_nobod
 async fn whoever_waits_for_a_pass_of_an_account_that_goes_is_told() {
     let (server, _) = server().await;
     let port = server.imap_addr.port();
-    let work = account("work", port, "");
-    let config = header("") + &work;
-    let home = Home::new(&(config.clone() + &account("home", port, "")));
+    let home = Home::new(&(header("") + &account("home", port, "")));
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     server.faults().delay(Duration::from_secs(2));
