@@ -1,6 +1,6 @@
 //! The control socket of the built daemon: who may speak, what is answered, and what does not disturb it.
 
-use crate::control_kit::{account, ended, fill, header, of, server, status, until};
+use crate::control_kit::{PATIENCE, account, ended, fill, header, of, server, status, until};
 use postrider_tests::control::Control;
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::postrider::{Home, binary, said};
@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn socket(home: &Home) -> PathBuf {
     home.path().join("state/control.sock")
@@ -199,7 +199,7 @@ async fn what_is_no_request_is_told_so_and_hurts_nobody() {
     let mut long = Control::connect(&socket);
     long.send(&"x".repeat(64 << 10));
     assert!(
-        long.next().unwrap()["error"]
+        long.hear().unwrap()["error"]
             .as_str()
             .unwrap()
             .contains("too long")
@@ -262,11 +262,13 @@ async fn a_follower_hears_of_what_changes_and_of_who_goes() {
     }
     let mut follower = Control::connect(&socket(&home));
     follower.send("{\"postrider\": 1, \"request\": \"status\", \"follow\": true}\n");
+    let deadline = Instant::now() + PATIENCE;
     let mut wait_for = |wanted: &dyn Fn(&Value) -> bool| loop {
-        let answer = follower.next().expect("it goes on");
+        let answer = follower.hear().expect("it goes on");
         if wanted(&answer) {
             return answer;
         }
+        assert!(Instant::now() < deadline, "{answer}");
     };
     wait_for(&|a| a["answer"] == "current");
     fill(&ada, 0, 3);

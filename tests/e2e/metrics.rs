@@ -1,7 +1,7 @@
 //! Metrics of the built daemon, scraped as Prometheus does.
 
 use crate::control_kit::{account, fill, header, server, until};
-use postrider_mailserver::Misbehaviour;
+use postrider_mailserver::{Action, Fault, Misbehaviour};
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::postrider::{Home, said};
 use rustix::process::Signal;
@@ -42,45 +42,47 @@ fn scrape(at: SocketAddr) -> BTreeMap<String, f64> {
     samples.map(sample).collect()
 }
 
+/// One value, which has to be there.
+fn value(at: SocketAddr, series: &str) -> f64 {
+    let samples = scrape(at);
+    let value = samples.get(series).copied();
+    value.unwrap_or_else(|| panic!("{series}: {samples:#?}"))
+}
+
+/// An account that works and one that does not, and what a daemon says that has made a pass of each.
+fn config(port: u16, at: SocketAddr) -> String {
+    header(&format!("status: {{metrics: \"{at}\"}}\n"))
+        + &account("home", port, "")
+        + &account("work", port, ", password: mistyped")
+}
+
+/// Waits for the end of the passes that began after `mark`, as metrics tell it: a moment after the log does.
+fn passes(daemon: &RunningDaemon, mark: usize, at: SocketAddr, number: f64) {
+    daemon.after(mark, "sync.finished", "home");
+    daemon.after(mark, "account.failed", "work");
+    until("the passes are counted", || {
+        let over = "postrider_account_state{account=\"home\",state=\"waiting\"}";
+        let counted = "postrider_passes_total{account=\"home\",result=\"complete\"}";
+        (value(at, over) > 0.0 && value(at, counted) >= number).then_some(())
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_before_and_after_says_what_happened_between_them() {
     let (server, ada) = server().await;
-    ada.create("Very private mailbox");
+    ada.create("Work");
     fill(&ada, 0, 3);
-    let (port, at) = (server.imap_addr.port(), free());
-    let status = format!("status: {{metrics: \"{at}\"}}\n");
-    let config = header(&status)
-        + &account("home", port, "")
-        + &account("work", port, ", password: mistyped");
-    let home = Home::new(&config);
+    let at = free();
+    let home = Home::new(&config(server.imap_addr.port(), at));
     let daemon = RunningDaemon::start(&home);
-    daemon.after(0, "sync.finished", "home");
-    daemon.after(0, "account.failed", "work");
-    let value = |series: &str| {
-        let samples = scrape(at);
-        samples
-            .get(series)
-            .copied()
-            .unwrap_or_else(|| panic!("{series}: {samples:#?}"))
-    };
-    // The account tells that it waits a moment after it tells the log what it did.
-    until("the pass is over", || {
-        (value("postrider_account_state{account=\"home\",state=\"waiting\"}") > 0.0).then_some(())
-    });
+    passes(&daemon, 0, at, 1.0);
     let before = scrape(at);
     fill(&ada, 3, 5);
     let mark = daemon.mark();
     daemon.signal(Signal::USR1);
-    daemon.after(mark, "sync.finished", "home");
-    daemon.after(mark, "account.failed", "work");
-    let octets: usize = ada.messages("INBOX")[3..]
-        .iter()
-        .map(|m| m.bytes.len())
-        .sum();
-    until("the second pass is counted", || {
-        (value("postrider_passes_total{account=\"home\",result=\"complete\"}") > 1.0).then_some(())
-    });
-    let after = scrape(at);
+    passes(&daemon, mark, at, 2.0);
+    let (added, after) = (&ada.messages("INBOX")[3..], scrape(at));
+    let octets: usize = added.iter().map(|message| message.bytes.len()).sum();
     for (series, more) in [
         ("postrider_messages_stored_total{account=\"home\"}", 2.0),
         (
@@ -116,29 +118,76 @@ async fn a_scrape_before_and_after_says_what_happened_between_them() {
     }
     assert_eq!(after["postrider_backlog_messages{account=\"home\"}"], 0.0);
     assert_eq!(after["postrider_mailboxes{account=\"home\"}"], 2.0);
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expiry_is_counted_though_its_pass_fails_later() {
+    let (server, ada) = server().await;
+    fill(&ada, 0, 3);
+    ada.append("Work", "Subject: work\r\n\r\n.\r\n", &[], 1_700_000_000);
+    let at = free();
+    let status = format!("status: {{metrics: \"{at}\"}}\n");
+    let keys = ", retention: {delete_after: 1d}, brake: off";
+    let home = Home::new(&(header(&status) + &account("home", server.imap_addr.port(), keys)));
+    // Messages are a day old by the clock of their proof only tomorrow: an index of yesterday says so today.
+    home.succeed(&["sync"]);
+    let index = rusqlite::Connection::open(home.path().join("state/index.db")).unwrap();
+    let yesterday =
+        "UPDATE message SET proven_at = proven_at - 200000, stored_at = stored_at - 200000";
+    assert_eq!(index.execute(yesterday, ()).unwrap(), 4);
+    drop(index);
+    server
+        .faults()
+        .plan(Fault::on("UID EXPUNGE", Action::Cut).nth(2).always());
+    let daemon = RunningDaemon::start(&home);
+    daemon.after(0, "server_copy.expired", "home");
+    daemon.after(0, "account.failed", "home");
+    let gone = 4 - ada.messages("INBOX").len() - ada.messages("Work").len();
+    assert!(gone > 0);
+    let told = daemon.events("server_copy.expired").len() as f64;
+    assert_eq!(
+        value(
+            at,
+            "postrider_server_copies_expired_total{account=\"home\"}"
+        ),
+        told
+    );
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_name_accounts_and_nothing_else_and_a_restart_forgets_no_success() {
+    let (server, ada) = server().await;
+    ada.create("Very private mailbox");
+    let at = free();
+    let home = Home::new(&config(server.imap_addr.port(), at));
+    let daemon = RunningDaemon::start(&home);
+    passes(&daemon, 0, at, 1.0);
+    let samples = scrape(at);
     let version = format!(
         "postrider_build_info{{version=\"{}\"}}",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(after[&version], 1.0);
-    assert!(after["process_resident_memory_bytes"] > 1e6);
-    assert!(after["process_open_fds"] > 5.0);
-    let names: String = after.keys().map(String::as_str).collect();
+    assert_eq!(samples[&version], 1.0);
+    assert!(samples["process_resident_memory_bytes"] > 1e6);
+    assert!(samples["process_open_fds"] > 5.0);
+    let names: String = samples.keys().map(String::as_str).collect();
     for secret in ["private", "INBOX", "ada", "mistyped", "127.0.0.1"] {
         assert!(!names.contains(secret), "{secret}: {names}");
     }
-    // A time that the index knows outlives the daemon; an account that never went well has none.
-    let last = "postrider_last_success_timestamp_seconds{account=\"home\"}";
-    let seen = after[last];
-    assert!(
-        !after
-            .keys()
-            .any(|s| s.starts_with("postrider_last_success") && s.contains("work"))
-    );
+    // An account that never went well has no time of that.
+    let last = "postrider_last_success_timestamp_seconds";
+    let known: Vec<&String> = samples
+        .keys()
+        .filter(|name| name.starts_with(last))
+        .collect();
+    assert_eq!(known, [&format!("{last}{{account=\"home\"}}")]);
+    let seen = samples[known[0]];
     daemon.end(Signal::TERM).assert_orderly();
     server.faults().start(Misbehaviour::RefusesConnections);
     let daemon = RunningDaemon::start(&home);
-    assert_eq!(value(last), seen);
+    assert_eq!(value(at, known[0]), seen);
     daemon.end(Signal::TERM).assert_orderly();
 }
 
@@ -182,17 +231,16 @@ async fn other_paths_and_methods_are_answered_and_a_reload_moves_it() {
     );
     scrape(other);
     let socket = home.path().join("metrics.sock");
-    home.configure(&at("metrics.sock"));
+    home.configure(&at("./metrics.sock"));
     home.succeed(&["reload", "--wait"]);
     let answer = get(UnixStream::connect(&socket).unwrap(), "/metrics");
     assert!(answer.ends_with("# EOF\n"), "{answer}");
     daemon.end(Signal::TERM).assert_orderly();
     assert!(!socket.exists(), "it is taken away in the end");
 
-    let start = home.run(&["check", "--offline"]);
-    assert_eq!(start.status.code(), Some(0));
+    home.succeed(&["check", "--offline"]);
     home.configure(&at("0.0.0.0:9123"));
-    let refused = home.run(&["run"]);
+    let refused = home.run(&["check", "--offline"]);
     assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
     assert!(
         said(&refused).contains("no login and no TLS"),

@@ -41,7 +41,7 @@ impl Control {
     }
 
     /// The next answer; `None`: it has hung up.
-    pub fn next(&mut self) -> Option<Value> {
+    pub fn hear(&mut self) -> Option<Value> {
         line(&mut self.lines)
     }
 
@@ -49,7 +49,7 @@ impl Control {
     pub fn ask(socket: &Path, request: &str) -> Vec<Value> {
         let mut control = Self::connect(socket);
         control.send(&format!("{request}\n"));
-        std::iter::from_fn(|| control.next()).collect()
+        std::iter::from_fn(|| control.hear()).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::context::Account;
 use crate::error::EngineError;
 use crate::report::PassReport;
 use postrider_core::fault::Fault;
+use postrider_core::time::UnixTime;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,6 +41,30 @@ impl From<&EngineError> for Failure {
             fault: error.fault(),
             error: error.to_string(),
             caused_by,
+            hint: error.hint(),
+        }
+    }
+}
+
+/// Why an account's last pass failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastFailure {
+    /// When.
+    pub at: UnixTime,
+    /// What it means.
+    pub fault: Fault,
+    /// The whole story in one line.
+    pub error: String,
+    /// What a person can type or change next, where there is something.
+    pub hint: Option<String>,
+}
+
+impl LastFailure {
+    pub(crate) fn of(at: UnixTime, error: &EngineError) -> Self {
+        Self {
+            at,
+            fault: error.fault(),
+            error: error.story(),
             hint: error.hint(),
         }
     }

@@ -6,7 +6,7 @@
 use crate::calls::{Caller, calls};
 use crate::error::EngineError;
 use crate::handle::{Accounts, Awaited, Became, Handle};
-use crate::live::{Bell, LiveAccount, Teller};
+use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 mod orders;
@@ -32,7 +32,7 @@ const ORDERS: usize = 8;
 #[derive(Debug)]
 pub struct Daemon {
     orders: mpsc::Sender<Order>,
-    bell: Bell,
+    news: watch::Receiver<()>,
     supervisor: JoinHandle<()>,
 }
 
@@ -82,7 +82,7 @@ impl Daemon {
             state,
             state_dir,
             listener: Arc::default(),
-            bell: Bell::default(),
+            news: Arc::default(),
             running: BTreeMap::new(),
             _observer: observer,
         };
@@ -90,10 +90,9 @@ impl Daemon {
             supervisor.replace(account, nth).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
-        let bell = supervisor.bell.clone();
         Ok(Self {
             orders,
-            bell,
+            news: supervisor.news.subscribe(),
             supervisor: tokio::spawn(supervisor.run(received)),
         })
     }
@@ -103,7 +102,7 @@ impl Daemon {
     pub fn handle(&self) -> Handle {
         Handle {
             orders: self.orders.downgrade(),
-            bell: self.bell.clone(),
+            news: self.news.clone(),
         }
     }
 
@@ -168,7 +167,8 @@ struct Supervisor {
     state: State,
     state_dir: PathBuf,
     listener: Arc<Listener>,
-    bell: Bell,
+    /// Something that an account does has changed.
+    news: Arc<watch::Sender<()>>,
     running: BTreeMap<AccountName, Running>,
     /// Ends with the daemon.
     _observer: Observer,
@@ -280,6 +280,7 @@ impl Supervisor {
             self.replace(settings, started).await?;
             started += 1;
         }
+        self.news.send_replace(());
         Ok(reloaded)
     }
 

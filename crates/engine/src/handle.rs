@@ -3,7 +3,7 @@
 use crate::calls::Outcome;
 use crate::daemon::Order;
 use crate::error::EngineError;
-use crate::live::{Bell, LiveAccount};
+use crate::live::LiveAccount;
 use postrider_core::account::AccountName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub struct Handle {
     /// Weak: who may ask a daemon does not keep it alive.
     pub(crate) orders: mpsc::WeakSender<Order>,
-    pub(crate) bell: Bell,
+    pub(crate) news: watch::Receiver<()>,
 }
 
 /// Which accounts are meant: those named; none named means all.
@@ -54,7 +54,7 @@ impl Handle {
     /// Marked as changed whenever what [`Handle::look`] says may have changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
-        self.bell.listen()
+        self.news.clone()
     }
 
     /// Starts a pass of these accounts now, whatever their pauses; nobody waits for it.

@@ -58,14 +58,14 @@ mod veil;
 mod verify;
 mod watch;
 
-pub use calls::{Failure, Outcome};
+pub use calls::{Failure, LastFailure, Outcome};
 pub use check::{CheckReport, CheckedMailbox, check};
 pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use handle::{Accounts, Awaited, Became, Handle};
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
-pub use live::{Activity, LastFailure, LiveAccount, Load};
+pub use live::{Activity, Listening, LiveAccount, Load, PushKind};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};

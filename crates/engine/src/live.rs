@@ -1,9 +1,9 @@
 //! What every account is doing at this moment. Accounts tell; whoever wants to know looks, and disturbs nobody.
 
+use crate::calls::LastFailure;
 use crate::error::EngineError;
 use crate::report::{PassReport, Progress};
 use crate::totals::Totals;
-use postrider_core::fault::Fault;
 use postrider_core::retention::Usage;
 use postrider_core::time::UnixTime;
 use std::sync::Arc;
@@ -45,17 +45,35 @@ pub struct Load {
     pub octets: u64,
 }
 
-/// Why an account's last pass failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastFailure {
-    /// When.
-    pub at: UnixTime,
-    /// What it means.
-    pub fault: Fault,
-    /// The whole story in one line.
-    pub error: String,
-    /// What a person can type or change next, where there is something.
-    pub hint: Option<String>,
+/// How a server tells of what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushKind {
+    /// NOTIFY (RFC 5465): of many mailboxes.
+    Notify,
+    /// IDLE (RFC 2177): of one.
+    Idle,
+}
+
+impl PushKind {
+    /// The word for people and programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What an account listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// How.
+    pub kind: PushKind,
+    /// How many mailboxes the server tells of.
+    pub mailboxes: u64,
+    /// Since when.
+    pub since: UnixTime,
 }
 
 /// One account at this moment.
@@ -69,6 +87,8 @@ pub struct LiveAccount {
     pub next_pass_at: Option<UnixTime>,
     /// Passes that failed in a row.
     pub failures: u32,
+    /// How the server tells of what is new; `None` while it does not.
+    pub listening: Option<Listening>,
     /// What the running pass, or the last one, had to download.
     pub found: Load,
     /// What it has stored of that.
@@ -125,40 +145,27 @@ impl Load {
     }
 }
 
-/// Rings whenever any account has told something new.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Bell(Arc<watch::Sender<()>>);
-
-impl Bell {
-    pub(crate) fn ring(&self) {
-        self.0.send_replace(());
-    }
-
-    pub(crate) fn listen(&self) -> watch::Receiver<()> {
-        self.0.subscribe()
-    }
-}
-
 /// Held by an account, to tell what it is doing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Teller {
     live: Arc<watch::Sender<LiveAccount>>,
-    bell: Bell,
+    /// For whoever looks at all accounts.
+    news: Arc<watch::Sender<()>>,
 }
 
 impl Teller {
-    /// For an account of which others want to hear.
-    pub(crate) fn ringing(bell: &Bell) -> Self {
+    /// One whose every change is news.
+    pub(crate) fn with_news(news: &Arc<watch::Sender<()>>) -> Self {
         Self {
-            bell: bell.clone(),
-            ..Self::default()
+            live: Arc::default(),
+            news: Arc::clone(news),
         }
     }
 
     /// Changes what is known of the account.
     pub(crate) fn change(&self, change: impl FnOnce(&mut LiveAccount)) {
         self.live.send_modify(change);
-        self.bell.ring();
+        self.news.send_replace(());
     }
 
     /// What the account does from `at` on.
@@ -187,12 +194,7 @@ impl Teller {
     }
 
     pub(crate) fn failed(&self, at: UnixTime, error: &EngineError) {
-        let failure = LastFailure {
-            at,
-            fault: error.fault(),
-            error: error.story(),
-            hint: error.hint(),
-        };
+        let failure = LastFailure::of(at, error);
         self.change(|live| {
             live.totals.failed(failure.fault);
             live.last_failure = Some(failure);
@@ -280,11 +282,11 @@ mod tests {
     }
 
     #[test]
-    fn the_bell_rings_for_every_account() {
-        let bell = Bell::default();
-        let mut heard = bell.listen();
+    fn whatever_an_account_does_is_news() {
+        let news = Arc::new(watch::Sender::new(()));
+        let mut heard = news.subscribe();
         heard.borrow_and_update();
-        Teller::ringing(&bell).begins(Activity::Paused, UnixTime::from_seconds(1));
+        Teller::with_news(&news).begins(Activity::Paused, UnixTime::from_seconds(1));
         assert!(heard.has_changed().unwrap());
         heard.borrow_and_update();
         Teller::default().begins(Activity::Paused, UnixTime::from_seconds(1));

@@ -1,13 +1,13 @@
 //! What ends a command, and with which exit status.
 
 use crate::config::error::ConfigError;
+use crate::control::error::ControlError;
 use crate::control::words::Trouble;
 use crate::readers::Unfit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
 use postrider_engine::EngineError;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What ended a command, or kept an account from success.
@@ -34,59 +34,9 @@ pub enum Error {
     /// The configuration cannot be followed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Others may write into the directory of the control socket.
-    #[error("{} is no place for a control socket: it belongs to user {owner} and its mode is {mode:04o}", path.display())]
-    ControlDirOpen {
-        /// The directory.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-        /// Whose it is.
-        owner: u32,
-    },
-    /// Something that is no socket bears the name of the control socket.
-    #[error("{} is in the way of the control socket", path.display())]
-    ControlInTheWay {
-        /// What it is.
-        path: PathBuf,
-    },
-    /// The daemon cannot be spoken to.
-    #[error("speaking to the daemon by {}", path.display())]
-    ControlReach {
-        /// The control socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The daemon cannot make its control socket.
-    #[error("making the control socket {}", path.display())]
-    ControlSocket {
-        /// The socket, or its directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The running daemon is of another version, with another protocol.
-    #[error(
-        "the running daemon, version {version}, speaks version {protocol} of the control protocol"
-    )]
-    ControlVersion {
-        /// Of the daemon.
-        version: String,
-        /// Of its protocol.
-        protocol: u32,
-    },
-    /// The daemon ended while it answered.
-    #[error("the daemon ended before it had answered")]
-    DaemonGone,
-    /// The daemon is there and says nothing.
-    #[error("the daemon at {} has not answered for {} s", path.display(), within.as_secs())]
-    DaemonSilent {
-        /// Its control socket.
-        path: PathBuf,
-        /// The time it had.
-        within: Duration,
-    },
+    /// The daemon cannot be spoken to, or cannot be spoken to as it should.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The engine as a whole cannot work.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -108,12 +58,6 @@ pub enum Error {
         place: String,
         /// Why.
         source: io::Error,
-    },
-    /// A command needs a daemon, and none runs.
-    #[error("no daemon runs: nobody answers at {}", places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" or "))]
-    NoDaemon {
-        /// Where its control socket was looked for.
-        places: Vec<PathBuf>,
     },
     /// A full-screen view was asked for where there is no screen.
     #[error("--watch wants a terminal, and standard output is none")]
@@ -145,20 +89,6 @@ pub enum Error {
     Paused {
         /// Whose.
         account: AccountName,
-    },
-    /// The daemon refuses.
-    #[error("{}", trouble.error)]
-    Refused {
-        /// Why.
-        trouble: Trouble,
-    },
-    /// A reload would have to move the control socket.
-    #[error("the runtime directory cannot change from {} to {} while the daemon runs", was.display(), now.display())]
-    RuntimeDirChanged {
-        /// The one in use.
-        was: PathBuf,
-        /// The one that the new configuration names.
-        now: PathBuf,
     },
     /// The process cannot set itself up: threads, signals.
     #[error("setting up the process")]
@@ -223,29 +153,20 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
-            Self::Refused { trouble } | Self::Told { trouble, .. } => trouble.fault(),
-            Self::ControlReach { source, .. } if is_forbidden(source) => Fault::Auth,
-            Self::ControlReach { .. } | Self::DaemonSilent { .. } | Self::NoDaemon { .. } => {
-                Fault::Unreachable
-            }
+            Self::Control(error) => error.fault(),
+            Self::Told { trouble, .. } => trouble.fault(),
             Self::Config(_)
-            | Self::ControlDirOpen { .. }
             | Self::Export(_)
             | Self::LogFilter { .. }
             | Self::NoTerminal
-            | Self::RuntimeDirChanged { .. }
             | Self::UnknownAccount { .. } => Fault::Config,
             Self::NotRestored { copies: 0, .. } => Fault::Unreachable,
-            Self::ControlInTheWay { .. }
-            | Self::ControlSocket { .. }
-            | Self::Metrics { .. }
+            Self::Metrics { .. }
             | Self::NotRestored { .. }
             | Self::Output { .. }
             | Self::Setup { .. }
             | Self::Unsound { .. } => Fault::LocalIo,
             Self::Braked { .. }
-            | Self::ControlVersion { .. }
-            | Self::DaemonGone
             | Self::NotSynced { .. }
             | Self::Paused { .. }
             | Self::Stale { .. }
@@ -271,33 +192,12 @@ impl Error {
                 "look whether they are gone on the server on purpose, then: postrider approve {account}"
             )),
             Self::Config(error) => error.hint(),
-            Self::Refused { trouble } | Self::Told { trouble, .. } => trouble.hint.clone(),
-            Self::ControlDirOpen { .. } => Some(
-                "name a directory with `runtime_dir:` that is yours and that nobody else may write into"
-                    .to_owned(),
-            ),
-            Self::ControlInTheWay { path } | Self::ControlSocket { path, .. } => Some(format!(
-                "ls -ld {}; another place is named by `runtime_dir:`",
-                path.display()
-            )),
-            Self::ControlReach { source, .. } if is_forbidden(source) => {
-                Some("run the command as the user whose daemon it is".to_owned())
-            }
-            Self::ControlVersion { .. } | Self::RuntimeDirChanged { .. } => {
-                Some("restart the daemon: systemctl restart postrider".to_owned())
-            }
-            Self::DaemonGone => Some("postrider status says whether one runs again".to_owned()),
-            Self::DaemonSilent { .. } => Some(
-                "it is stopped or hangs: its log says more, and systemctl restart postrider ends it"
-                    .to_owned(),
-            ),
+            Self::Control(error) => error.hint(),
+            Self::Told { trouble, .. } => trouble.hint.clone(),
             Self::Metrics { .. } => Some(
                 "another program has the place already; `status: {metrics: ...}` names another"
                     .to_owned(),
             ),
-            Self::NoDaemon { .. } => {
-                Some("postrider run, or systemctl start postrider".to_owned())
-            }
             Self::NoTerminal => Some(
                 "`postrider status` prints a table once, `postrider status --json` a document"
                     .to_owned(),
@@ -319,16 +219,11 @@ impl Error {
             } => Some(format!(
                 "postrider verify {account} --repair heals what can be healed, and deletes nothing"
             )),
-            Self::ControlReach { .. }
-            | Self::NotRestored { .. }
+            Self::NotRestored { .. }
             | Self::Output { .. }
             | Self::Setup { .. }
             | Self::StopTimedOut { .. }
             | Self::Unsound { .. } => None,
         }
     }
-}
-
-fn is_forbidden(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied
 }

@@ -1,5 +1,6 @@
 //! How a command ends: what is said on stderr, and the status (CONTRACT section 4).
 
+use crate::control::error::ControlError;
 use crate::control::words::Trouble;
 use crate::error::Error;
 use crate::readers::Unfit;
@@ -80,7 +81,7 @@ pub fn trouble(error: &Error) -> Trouble {
 
 /// What happened, and the causes from the nearest on.
 fn told(error: &Error) -> (String, Vec<String>) {
-    if let Error::Refused { trouble } | Error::Told { trouble, .. } = error {
+    if let Error::Control(ControlError::Refused { trouble }) | Error::Told { trouble, .. } = error {
         return (error.to_string(), trouble.caused_by.clone());
     }
     let (first, cause) = match error {

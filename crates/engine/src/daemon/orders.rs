@@ -128,7 +128,7 @@ impl Supervisor {
     ) -> Result<(), EngineError> {
         let begins_in = pause_before_first(nth, jitter());
         let Some(before) = self.running.remove(&settings.name) else {
-            let live = Teller::ringing(&self.bell);
+            let live = Teller::with_news(&self.news);
             return self.start(settings, live, (None, begins_in)).await;
         };
         let (live, paused) = (before.live.clone(), before.paused);

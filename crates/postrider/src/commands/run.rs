@@ -4,6 +4,7 @@ use super::engine_settings;
 use crate::cli::RunArgs;
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
+use crate::control::error::ControlError;
 use crate::control::server::{Control, ReloadAsked};
 use crate::error::Error;
 use crate::exit;
@@ -124,10 +125,8 @@ impl Service<'_> {
         // With another state directory it lies elsewhere by itself; of that the engine tells.
         let same_state = config.state_dir == self.config.state_dir;
         if same_state && config.runtime_dir != self.config.runtime_dir {
-            return Err(Error::RuntimeDirChanged {
-                was: self.config.runtime_dir.clone(),
-                now: config.runtime_dir,
-            });
+            let (was, now) = (self.config.runtime_dir.clone(), config.runtime_dir);
+            return Err(ControlError::RuntimeDirChanged { was, now }.into());
         }
         let moved = config.status.metrics != self.config.status.metrics;
         let place = config.status.metrics.as_ref().filter(|_| moved);

@@ -13,8 +13,7 @@ pub(super) const KEYS: &[&str] = &["stale_after", "metrics"];
 const STALE_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How an address of metrics is written.
-const WANTED: &str =
-    "a loopback address with a port (`127.0.0.1:9123`, `[::1]:9123`) or the path of a Unix socket";
+const WANTED: &str = "a loopback address with a port (`127.0.0.1:9123`, `[::1]:9123`) or the path of a Unix socket, with a `/` in it";
 
 /// What a daemon tells those who ask how it is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,15 +3,19 @@
 //! It is bound under another name, given its mode, and renamed: nobody finds it before it is private, and a
 //! socket that a killed daemon left is replaced in one step.
 
-use super::place::{Address, NAME};
-use crate::error::Error;
+use super::error::ControlError;
+use super::place::{Address, NAME, connect};
 use crate::events;
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long another daemon may take to let us in.
+const NEIGHBOUR_WITHIN: Duration = Duration::from_secs(2);
 
 /// A bound socket; its files are removed when this is dropped.
 #[derive(Debug)]
@@ -40,14 +44,16 @@ impl Drop for Bound {
 /// Binds the socket in `runtime_dir`, and links it into the state directory, whose lock must be held: then no
 /// other daemon uses that (R10). Where another one, of another state directory, answers in `runtime_dir`, the
 /// socket lies in the state directory.
-pub(super) fn bind(runtime_dir: &Path, state_dir: &Path) -> Result<(UnixListener, Bound), Error> {
+pub(super) fn bind(
+    runtime_dir: &Path,
+    state_dir: &Path,
+) -> Result<(UnixListener, Bound), ControlError> {
     let (usual, own) = (runtime_dir.join(NAME), state_dir.join(NAME));
     if usual == own {
         return at(&own);
     }
     private_dir(runtime_dir)?;
-    let way = Address::of(&usual).map_err(failed(&usual))?;
-    if UnixStream::connect(way.path()).is_ok() {
+    if is_answered(&usual) {
         events::control_moved(&own, &usual);
         return at(&own);
     }
@@ -57,11 +63,19 @@ pub(super) fn bind(runtime_dir: &Path, state_dir: &Path) -> Result<(UnixListener
     Ok((listener, bound))
 }
 
-fn at(path: &Path) -> Result<(UnixListener, Bound), Error> {
+/// Whether another daemon is there. One that hangs is.
+fn is_answered(path: &Path) -> bool {
+    match connect(path, NEIGHBOUR_WITHIN) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::TimedOut,
+    }
+}
+
+fn at(path: &Path) -> Result<(UnixListener, Bound), ControlError> {
     let failed = failed(path);
     match fs::symlink_metadata(path) {
         Ok(there) if !there.file_type().is_socket() && !there.file_type().is_symlink() => {
-            return Err(Error::ControlInTheWay {
+            return Err(ControlError::InTheWay {
                 path: path.to_owned(),
             });
         }
@@ -108,7 +122,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Makes the directory, for us alone. One that is there stays as it is, unless others could put a socket of
 /// their own into it.
-fn private_dir(dir: &Path) -> Result<(), Error> {
+fn private_dir(dir: &Path) -> Result<(), ControlError> {
     let failed = failed(dir);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(&failed)?;
@@ -118,15 +132,15 @@ fn private_dir(dir: &Path) -> Result<(), Error> {
     if ours && mode & 0o022 == 0 {
         return Ok(());
     }
-    Err(Error::ControlDirOpen {
+    Err(ControlError::DirOpen {
         path: dir.to_owned(),
         mode,
         owner,
     })
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> Error + Copy {
-    move |source| Error::ControlSocket {
+fn failed(path: &Path) -> impl Fn(io::Error) -> ControlError + Copy {
+    move |source| ControlError::Socket {
         path: path.to_owned(),
         source,
     }
@@ -135,6 +149,7 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> Error + Copy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().mode() & 0o777
@@ -189,7 +204,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(NAME), "mine").unwrap();
         let error = bind(home.path(), home.path()).unwrap_err();
-        assert!(matches!(error, Error::ControlInTheWay { .. }), "{error}");
+        assert!(matches!(error, ControlError::InTheWay { .. }), "{error}");
         assert_eq!(fs::read(home.path().join(NAME)).unwrap(), b"mine");
     }
 
@@ -200,6 +215,6 @@ mod tests {
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, Permissions::from_mode(0o1777)).unwrap();
         let error = bind(&run, home.path()).unwrap_err();
-        assert!(matches!(error, Error::ControlDirOpen { .. }), "{error}");
+        assert!(matches!(error, ControlError::DirOpen { .. }), "{error}");
     }
 }

@@ -3,11 +3,11 @@
 //! It blocks, and never for longer than the daemon's signs of life are apart: a daemon that was killed or
 //! stopped in the midst of an answer is an error, not a wait.
 
-use super::place::{Address, places};
-use super::words::{Answer, Hello, Request, Trouble};
+use super::error::ControlError;
+use super::place::{self, places};
+use super::words::{Answer, Hello, Request};
 use super::{LONGEST_ANSWER, PATIENCE, PROTOCOL};
 use crate::config::Config;
-use crate::error::Error;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -24,12 +24,16 @@ pub struct Client {
 ///
 /// # Errors
 /// When it runs and may not be spoken to, or does not answer.
-pub fn reach(config: &Config) -> Result<Option<Client>, Error> {
+pub fn reach(config: &Config) -> Result<Option<Client>, ControlError> {
     for path in places(config) {
         let stream = match connect(&path) {
             Ok(stream) => stream,
             Err(error) if nobody(&error) => continue,
-            Err(source) => return Err(Error::ControlReach { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let within = PATIENCE;
+                return Err(ControlError::Silent { path, within });
+            }
+            Err(source) => return Err(ControlError::Reach { path, source }),
         };
         let mut lines = Lines {
             path,
@@ -37,14 +41,14 @@ pub fn reach(config: &Config) -> Result<Option<Client>, Error> {
         };
         let hello = match lines.next()? {
             Answer::Hello(hello) => hello,
-            Answer::Failed(trouble) => return Err(Error::Refused { trouble }),
+            Answer::Failed(trouble) => return Err(ControlError::Refused { trouble }),
             _ => return Err(lines.garbled()),
         };
         if !same_dir(&hello.state_dir, &config.state_dir) {
             continue;
         }
         if hello.protocol != PROTOCOL {
-            return Err(Error::ControlVersion {
+            return Err(ControlError::Version {
                 version: hello.version,
                 protocol: hello.protocol,
             });
@@ -58,16 +62,15 @@ pub fn reach(config: &Config) -> Result<Option<Client>, Error> {
 ///
 /// # Errors
 /// When no daemon runs, too.
-pub fn need(config: &Config) -> Result<Client, Error> {
+pub fn need(config: &Config) -> Result<Client, ControlError> {
     let reached = reach(config)?;
-    reached.ok_or_else(|| Error::NoDaemon {
+    reached.ok_or_else(|| ControlError::NoDaemon {
         places: places(config),
     })
 }
 
 fn connect(path: &Path) -> io::Result<UnixStream> {
-    let address = Address::of(path)?;
-    let stream = UnixStream::connect(address.path())?;
+    let stream = place::connect(path, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
@@ -97,7 +100,7 @@ impl Client {
     ///
     /// # Errors
     /// When the daemon has gone meanwhile.
-    pub fn ask(mut self, request: &Request) -> Result<Answers, Error> {
+    pub fn ask(mut self, request: &Request) -> Result<Answers, ControlError> {
         self.lines.ask(request)?;
         Ok(Answers(Some(self.lines)))
     }
@@ -106,7 +109,7 @@ impl Client {
     ///
     /// # Errors
     /// When the daemon has gone meanwhile, or refuses.
-    pub fn ask_all(self, request: &Request) -> Result<Vec<Answer>, Error> {
+    pub fn ask_all(self, request: &Request) -> Result<Vec<Answer>, ControlError> {
         self.ask(request)?.collect()
     }
 }
@@ -116,7 +119,7 @@ impl Client {
 pub struct Answers(Option<Lines>);
 
 impl Iterator for Answers {
-    type Item = Result<Answer, Error>;
+    type Item = Result<Answer, ControlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let lines = self.0.as_mut()?;
@@ -132,7 +135,7 @@ impl Iterator for Answers {
         self.0 = None;
         match answer {
             Ok(Answer::Done) => None,
-            Ok(Answer::Failed(trouble)) => Some(Err(Error::Refused { trouble })),
+            Ok(Answer::Failed(trouble)) => Some(Err(ControlError::Refused { trouble })),
             answer => Some(answer),
         }
     }
@@ -146,7 +149,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn ask(&mut self, request: &Request) -> Result<(), Error> {
+    fn ask(&mut self, request: &Request) -> Result<(), ControlError> {
         let mut value = serde_json::to_value(request).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
             fields.insert("postrider".to_owned(), Value::from(PROTOCOL));
@@ -159,7 +162,7 @@ impl Lines {
     }
 
     /// The next answer that is known here.
-    fn next(&mut self) -> Result<Answer, Error> {
+    fn next(&mut self) -> Result<Answer, ControlError> {
         loop {
             let mut line = Vec::new();
             let mut bounded = (&mut self.stream).take(LONGEST_ANSWER);
@@ -181,34 +184,27 @@ impl Lines {
         }
     }
 
-    fn lost(&self, source: io::Error) -> Error {
+    fn lost(&self, source: io::Error) -> ControlError {
         match source.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::DaemonSilent {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Silent {
                 path: self.path.clone(),
                 within: PATIENCE,
             },
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionReset => Error::DaemonGone,
-            _ => Error::ControlReach {
+            | io::ErrorKind::ConnectionReset => ControlError::Gone,
+            _ => ControlError::Reach {
                 path: self.path.clone(),
                 source,
             },
         }
     }
 
-    fn garbled(&self) -> Error {
+    fn garbled(&self) -> ControlError {
         let source = io::Error::new(io::ErrorKind::InvalidData, "no answer of a postrider");
-        Error::ControlReach {
+        ControlError::Reach {
             path: self.path.clone(),
             source,
         }
-    }
-}
-
-/// The trouble of a daemon as an error of a command.
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
-        Self::Refused { trouble }
     }
 }

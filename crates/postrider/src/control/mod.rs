@@ -6,11 +6,12 @@
 //! for it and for each answer to be taken; nobody who asks can make the daemon wait.
 //!
 //! Reading order: [`words`] (the lines), [`place`] (where the socket lies), `bind` and `server` (the daemon's
-//! end), `answers` (what each request does), [`client`] (the other end).
+//! end), `answers` (what each request does), [`client`] (the other end), [`error`] (what can go wrong on either).
 
 mod answers;
 mod bind;
 pub mod client;
+pub mod error;
 pub mod place;
 pub mod server;
 pub mod words;

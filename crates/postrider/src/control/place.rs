@@ -9,7 +9,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::thread::Builder;
+use std::time::Duration;
 
 /// The name of the socket in its directory.
 pub const NAME: &str = "control.sock";
@@ -59,10 +63,25 @@ impl Address {
     }
 }
 
+/// Connects, but does not wait for longer than `within`: a daemon that hangs accepts nobody, and the kernel lets
+/// whoever comes when its queue is full wait for ever.
+pub(super) fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
+    let address = Address::of(path)?;
+    let (sender, receiver) = channel();
+    Builder::new().name("connect".to_owned()).spawn(move || {
+        // Whoever gave up waiting does not listen.
+        let _late = sender.send(UnixStream::connect(address.path())).is_err();
+    })?;
+    receiver
+        .recv_timeout(within)
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use socket2::{Domain, SockAddr, Socket, Type};
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn a_path_that_is_too_long_for_an_address_is_reached_all_the_same() {
@@ -78,5 +97,17 @@ mod tests {
             let long = UnixStream::connect(&path).is_err();
             assert_eq!(long, levels == 9, "the limit is the kernel's");
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_daemon_that_accepts_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(NAME);
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let _in_the_queue = UnixStream::connect(&path).unwrap();
+        let refused = connect(&path, Duration::from_millis(100)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
     }
 }

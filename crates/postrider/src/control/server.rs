@@ -2,10 +2,10 @@
 
 use super::answers::{Desk, answer};
 use super::bind::{Bound, bind};
+use super::error::ControlError;
 use super::words::{Answer, Hello, Request, Trouble};
 use super::{CLIENTS, LONGEST_REQUEST, PROTOCOL, REQUEST_WITHIN, TAKEN_WITHIN};
 use crate::config::Config;
-use crate::error::Error;
 use postrider_core::fault::Fault;
 use postrider_core::time::UnixTime;
 use postrider_engine::{Handle, Reloaded};
@@ -41,6 +41,7 @@ pub struct ReloadAsked {
 #[derive(Debug)]
 pub struct Control {
     task: JoinHandle<()>,
+    open: oneshot::Sender<()>,
     bound: Bound,
     reloads: mpsc::Receiver<ReloadAsked>,
 }
@@ -50,9 +51,9 @@ impl Control {
     ///
     /// # Errors
     /// When the socket cannot be made.
-    pub fn start(config: &Config, handle: Handle) -> Result<Self, Error> {
+    pub fn start(config: &Config, handle: Handle) -> Result<Self, ControlError> {
         let (listener, bound) = bind(&config.runtime_dir, &config.state_dir)?;
-        let listener = UnixListener::from_std(listener).map_err(|source| Error::ControlSocket {
+        let listener = UnixListener::from_std(listener).map_err(|source| ControlError::Socket {
             path: bound.path.clone(),
             source,
         })?;
@@ -68,8 +69,10 @@ impl Control {
                 started_at: now(),
             },
         });
+        let (open, closed) = oneshot::channel();
         Ok(Self {
-            task: tokio::spawn(accept(listener, desk)),
+            task: tokio::spawn(accept(listener, desk, closed)),
+            open,
             bound,
             reloads,
         })
@@ -94,6 +97,7 @@ impl Control {
     #[must_use]
     pub fn close(self) -> Closing {
         drop(self.bound);
+        drop(self.open);
         Closing(self.task)
     }
 }
@@ -105,9 +109,11 @@ pub struct Closing(JoinHandle<()>);
 impl Closing {
     /// Ends those who are being answered, a moment after the daemon has stopped: the last answers of their
     /// passes are on the way.
-    pub async fn end(self) {
-        tokio::time::sleep(LAST_WORDS).await;
-        self.0.abort();
+    pub async fn end(mut self) {
+        let ended = tokio::time::timeout(LAST_WORDS, &mut self.0).await;
+        if ended.is_err() {
+            self.0.abort();
+        }
     }
 }
 
@@ -116,7 +122,8 @@ fn now() -> UnixTime {
     UnixTime::from_seconds(now.as_second())
 }
 
-async fn accept(listener: UnixListener, desk: Arc<Desk>) {
+/// Until it is `closed`; then until everybody is answered.
+async fn accept(listener: UnixListener, desk: Arc<Desk>, mut closed: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(CLIENTS));
     // Dropped with this task, and they with it.
     let mut clients = tokio::task::JoinSet::new();
@@ -131,6 +138,7 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
                 }
             },
             Some(_ended) = clients.join_next() => continue,
+            _ = &mut closed => break,
         };
         if let Err(trouble) = admit(&stream) {
             turn_away(&stream, &trouble);
@@ -148,6 +156,8 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
             drop(place);
         });
     }
+    drop(listener);
+    while clients.join_next().await.is_some() {}
 }
 
 /// The owner and root may speak. The mode of the socket says so already; whoever got a descriptor of it by

@@ -4,7 +4,7 @@ use crate::moment;
 use postrider_core::fault::Fault;
 use postrider_core::retention::{Level, Usage};
 use postrider_core::time::UnixTime;
-use postrider_engine::{Became, Failure, LastFailure, LiveAccount, Load, PassReport};
+use postrider_engine::{Became, Failure, LastFailure, Listening, LiveAccount, Load, PassReport};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -195,6 +195,28 @@ impl Quota {
     }
 }
 
+/// How the server tells of what is new.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Listens {
+    /// `notify` or `idle`.
+    pub kind: String,
+    /// How many mailboxes it tells of.
+    pub mailboxes: u64,
+    /// Since when.
+    #[serde(with = "time")]
+    pub since: UnixTime,
+}
+
+impl From<Listening> for Listens {
+    fn from(listening: Listening) -> Self {
+        Self {
+            kind: listening.kind.as_str().to_owned(),
+            mailboxes: listening.mailboxes,
+            since: listening.since,
+        }
+    }
+}
+
 /// One account at this moment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Live {
@@ -208,6 +230,8 @@ pub struct Live {
     pub next_pass_at: Option<UnixTime>,
     /// Passes that failed in a row.
     pub failures: u32,
+    /// How the server tells of what is new, while it does.
+    pub listening: Option<Listens>,
     /// What the running pass, or the last one, had to download.
     pub found: Amount,
     /// What it has stored of that.
@@ -232,6 +256,7 @@ impl From<&LiveAccount> for Live {
             since: live.since,
             next_pass_at: live.next_pass_at,
             failures: live.failures,
+            listening: live.listening.map(Listens::from),
             found: live.found.into(),
             stored: live.stored.into(),
             backlog: live.backlog().into(),
@@ -390,7 +415,6 @@ mod maybe_time {
     use super::{UnixTime, moment};
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     #[expect(clippy::ref_option, reason = "serde's signature")]
     pub(super) fn serialize<S: Serializer>(
         at: &Option<UnixTime>,

@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use postrider_core::retention::Level;
-use postrider_engine::{Activity, LiveAccount, PassTimes};
+use postrider_engine::{Activity, LiveAccount, PassTimes, PushKind};
 
 /// What a metric is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,17 @@ fn states(live: &LiveAccount) -> Vec<(&'static str, i64)> {
     ACTIVITIES.into_iter().map(state).collect()
 }
 
+fn listening(live: &LiveAccount) -> Vec<(&'static str, i64)> {
+    let mailboxes = |kind: PushKind| {
+        let listening = live.listening.filter(|listening| listening.kind == kind);
+        (
+            kind.as_str(),
+            listening.map_or(0, |listening| whole(listening.mailboxes)),
+        )
+    };
+    [PushKind::Notify, PushKind::Idle].map(mailboxes).into()
+}
+
 fn passes(live: &LiveAccount) -> Vec<(&'static str, u64)> {
     let failed = live.totals.failures.values().sum();
     vec![("complete", live.totals.passes), ("failed", failed)]
@@ -194,6 +205,11 @@ pub const TABLE: &[Metric] = &[
         "postrider_account_state",
         Source::Gauges("state", states),
         "1 for what the account is doing, 0 for what it is not",
+    ),
+    Metric::of(
+        "postrider_listening_mailboxes",
+        Source::Gauges("kind", listening),
+        "Mailboxes of which the server tells what is new, by IDLE or NOTIFY, over a connection that stands",
     ),
     gauge(
         "postrider_failures_in_a_row",

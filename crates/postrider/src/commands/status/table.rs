@@ -75,7 +75,12 @@ fn state(row: &Row<'_>) -> String {
             live.state, live.stored.messages, live.found.messages
         );
     }
-    live.state.clone()
+    match &live.listening {
+        Some(listens) if live.state == Activity::Waiting.as_str() => {
+            format!("{} ({})", live.state, listens.kind)
+        }
+        Some(_) | None => live.state.clone(),
+    }
 }
 
 /// When the next pass begins.

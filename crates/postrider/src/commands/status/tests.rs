@@ -1,7 +1,7 @@
 //! The table, the document, and who is stale.
 
 use super::*;
-use crate::control::words::{Amount, Filled, Quota};
+use crate::control::words::{Amount, Filled, Listens, Quota};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
@@ -202,6 +202,7 @@ pub(super) fn live(state: &str) -> Live {
         since: Some(NOW),
         next_pass_at: None,
         failures: 0,
+        listening: None,
         found: Amount::default(),
         stored: Amount::default(),
         backlog: Amount::default(),
@@ -219,6 +220,11 @@ fn lives() -> Lives {
     home.last_success_at = Some(NOW);
     let mut healed = live("waiting");
     healed.next_pass_at = Some(NOW.after(Duration::from_secs(250)));
+    healed.listening = Some(Listens {
+        kind: "idle".to_owned(),
+        mailboxes: 1,
+        since: NOW,
+    });
     let octets = Some(Filled {
         used: 81,
         limit: 100,
@@ -241,7 +247,7 @@ fn a_daemon_adds_what_is_going_on() {
 ACCOUNT  STATE           LAST SUCCESS     NEXT      MESSAGES  PROBLEM
 home     syncing 12/300  0 s ago          -         1204
 isp      paused          2 h ago (stale)  -         1204      auth: the server refused \\u{1b}[2J
-healed   waiting         1 min ago        in 4 min  1204      the box at the server is 81 % full
+healed   waiting (idle)  1 min ago        in 4 min  1204      the box at the server is 81 % full
 fresh    not loaded      never (stale)    -         -
 "
     );

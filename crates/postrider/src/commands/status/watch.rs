@@ -117,8 +117,8 @@ fn acts(event: &Event, scroll: &mut Scroll) -> bool {
         KeyCode::Up | KeyCode::Char('k') => scroll.by(-1),
         KeyCode::PageDown | KeyCode::Char(' ') => scroll.by_pages(1),
         KeyCode::PageUp => scroll.by_pages(-1),
-        KeyCode::Home | KeyCode::Char('g') => scroll.to_start(),
-        KeyCode::End | KeyCode::Char('G') => scroll.to_end(),
+        KeyCode::Home | KeyCode::Char('g') => scroll.go_first(),
+        KeyCode::End | KeyCode::Char('G') => scroll.go_last(),
         _ => {}
     }
     false

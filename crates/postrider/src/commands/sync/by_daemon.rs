@@ -22,12 +22,12 @@ pub(super) fn run(
         mailbox: args.mailbox.clone(),
     };
     let mut shown = screen.map(|screen| screen.passes());
-    let (mut ended, mut lost) = (Vec::new(), None);
+    let (mut ended, mut lost) = (Vec::new(), None::<Error>);
     for answer in client.ask(&request)? {
         match answer {
             Ok(answer) => take(answer, &mut ended, shown.as_mut()),
             // What has ended before is told all the same.
-            Err(error) => lost = Some(error),
+            Err(error) => lost = Some(error.into()),
         }
     }
     let place = |ended: &Ended| {

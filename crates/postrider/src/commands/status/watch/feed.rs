@@ -93,19 +93,17 @@ fn told(config: &Config, news: &Sender<News>, ended: &AtomicBool) -> Result<(), 
                 }
             }
             Answer::Gone { account } => drop(lives.remove(&account)),
-            Answer::Current => {
-                if news
-                    .send(News::Daemon(hello.clone(), lives.clone()))
-                    .is_err()
-                {
-                    return Ok(());
-                }
-            }
+            Answer::Current if tell(news, &hello, &lives).is_none() => return Ok(()),
             // An answer to another request, or a newer daemon's.
             _ => {}
         }
     }
     Ok(())
+}
+
+/// `None`: nobody wants to know any more.
+fn tell(news: &Sender<News>, hello: &Hello, lives: &Lives) -> Option<()> {
+    news.send(News::Daemon(hello.clone(), lives.clone())).ok()
 }
 
 /// Reads the index when passes have ended, and now and then.

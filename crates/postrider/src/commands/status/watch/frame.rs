@@ -65,11 +65,11 @@ impl Scroll {
         self.by(pages.saturating_mul(page));
     }
 
-    pub(super) const fn to_start(&mut self) {
+    pub(super) const fn go_first(&mut self) {
         self.top = 0;
     }
 
-    pub(super) const fn to_end(&mut self) {
+    pub(super) const fn go_last(&mut self) {
         self.top = self.all.saturating_sub(self.page);
     }
 

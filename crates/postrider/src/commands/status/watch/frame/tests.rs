@@ -67,9 +67,9 @@ fn two_hundred_accounts_are_seen_by_scrolling() {
             .text
             .starts_with("account-198 ")
     );
-    scroll.to_start();
+    scroll.go_first();
     assert_eq!(frame(&view, (80, 24), &mut scroll), first);
-    scroll.to_end();
+    scroll.go_last();
     assert_eq!(frame(&view, (80, 24), &mut scroll), last);
     // A higher screen has no gap at its end.
     let higher = frame(&view, (80, 44), &mut scroll);
