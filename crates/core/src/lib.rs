@@ -6,7 +6,8 @@
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
 //! what a user chose ([`settings`]), what to do about a server ([`plan`]), what may leave it
-//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), and what an error means ([`fault`]).
+//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), what has
+//! come to a halt ([`vigil`]), and what an error means ([`fault`]).
 
 pub mod account;
 pub mod brake;
@@ -23,3 +24,4 @@ pub mod settings;
 pub mod time;
 pub mod uid;
 pub mod uidl;
+pub mod vigil;

@@ -4,19 +4,22 @@
 //! is its own: the others neither wait for it nor hear of it.
 
 use crate::error::EngineError;
+use crate::heart::Heart;
 use crate::live::{LiveAccount, Teller};
+use crate::observer::Observer;
 use crate::report::ProgressSender;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
+use crate::vigil::{Organ, Vital};
 use crate::watch::Listener;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Orders that may wait for the supervisor. People and signals give them one at a time.
@@ -26,6 +29,7 @@ const ORDERS: usize = 8;
 #[derive(Debug)]
 pub struct Daemon {
     orders: mpsc::Sender<Order>,
+    news: watch::Receiver<()>,
     supervisor: JoinHandle<()>,
 }
 
@@ -40,13 +44,16 @@ pub struct Reloaded {
     pub changed: u64,
 }
 
-enum Order {
+/// What the supervisor is asked to do.
+#[derive(Debug)]
+pub(crate) enum Order {
     Reload(
         EngineSettings,
         oneshot::Sender<Result<Reloaded, EngineError>>,
     ),
     SyncNow,
     Look(oneshot::Sender<BTreeMap<AccountName, LiveAccount>>),
+    Vitals(oneshot::Sender<Vec<Vital>>),
     Stop,
 }
 
@@ -65,6 +72,7 @@ impl Daemon {
             state,
             state_dir,
             listener: Arc::default(),
+            news: Arc::default(),
             running: BTreeMap::new(),
         };
         for account in settings.accounts {
@@ -73,6 +81,7 @@ impl Daemon {
         let (orders, received) = mpsc::channel(ORDERS);
         Ok(Self {
             orders,
+            news: supervisor.news.subscribe(),
             supervisor: tokio::spawn(supervisor.run(received)),
         })
     }
@@ -102,10 +111,13 @@ impl Daemon {
     /// # Errors
     /// When the daemon is stopping.
     pub async fn look(&self) -> Result<BTreeMap<AccountName, LiveAccount>, EngineError> {
-        let (answer, answered) = oneshot::channel();
-        let asked = self.orders.send(Order::Look(answer)).await;
-        asked.map_err(|_| EngineError::JobLost)?;
-        answered.await.map_err(|_| EngineError::JobLost)
+        self.observer().look().await
+    }
+
+    /// Sees what it does from now on.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.orders.downgrade(), self.news.clone())
     }
 
     /// Lets every account finish or roll back its step, then closes the index.
@@ -120,6 +132,7 @@ struct Running {
     settings: AccountSettings,
     wake: Arc<Notify>,
     live: Teller,
+    heart: Heart,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -136,6 +149,8 @@ struct Supervisor {
     state: State,
     state_dir: PathBuf,
     listener: Arc<Listener>,
+    /// Something that an account does has changed.
+    news: Arc<watch::Sender<()>>,
     running: BTreeMap<AccountName, Running>,
 }
 
@@ -152,6 +167,9 @@ impl Supervisor {
                 Order::Look(answer) => {
                     let _asker_gone = answer.send(self.look()).is_err();
                 }
+                Order::Vitals(answer) => {
+                    let _asker_gone = answer.send(self.vitals()).is_err();
+                }
                 Order::Stop => break,
             }
         }
@@ -165,17 +183,17 @@ impl Supervisor {
 
     async fn start(&mut self, settings: AccountSettings) -> Result<(), EngineError> {
         let (trigger, shutdown) = Shutdown::new();
-        let account = self.state.account(settings.clone(), shutdown).await?;
+        let mut account = self.state.account(settings.clone(), shutdown).await?;
+        account.live = Teller::with_news(&self.news);
         let wake = Arc::new(Notify::new());
         let live = account.live.clone();
-        let task = tokio::spawn(rounds::serve(
-            account,
-            Arc::clone(&wake),
-            Arc::clone(&self.listener),
-        ));
+        let heart = Heart::of_account(settings.timeout);
+        let life = rounds::serve(account, Arc::clone(&wake), Arc::clone(&self.listener));
+        let task = tokio::spawn(heart.clone().carry(life));
         let running = Running {
             wake,
             live,
+            heart,
             trigger,
             task,
             settings: settings.clone(),
@@ -188,6 +206,16 @@ impl Supervisor {
         let look = |running: &Running| running.live.look().borrow().clone();
         let accounts = self.running.iter();
         accounts.map(|(name, r)| (name.clone(), look(r))).collect()
+    }
+
+    /// Everything that must go on, with its heart.
+    fn vitals(&self) -> Vec<Vital> {
+        let of_account = |(name, running): (&AccountName, &Running)| {
+            Vital::new(Organ::Account(name.clone()), running.heart.clone())
+        };
+        let index = Vital::new(Organ::Index, self.state.shared.index.heart().clone());
+        let accounts = self.running.iter().map(of_account);
+        accounts.chain([index]).collect()
     }
 
     async fn reload(&mut self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
@@ -218,6 +246,7 @@ impl Supervisor {
             self.stop_account(&name).await;
             self.start(settings).await?;
         }
+        self.news.send_replace(());
         Ok(reloaded)
     }
 

@@ -66,10 +66,12 @@ events! {
     "daemon.reloaded" INFO "the configuration was read again" DaemonReloaded { config: &'a str, accounts: u64, added: u64, removed: u64, changed: u64 }
     "daemon.reload_failed" ERROR "the configuration was not reloaded, the one before stays" DaemonReloadFailed { kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "daemon.stopping" INFO "the daemon is stopping" DaemonStopping { because: &'a str }
+    "daemon.halted" ERROR "a part of the daemon does not go on, the watchdog is not fed" DaemonHalted { part: &'a str, because: &'a str }
     "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
     "account.failed" ERROR "the account's pass failed" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
     "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
+    "account.halted" ERROR "the account's task does not go on, the watchdog is not fed" AccountHalted { account: &'a str, because: &'a str }
     "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64 }
     "sync.started" DEBUG "a pass has started" SyncStarted { account: &'a str }
     "sync.finished" INFO "a pass is complete" SyncFinished { account: &'a str, mailboxes: u64, new: u64, flags_pulled: u64, flags_pushed: u64, expired: u64, vanished: u64, octets: u64, round_trips: u64, elapsed_ms: u64 }

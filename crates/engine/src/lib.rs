@@ -3,7 +3,7 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon and `live` what it tells of it; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `live` what it tells of it, and `heart` shows that it goes on; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
@@ -20,12 +20,14 @@ mod delivery_pool;
 mod error;
 pub mod events;
 mod header;
+mod heart;
 mod history;
 mod imap;
 mod index_thread;
 mod live;
 mod local;
 mod mailboxes;
+mod observer;
 mod outgoing;
 mod password;
 mod place;
@@ -46,6 +48,7 @@ mod take_in;
 mod undo;
 mod veil;
 mod verify;
+mod vigil;
 mod watch;
 
 pub use check::{CheckReport, CheckedMailbox, check};
@@ -55,6 +58,7 @@ pub use error::EngineError;
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
 pub use live::{Activity, LiveAccount, Load};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
+pub use observer::Observer;
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};
 pub use shutdown::{Shutdown, ShutdownTrigger};
@@ -67,3 +71,4 @@ pub use verify::{
     Checking, Finding, FindingKind, ServerReport, VerifyOptions, VerifyOutcome, VerifyReport,
     verify,
 };
+pub use vigil::{Organ, Stalled, Vigil};

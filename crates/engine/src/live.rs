@@ -41,6 +41,8 @@ pub struct LiveAccount {
     pub found: Load,
     /// What it has stored of that.
     pub stored: Load,
+    /// When it last stored a message since it was started.
+    pub last_mail_at: Option<UnixTime>,
 }
 
 impl LiveAccount {
@@ -70,12 +72,25 @@ impl Load {
 
 /// Held by an account, to tell what it is doing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Teller(Arc<watch::Sender<LiveAccount>>);
+pub(crate) struct Teller {
+    live: Arc<watch::Sender<LiveAccount>>,
+    /// For whoever looks at all accounts.
+    news: Arc<watch::Sender<()>>,
+}
 
 impl Teller {
+    /// One whose every change is news.
+    pub(crate) fn with_news(news: &Arc<watch::Sender<()>>) -> Self {
+        Self {
+            live: Arc::default(),
+            news: Arc::clone(news),
+        }
+    }
+
     /// Changes what is known of the account.
     pub(crate) fn change(&self, change: impl FnOnce(&mut LiveAccount)) {
-        self.0.send_modify(change);
+        self.live.send_modify(change);
+        self.news.send_replace(());
     }
 
     /// What the account does from `at` on.
@@ -92,7 +107,7 @@ impl Teller {
 
     /// For whoever looks, as often as it likes.
     pub(crate) fn look(&self) -> watch::Receiver<LiveAccount> {
-        self.0.subscribe()
+        self.live.subscribe()
     }
 }
 

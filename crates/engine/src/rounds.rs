@@ -4,6 +4,7 @@ use crate::account::{pass, report_failure};
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::heart::{MARGIN, within};
 use crate::live::Activity;
 use crate::watch::{Heed, Listener, Watch};
 use postrider_core::pace::{Jitter, pause_after, pause_between};
@@ -59,7 +60,8 @@ async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
             live.next_pass_at = Some(now().0.after(pause));
             live.failures = failures;
         });
-        if !wait(account, wake, (&mut *watch, heed), pause).await {
+        let wait = wait(account, wake, (&mut *watch, heed), pause);
+        if !within(pause.saturating_add(MARGIN), wait).await {
             return;
         }
     }

@@ -3,10 +3,11 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::exit;
-use postrider_engine::Reloaded;
 use postrider_engine::events::{
-    DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping, LogDegraded,
+    AccountHalted, DaemonHalted, DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted,
+    DaemonStopping, LogDegraded,
 };
+use postrider_engine::{Organ, Reloaded, Stalled};
 
 /// `daemon.started`: the configuration was accepted, the engine is about to start.
 pub fn started(config: &Config) {
@@ -64,4 +65,22 @@ pub fn log_degraded(error: &std::io::Error) {
         error: &error.to_string(),
     }
     .emit();
+}
+
+/// `account.halted`, `daemon.halted`: a part of the daemon does not go on, and the watchdog is not fed.
+pub fn halted(stalled: &Stalled) {
+    let because = stalled.stall.to_string();
+    let part = stalled.organ.to_string();
+    match &stalled.organ {
+        Organ::Account(account) => AccountHalted {
+            account: account.as_str(),
+            because: &because,
+        }
+        .emit(),
+        Organ::Index | Organ::Supervisor => DaemonHalted {
+            part: &part,
+            because: &because,
+        }
+        .emit(),
+    }
 }

@@ -8,6 +8,7 @@
 use crate::connect::Access;
 use crate::context::Account;
 use crate::error::EngineError;
+use crate::heart::shared;
 use crate::imap::fetch::{Order, Worked, work};
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
@@ -65,7 +66,7 @@ pub(crate) async fn fetch(
     let mut crew = JoinSet::new();
     for _ in 1..hands {
         let (account, access, queue) = (account.clone(), access.clone(), queue.clone());
-        crew.spawn(async move { help(&account, &access, queue).await });
+        crew.spawn(shared(async move { help(&account, &access, queue).await }));
     }
     let mut all = work(account, session, queue).await;
     while let Some(helped) = crew.join_next().await {

@@ -4,9 +4,10 @@ use super::engine_settings;
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
 use crate::error::Error;
+use crate::events;
 use crate::logging::Logging;
 use crate::signals::{Request, Signals};
-use crate::{events, systemd};
+use crate::systemd::Herald;
 use postrider_engine::Daemon;
 use std::path::Path;
 use std::time::Duration;
@@ -28,7 +29,8 @@ pub async fn run(
     let mut signals = Signals::of_daemon().map_err(|source| Error::Setup { source })?;
     events::started(&config);
     let daemon = Daemon::start(engine_settings(&config), None).await?;
-    systemd::ready(&status_line(&config));
+    let herald = Herald::start(daemon.observer(), around);
+    herald.ready(false).await;
     events::ready(&config);
     let mut service = Service {
         named,
@@ -36,6 +38,7 @@ pub async fn run(
         logging,
         config,
         daemon,
+        herald,
     };
     loop {
         match signals.next().await {
@@ -44,7 +47,7 @@ pub async fn run(
             Request::SyncNow => service.daemon.sync_now().await,
         }
     }
-    systemd::stopping();
+    service.herald.stopping();
     events::stopping();
     let within = STOP_WITHIN;
     tokio::select! {
@@ -63,20 +66,18 @@ struct Service<'a> {
     logging: Logging,
     config: Config,
     daemon: Daemon,
+    herald: Herald,
 }
 
 impl Service<'_> {
     /// Reads the configuration again; a bad one is reported and the one before stays.
     async fn reload(&mut self) {
-        systemd::reloading();
-        match self.take_over().await {
-            Ok(()) => systemd::ready(&status_line(&self.config)),
-            Err(error) => {
-                events::reload_failed(&error);
-                let status = status_line(&self.config);
-                systemd::ready(&format!("{status}; the last reload failed, see the log"));
-            }
+        self.herald.reloading();
+        let taken = self.take_over().await;
+        if let Err(error) = &taken {
+            events::reload_failed(error);
         }
+        self.herald.ready(taken.is_err()).await;
     }
 
     async fn take_over(&mut self) -> Result<(), Error> {
@@ -87,10 +88,4 @@ impl Service<'_> {
         self.config = config;
         Ok(())
     }
-}
-
-/// What `systemctl status` shows.
-fn status_line(config: &Config) -> String {
-    let names: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
-    format!("keeping {}", names.join(", "))
 }
