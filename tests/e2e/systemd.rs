@@ -101,7 +101,7 @@ fn it_serves_tells_reloads_and_stops() {
     let wanted = sha256_lf(message("INBOX", 0).as_bytes());
     assert_eq!(sha256_lf(mail.as_bytes()), wanted);
     let user = machine.succeed(&["ps", "-o", "user=", "-C", "postrider"]);
-    assert_eq!(user.trim(), "postrid+", "a user of its own");
+    assert_eq!(user.trim(), "postrider", "a user of its own");
 
     // The journal: fields to search, a line to read.
     for (field, value) in [
