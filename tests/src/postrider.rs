@@ -110,12 +110,6 @@ pub fn binary() -> &'static Path {
             "--bin",
             "postrider",
         ]);
-        // Test binaries lie in target/PROFILE/deps.
-        let test = std::env::current_exe().expect("a path");
-        let profile = test.ancestors().nth(2).expect("a target directory");
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
         build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         // Build scripts (ring's) look at what cargo tells this test about itself: they would run again each time.
         let told = std::env::vars_os().map(|(name, _)| name);
@@ -125,6 +119,9 @@ pub fn binary() -> &'static Path {
         build.env_remove("CARGO_MANIFEST_DIR");
         let built = build.status().expect("cargo runs");
         assert!(built.success(), "the binary does not build");
+        // Test binaries lie in target/PROFILE/deps.
+        let test = std::env::current_exe().expect("a path");
+        let profile = test.ancestors().nth(2).expect("a target directory");
         let binary = profile.join("postrider");
         assert!(binary.exists(), "{} is not there", binary.display());
         binary

@@ -58,18 +58,18 @@ pub struct Soaked {
 pub struct Growth {
     /// Own memory: the slope of a line through the samples, in KiB over 1,000 rounds.
     pub own_kib_per_thousand: f64,
-    /// Descriptors: the least of the last third over the least of the third before. A pass that has
+    /// Descriptors: the least of the last quarter over the least of the quarter before. A pass that has
     /// just ended may still hold some.
     pub descriptors: i64,
 }
 
 impl Soaked {
-    /// How it grew. The first third is not looked at: caches fill, threads start, the allocator makes its arenas.
+    /// How it grew. The first half is not looked at: caches fill, threads start, the allocator makes its arenas.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "these numbers are small")]
     pub fn growth(&self) -> Growth {
-        let third = self.samples.len() / 3;
-        let warm = self.samples.get(third..).unwrap_or_default();
+        let half = self.samples.len() / 2;
+        let warm = self.samples.get(half..).unwrap_or_default();
         let count = warm.len() as f64;
         let mean = |of: &dyn Fn(&Sample) -> f64| warm.iter().map(of).sum::<f64>() / count;
         let (x, y) = (|s: &Sample| s.round as f64, |s: &Sample| s.own_kib as f64);
