@@ -55,6 +55,8 @@ mod limits;
 #[cfg(test)]
 mod line_sweep;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod mailboxes;
 #[cfg(test)]
 mod maildir_kit;
@@ -113,6 +115,14 @@ mod simulation_retention_pop3;
 #[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
+mod systemd;
+#[cfg(test)]
+mod systemd_users;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod watch;
+#[cfg(test)]
+mod watchdog;

@@ -16,6 +16,8 @@
 //! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
+//! - [`soak`]: a daemon that works for long, and what it takes meanwhile.
+//! - [`systemd`]: a machine with a real systemd and postrider on it.
 //! - [`terminal`]: a screen for programs that want one.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
@@ -48,4 +50,6 @@ pub mod readers;
 pub mod rig;
 pub mod server;
 pub mod small_disk;
+pub mod soak;
+pub mod systemd;
 pub mod terminal;

@@ -7,7 +7,8 @@
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
 //! what a user chose ([`settings`], [`limits`], [`hook`]), whose an account is ([`shard`]), what to do about a server ([`plan`]), what may leave it
 //! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`], [`haste`]), what servers say when
-//! they want less of us ([`wish`]), how many connections that leaves ([`allowance`]), when a failure is told again ([`outage`]), and what an error means ([`fault`]).
+//! they want less of us ([`wish`]), how many connections that leaves ([`allowance`]), when a failure is told again ([`outage`]), what has
+//! come to a halt ([`vigil`]), and what an error means ([`fault`]).
 
 pub mod account;
 pub mod allowance;
@@ -30,4 +31,5 @@ pub mod shard;
 pub mod time;
 pub mod uid;
 pub mod uidl;
+pub mod vigil;
 pub mod wish;

@@ -4,6 +4,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::descriptors::{self, Room};
 use crate::disk_space::DiskSpace;
 use crate::error::EngineError;
+use crate::heart::announced;
 use postrider_core::limits::Limits;
 use postrider_core::settings::AccountSettings;
 use postrider_transport::{Bandwidth, Connections, Connector};
@@ -52,6 +53,11 @@ impl Allowance {
         room
     }
 
+    /// Whether a connection may have to wait for its share of the bandwidth.
+    pub(crate) fn is_metered(&self) -> bool {
+        self.bandwidth.is_limited()
+    }
+
     /// A connector for one account, which has its share.
     pub(crate) fn connector(&self, connector: &Connector) -> Connector {
         connector.sharing(&self.connections, &self.bandwidth)
@@ -66,6 +72,8 @@ impl Allowance {
     /// Waits until one download more may have files open.
     pub(crate) async fn download(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
-        Arc::clone(&self.downloads).acquire_owned().await.ok()
+        announced(None, Arc::clone(&self.downloads).acquire_owned())
+            .await
+            .ok()
     }
 }

@@ -103,6 +103,9 @@ impl Account {
 
     pub(crate) fn tell(&self, progress: Progress) {
         self.live.progressed(&progress);
+        if matches!(progress, Progress::Stored { .. }) {
+            self.live.change(|live| live.last_mail_at = Some(now().0));
+        }
         if let Some(sender) = &self.shared.progress {
             // Whoever showed the progress may have gone; the pass goes on.
             let _nobody_listens = sender.send(progress).is_err();

@@ -6,6 +6,7 @@
 use crate::calls::{Caller, calls};
 use crate::error::EngineError;
 use crate::handle::{Accounts, Awaited, Became, Handle};
+use crate::heart::Heart;
 use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
 use crate::rounds;
@@ -13,6 +14,7 @@ use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
 use crate::surroundings::Observer;
+use crate::vigil::{Organ, Vital};
 use crate::watch::Listener;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
@@ -53,6 +55,7 @@ type Answer<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Accounts, and what became of each.
 type Becoming = Vec<(AccountName, Became)>;
 
+/// What the supervisor is asked to do.
 #[derive(Debug)]
 pub(crate) enum Order {
     Reload(EngineSettings, Answer<Reloaded>),
@@ -60,6 +63,7 @@ pub(crate) enum Order {
     Pause(Accounts, Answer<Becoming>),
     Resume(Accounts, Answer<Becoming>),
     Sync(Accounts, Option<Arc<str>>, Answer<Vec<Awaited>>),
+    Vitals(oneshot::Sender<Vec<Vital>>),
     Wake(Accounts, Answer<Becoming>),
     Stop,
 }
@@ -151,6 +155,7 @@ struct Running {
     live: Teller,
     /// Whether it was told to stop, and waits to be resumed.
     paused: bool,
+    heart: Heart,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -195,6 +200,9 @@ impl Supervisor {
                 Order::Sync(accounts, mailbox, answer) => {
                     let _asker_gone = answer.send(self.call(&accounts, mailbox)).is_err();
                 }
+                Order::Vitals(answer) => {
+                    let _asker_gone = answer.send(self.vitals()).is_err();
+                }
                 Order::Wake(accounts, answer) => {
                     let _asker_gone = answer.send(self.wake(&accounts)).is_err();
                 }
@@ -223,18 +231,21 @@ impl Supervisor {
         let wake = Arc::new(Notify::new());
         let (caller, calls) = calls();
         let (waker, listener) = (Arc::clone(&wake), Arc::clone(&self.listener));
-        let task = tokio::spawn(async move {
+        let heart = Heart::of_account(&settings, self.state.shared.allowance.is_metered());
+        let life = async move {
             if let Some(before) = before {
                 // A task that panicked has ended too.
                 let _ended = before.await.is_ok();
             }
             rounds::serve(account, (waker, calls), listener, begins_in).await;
-        });
+        };
+        let task = tokio::spawn(heart.clone().carry(life));
         let running = Running {
             wake,
             caller,
             live,
             paused: false,
+            heart,
             trigger,
             task,
             settings: settings.clone(),
@@ -247,6 +258,18 @@ impl Supervisor {
         let look = |running: &Running| running.live.look().borrow().clone();
         let accounts = self.running.iter();
         accounts.map(|(name, r)| (name.clone(), look(r))).collect()
+    }
+
+    /// Everything that must go on, with its heart.
+    fn vitals(&self) -> Vec<Vital> {
+        let of_account = |(name, running): (&AccountName, &Running)| {
+            Vital::new(Organ::Account(name.clone()), running.heart.clone())
+        };
+        // A paused account has no task that could come to a halt.
+        let lively = |(_, running): &(&AccountName, &Running)| !running.paused;
+        let index = Vital::new(Organ::Index, self.state.shared.index.heart().clone());
+        let accounts = self.running.iter().filter(lively).map(of_account);
+        accounts.chain([index]).collect()
     }
 
     async fn reload(&mut self, settings: EngineSettings) -> Result<Reloaded, EngineError> {

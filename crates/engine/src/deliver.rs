@@ -13,6 +13,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::heart::shared;
 use crate::prove::prove;
 use crate::rehearsal::Leave;
 use crate::report::Progress;
@@ -278,11 +279,11 @@ impl Delivery {
             expected: std::mem::take(&mut self.expected),
         };
         self.batch_octets = 0;
-        self.before = Before::Storing(tokio::spawn(async move {
+        self.before = Before::Storing(tokio::spawn(shared(async move {
             let stored = batch.store(before).await;
             drop(turn);
             stored
-        }));
+        })));
         Ok(())
     }
 }

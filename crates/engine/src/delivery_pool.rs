@@ -7,6 +7,7 @@
 use crate::context::now_micros;
 use crate::disk_space::DiskSpace;
 use crate::error::EngineError;
+use crate::heart::{DISK, shared, within};
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
 use postrider_maildir::{Disk, Incoming, Mailbox, Namer, Original, Received};
@@ -50,7 +51,7 @@ impl DeliveryPool {
     pub(crate) async fn run<T: Send + 'static>(
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        let done = tokio::task::spawn_blocking(job).await;
+        let done = within(DISK, tokio::task::spawn_blocking(job)).await;
         done.map_err(|_| EngineError::JobLost)
     }
 
@@ -60,12 +61,12 @@ impl DeliveryPool {
         job: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
     ) -> JoinHandle<Result<T, EngineError>> {
         let writers = Arc::clone(&self.writers);
-        tokio::spawn(async move {
-            let turn = writers.acquire_owned().await;
+        tokio::spawn(shared(async move {
+            let turn = within(DISK, writers.acquire_owned()).await;
             let done = Self::run(job).await?;
             drop(turn);
             done
-        })
+        }))
     }
 
     /// Writes held messages by one job: waking a thread for each of thousands of small ones cost a
@@ -110,8 +111,8 @@ impl DeliveryPool {
     async fn room_for(&self, octets: usize) -> Result<OwnedSemaphorePermit, EngineError> {
         let kib = u32::try_from(octets / 1024).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room);
-        let permit = room.acquire_many_owned(kib.clamp(1, IN_FLIGHT_KIB)).await;
-        permit.map_err(|_| EngineError::JobLost)
+        let permit = room.acquire_many_owned(kib.clamp(1, IN_FLIGHT_KIB));
+        within(DISK, permit).await.map_err(|_| EngineError::JobLost)
     }
 }
 
@@ -222,7 +223,8 @@ impl Intake {
     ) -> Result<impl FnOnce() -> Result<Incoming, EngineError> + Send + use<>, EngineError> {
         let before = match self.writing.take() {
             Some(writing) => {
-                let incoming = writing.await.map_err(|_| EngineError::JobLost)?;
+                let incoming = within(DISK, writing).await;
+                let incoming = incoming.map_err(|_| EngineError::JobLost)?;
                 Some(incoming?)
             }
             None => None,

@@ -71,6 +71,7 @@ events! {
     "daemon.network_unwatched" DEBUG "the system does not tell of the network: outages end by themselves" DaemonNetworkUnwatched { error: &'a str }
     "daemon.crowded" WARN "the system allows fewer open files than all accounts may need at once: connections wait for each other" DaemonCrowded { needed: u64, allowed: u64, connections: u64, hint: &'a str }
     "daemon.control_moved" WARN "another daemon answers at the usual control socket, so it lies in the state directory" DaemonControlMoved { socket: &'a str, usual: &'a str, hint: &'a str }
+    "daemon.halted" ERROR "a part of the daemon does not go on, the watchdog is not fed" DaemonHalted { part: &'a str, because: &'a str }
     "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
     "account.disabled" ERROR "a row of accounts_from is wrong, its account is not served" AccountDisabled { account: Option<&'a str>, path: &'a str, line: u64, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
@@ -81,6 +82,7 @@ events! {
     "connections.lowered" WARN "the server wants fewer connections" ConnectionsLowered { account: &'a str, connections: u64, hint: &'a str }
     "account.paused" INFO "somebody paused the account" AccountPaused { account: &'a str }
     "account.resumed" INFO "somebody let the account go on" AccountResumed { account: &'a str }
+    "account.halted" ERROR "the account's task does not go on, the watchdog is not fed" AccountHalted { account: &'a str, because: &'a str }
     "sync.started" DEBUG "a pass has started" SyncStarted { account: &'a str }
     "sync.finished" INFO "a pass is complete" SyncFinished { account: &'a str, mailboxes: u64, new: u64, flags_pulled: u64, flags_pushed: u64, expired: u64, vanished: u64, octets: u64, round_trips: u64, elapsed_ms: u64 }
     "message.stored" INFO "a message was stored" MessageStored { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, octets: u64, file: &'a str }

@@ -3,6 +3,7 @@
 use crate::calls::Calls;
 use crate::context::{Account, now};
 use crate::error::EngineError;
+use crate::heart::{MARGIN, announced, within};
 use crate::live::Activity;
 use crate::rhythm::Rhythm;
 use crate::watch::{Heed, Listener, Watch};
@@ -20,10 +21,12 @@ pub(crate) async fn serve(
 ) {
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
-    if may_begin(&account, &wake, begins_in).await {
+    let begins = may_begin(&account, &wake, begins_in);
+    if within(begins_in.saturating_add(MARGIN), begins).await {
         rounds(&account, (&wake, &mut calls), &mut watch).await;
     }
-    account.hooks.settled().await;
+    // A hook has a time of its own.
+    announced(None, account.hooks.settled()).await;
     watch.end().await;
 }
 
@@ -57,7 +60,8 @@ async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: 
             live.next_pass_at = Some(now().0.after(pause));
             live.failures = rhythm.failures();
         });
-        if !wait(account, wake, (&mut *watch, heed), (&mut rhythm, pause)).await {
+        let wait = wait(account, wake, (&mut *watch, heed), (&mut rhythm, pause));
+        if !within(pause.saturating_add(MARGIN), wait).await {
             return;
         }
     }

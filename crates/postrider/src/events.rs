@@ -6,11 +6,12 @@ use crate::error::Error;
 use crate::exit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
-use postrider_engine::Reloaded;
 use postrider_engine::events::{
-    AccountDisabled, AccountFailed, AccountThrottled, DaemonControlMoved, DaemonReady,
-    DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping, LogDegraded,
+    AccountDisabled, AccountFailed, AccountHalted, AccountThrottled, DaemonControlMoved,
+    DaemonHalted, DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping,
+    LogDegraded,
 };
+use postrider_engine::{Organ, Reloaded, Stalled};
 use std::path::Path;
 
 /// `daemon.started`: the configuration was accepted, the engine is about to start.
@@ -129,4 +130,22 @@ pub fn account_failed(account: &AccountName, trouble: &Trouble) {
         since: None,
     }
     .emit();
+}
+
+/// `account.halted`, `daemon.halted`: a part of the daemon does not go on, and the watchdog is not fed.
+pub fn halted(stalled: &Stalled) {
+    let because = stalled.stall.to_string();
+    let part = stalled.organ.to_string();
+    match &stalled.organ {
+        Organ::Account(account) => AccountHalted {
+            account: account.as_str(),
+            because: &because,
+        }
+        .emit(),
+        Organ::Index | Organ::Supervisor => DaemonHalted {
+            part: &part,
+            because: &because,
+        }
+        .emit(),
+    }
 }

@@ -65,6 +65,12 @@ impl Bandwidth {
         self.rate.store(of(rate), Ordering::Relaxed);
     }
 
+    /// Whether anybody counts.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.rate.load(Ordering::Relaxed) > 0
+    }
+
     /// The part of an account that has none yet.
     pub(crate) fn flow(&self) -> Flow {
         Flow {

@@ -6,6 +6,7 @@ use crate::context::now;
 use crate::error::EngineError;
 use crate::events;
 use crate::handle::{Accounts, Awaited, Became};
+use crate::heart::Heart;
 use crate::live::{Activity, Teller};
 use crate::rhythm::jitter;
 use crate::shutdown::Shutdown;
@@ -171,6 +172,7 @@ impl Running {
             caller: calls().0,
             live,
             paused: true,
+            heart: Heart::new(Duration::MAX),
             trigger: Shutdown::new().0,
             task: tokio::spawn(std::future::ready(())),
         }

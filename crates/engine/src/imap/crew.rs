@@ -8,6 +8,7 @@
 use crate::connect::Access;
 use crate::context::Account;
 use crate::error::EngineError;
+use crate::heart::shared;
 use crate::imap::fetch::{Order, Worked, work};
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
@@ -83,7 +84,7 @@ pub(crate) async fn fetch(
     for _ in 1..hands {
         let (account, access) = (account.clone(), access.clone());
         let queue = queue.while_unwanted(&account.shared.allowance.connections);
-        crew.spawn(async move { help(&account, &access, queue).await });
+        crew.spawn(shared(async move { help(&account, &access, queue).await }));
     }
     let mut all = work(account, session, queue).await;
     while let Some(helped) = crew.join_next().await {

@@ -7,11 +7,12 @@ use crate::config::{self, Config};
 use crate::control::error::ControlError;
 use crate::control::server::{Control, ReloadAsked};
 use crate::error::Error;
+use crate::events;
 use crate::exit;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::signals::{Request, Signals};
-use crate::{events, systemd};
+use crate::systemd::Herald;
 use postrider_engine::{Daemon, Reloaded};
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub async fn run(
             return Err(error);
         }
     };
-    systemd::ready(&status_line(&config));
+    let herald = Herald::start(daemon.handle(), around);
+    herald.ready(false).await;
     events::ready(&config);
     let mut service = Service {
         args,
@@ -54,6 +56,7 @@ pub async fn run(
         config,
         daemon,
         metrics,
+        herald,
     };
     loop {
         tokio::select! {
@@ -69,7 +72,7 @@ pub async fn run(
             }
         }
     }
-    systemd::stopping();
+    service.herald.stopping();
     events::stopping();
     let (within, closing) = (STOP_WITHIN, control.close());
     tokio::select! {
@@ -101,21 +104,18 @@ struct Service<'a> {
     config: Config,
     daemon: Daemon,
     metrics: Option<Metrics>,
+    herald: Herald,
 }
 
 impl Service<'_> {
     /// Reads the configuration again; a bad one is reported and the one before stays.
     async fn reload(&mut self) -> Result<Reloaded, Error> {
-        systemd::reloading();
+        self.herald.reloading();
         let result = self.take_over().await;
-        let status = status_line(&self.config);
-        match &result {
-            Ok(_) => systemd::ready(&status),
-            Err(error) => {
-                events::reload_failed(error);
-                systemd::ready(&format!("{status}; the last reload failed, see the log"));
-            }
+        if let Err(error) = &result {
+            events::reload_failed(error);
         }
+        self.herald.ready(result.is_err()).await;
         result
     }
 
@@ -141,10 +141,4 @@ impl Service<'_> {
         self.config = config;
         Ok(reloaded)
     }
-}
-
-/// What `systemctl status` shows.
-fn status_line(config: &Config) -> String {
-    let names: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
-    format!("keeping {}", names.join(", "))
 }
