@@ -1,6 +1,8 @@
 //! The one end-to-end test binary: every file beside this one is a module here (`tidy` checks it).
 
 #[cfg(test)]
+mod accounts_from;
+#[cfg(test)]
 mod append_cuts;
 #[cfg(test)]
 mod crash;
@@ -10,6 +12,8 @@ mod daemon;
 mod dialogue_kit;
 #[cfg(test)]
 mod dialogues;
+#[cfg(test)]
+mod disk_free;
 #[cfg(test)]
 mod dovecot_brake;
 #[cfg(test)]
@@ -37,6 +41,8 @@ mod exports;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
@@ -56,6 +62,10 @@ mod power_cut;
 mod reader_kit;
 #[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod shards;
+#[cfg(test)]
+mod shares;
 #[cfg(test)]
 mod simulation_deletions;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
+//! - [`counting_relay`]: how many connections there are at once.
 //! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
@@ -26,6 +27,7 @@
 
 mod cell;
 mod certificate;
+pub mod counting_relay;
 pub mod courier;
 pub mod cutting_proxy;
 pub mod cyrus;

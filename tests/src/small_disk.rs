@@ -72,11 +72,20 @@ impl SmallDisk {
     /// # Panics
     /// When there are fewer already.
     pub fn fill(&self, leave: u64) {
-        let stat = rustix::fs::statvfs(self.seen(&self.dir)).expect("a disk");
-        let surplus = (stat.f_bfree * stat.f_frsize).checked_sub(leave);
+        let surplus = self.free_octets().checked_sub(leave);
         let zeros = usize::try_from(surplus.expect("room to fill")).expect("a small disk");
         let mut ballast = fs::File::create(self.ballast()).expect("a writable disk");
         ballast.write_all(&vec![0; zeros]).expect("room to fill");
+    }
+
+    /// Octets that are free.
+    ///
+    /// # Panics
+    /// When there is no such disk any more.
+    #[must_use]
+    pub fn free_octets(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.seen(&self.dir)).expect("a disk");
+        stat.f_bfree * stat.f_frsize
     }
 
     /// Makes room again.

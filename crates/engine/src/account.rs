@@ -30,6 +30,7 @@ pub(crate) async fn pass(account: &Account) -> Result<PassReport, EngineError> {
         result = journey(account) => result,
         () = grace(account) => Err(EngineError::Stopped),
     };
+    account.hooks.pass_ended();
     match result {
         Ok(mut report) => {
             report.elapsed = begun.elapsed();

@@ -40,6 +40,8 @@ impl Access {
         let events = match flown.await {
             // A server that hangs up on who asks before being let in is asked one by one.
             Err(error) if session.left_early() && error.ends_talk() => {
+                // Where there may be one connection only, it makes room for the next.
+                drop(session);
                 session = greeted(settings, connector).await?;
                 let events = log_in(&mut session, login, &Memory::default(), first).await;
                 session.note_login_alone();

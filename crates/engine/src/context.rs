@@ -1,7 +1,9 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
+use crate::allowance::Allowance;
 use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
+use crate::hooks::Hooks;
 use crate::index_thread::IndexHandle;
 use crate::live::Teller;
 use crate::rehearsal::Part;
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     /// The token of this process in the names of its files.
     pub(crate) writer: Arc<str>,
     pub(crate) connector: Arc<Connector>,
+    /// What all accounts together may use.
+    pub(crate) allowance: Allowance,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,
@@ -44,6 +48,8 @@ pub(crate) struct Account {
     pub(crate) connections: Connections,
     /// Where it tells what it is doing.
     pub(crate) live: Teller,
+    /// Who is told of what a pass has stored.
+    pub(crate) hooks: Hooks,
     /// Only mailboxes that match this glob; `None`: all that are chosen.
     pub(crate) only: Option<Arc<str>>,
     /// Whether the pass is carried out or rehearsed.

@@ -64,6 +64,8 @@ impl Daemon {
     ) -> Result<Self, EngineError> {
         let state_dir = settings.state_dir.clone();
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
+        let allowance = &state.shared.allowance;
+        allowance.set(&settings.limits, &settings.accounts).tell();
         let observer = Observer::start(&state.shared);
         let mut supervisor = Supervisor {
             state,
@@ -206,6 +208,8 @@ impl Supervisor {
                 now: settings.state_dir,
             });
         }
+        let allowance = &self.state.shared.allowance;
+        allowance.set(&settings.limits, &settings.accounts).tell();
         let wanted: BTreeMap<_, _> = settings
             .accounts
             .into_iter()

@@ -80,6 +80,24 @@ pub enum EngineError {
         /// The account.
         account: String,
     },
+    /// A download would leave less room on a disk than `limits.disk_free_min`.
+    #[error("the disk of {} has {free} octets free, and {least} are to stay", .path.display())]
+    DiskNearlyFull {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Octets that are free.
+        free: u64,
+        /// Octets that stay free.
+        least: u64,
+    },
+    /// The system does not say how much room there is.
+    #[error("asking how much room the disk of {} has", .path.display())]
+    DiskUnknown {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
     StateDirChanged {
@@ -179,7 +197,10 @@ impl EngineError {
             Self::Refused { text, .. } => {
                 Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
             }
-            Self::Thread { .. } | Self::TreeMissing { .. } => Fault::LocalIo,
+            Self::DiskNearlyFull { .. }
+            | Self::DiskUnknown { .. }
+            | Self::Thread { .. }
+            | Self::TreeMissing { .. } => Fault::LocalIo,
             Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
                 Fault::Busy
             }
@@ -224,6 +245,11 @@ impl EngineError {
                  `tmp` in it, or remove index.db from the state directory to begin anew",
                 path.join("INBOX").display()
             )),
+            Self::DiskNearlyFull { path, .. } => Some(format!(
+                "make room there: df -h {}; or lower `limits: {{disk_free_min: ...}}`; nothing is fetched or \
+                 deleted meanwhile",
+                path.display()
+            )),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())
             }
@@ -232,7 +258,8 @@ impl EngineError {
                     .to_owned(),
             ),
             Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
-            Self::Thread { .. }
+            Self::DiskUnknown { .. }
+            | Self::Thread { .. }
             | Self::IndexGone
             | Self::JobLost
             | Self::Stopped

@@ -69,7 +69,9 @@ events! {
     "daemon.woke" INFO "the machine was suspended" DaemonWoke { since: &'a str, asleep_s: u64 }
     "daemon.network_changed" DEBUG "the network has changed, what waits for it is tried anew" DaemonNetworkChanged { what: &'a str }
     "daemon.network_unwatched" DEBUG "the system does not tell of the network: outages end by themselves" DaemonNetworkUnwatched { error: &'a str }
+    "daemon.crowded" WARN "the system allows fewer open files than all accounts may need at once: connections wait for each other" DaemonCrowded { needed: u64, allowed: u64, connections: u64, hint: &'a str }
     "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
+    "account.disabled" ERROR "a row of accounts_from is wrong, its account is not served" AccountDisabled { account: Option<&'a str>, path: &'a str, line: u64, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
     "account.failed" ERROR "the account's pass failed; of a failure that lasts, with growing distance" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
     "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
@@ -94,6 +96,8 @@ events! {
     "quota.neared" WARN "the box at the server is nearly full" QuotaNeared { account: &'a str, resource: &'a str, used: u64, limit: u64, share: u64, hint: &'a str }
     "server_expiry.announced" WARN "the server deletes earlier than the policy would" ServerExpiryAnnounced { account: &'a str, days: u64, hint: &'a str }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
+    "hook.finished" DEBUG "the command of on_new has ended" HookFinished { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str> }
+    "hook.failed" WARN "the command of on_new has failed" HookFailed { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "watch.limited" WARN "the system cannot watch all directories, the rest is polled" WatchLimited { account: &'a str, directories: u64, because: &'a str, hint: &'a str }
     "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: Option<&'a str>, mailbox: Option<&'a str>, path: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
 }

@@ -5,10 +5,11 @@
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, and `live` what it tells of it; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
-//! back, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
+//! back, `hooks` runs what the user wants run, `allowance` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
 mod account;
+mod allowance;
 mod brake;
 mod check;
 mod choose;
@@ -18,10 +19,13 @@ mod context;
 mod daemon;
 mod deliver;
 mod delivery_pool;
+mod descriptors;
+mod disk_space;
 mod error;
 pub mod events;
 mod header;
 mod history;
+mod hooks;
 mod imap;
 mod index_thread;
 mod live;

@@ -23,6 +23,7 @@ pub(crate) async fn serve(
     if may_begin(&account, &wake, begins_in).await {
         rounds(&account, &wake, &mut watch).await;
     }
+    account.hooks.settled().await;
     watch.end().await;
 }
 

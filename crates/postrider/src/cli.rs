@@ -4,6 +4,7 @@ use crate::config::duration::parse_duration;
 use crate::moment::parse_moment;
 use crate::readers::Reader;
 use clap::{Args, Parser, Subcommand};
+use postrider_core::shard::Shard;
 use postrider_core::time::UnixTime;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub struct Cli {
 pub enum Command {
     /// The daemon, in the foreground: TERM stops it, HUP reloads the configuration, USR1 syncs now
     #[command(after_help = EXIT_STATUS)]
-    Run,
+    Run(RunArgs),
     /// One complete pass of every account, or of those named, then exit
     #[command(after_help = EXIT_STATUS)]
     Sync(SyncArgs),
@@ -66,6 +67,15 @@ pub enum Command {
     /// Let an account go on that the brake has stopped; the next pass removes what it showed, no more
     #[command(after_help = EXIT_STATUS)]
     Approve(ApproveArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug, Default)]
+pub struct RunArgs {
+    /// Only the accounts that this of N daemons keeps, where I is from 0 to N-1: every account is kept by
+    /// exactly one, whichever machine each of them runs on
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `approve`.
@@ -252,6 +262,8 @@ mod tests {
             "postrider status --watch",
             "postrider status --stale-after 5",
             "postrider run home",
+            "postrider run --shard 3/3",
+            "postrider run --shard 1",
             "postrider undo home",
             "postrider undo home --all --mailbox INBOX",
             "postrider history --action burnt",

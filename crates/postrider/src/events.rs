@@ -3,9 +3,11 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::exit;
+use postrider_core::fault::Fault;
 use postrider_engine::Reloaded;
 use postrider_engine::events::{
-    DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping, LogDegraded,
+    AccountDisabled, DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted,
+    DaemonStopping, LogDegraded,
 };
 
 /// `daemon.started`: the configuration was accepted, the engine is about to start.
@@ -17,6 +19,21 @@ pub fn started(config: &Config) {
         accounts: config.accounts.len() as u64,
     }
     .emit();
+}
+
+/// `account.disabled`, for every row of `accounts_from` that is wrong.
+pub fn disabled(config: &Config) {
+    for row in &config.bad_rows {
+        AccountDisabled {
+            account: row.account.as_deref(),
+            path: &row.path.display().to_string(),
+            line: row.line as u64,
+            kind: Fault::Config.kind(),
+            error: &exit::plain_line(&row.told()),
+            hint: row.hint().as_deref(),
+        }
+        .emit();
+    }
 }
 
 /// `daemon.ready`: the state is locked, every account has its task.

@@ -58,6 +58,12 @@ pub fn one_line(error: &Error) -> String {
     safe(&whole.collect::<Vec<_>>().join(": "))
 }
 
+/// Lines that are complete in themselves, as one, safe in a log.
+#[must_use]
+pub fn plain_line(lines: &str) -> String {
+    safe(&lines.lines().collect::<Vec<_>>().join("; "))
+}
+
 /// What happened, and the causes from the nearest on.
 fn told(error: &Error) -> (String, Vec<String>) {
     let (first, cause) = match error {

@@ -5,8 +5,9 @@ use crate::idle_timeout::IdleTimeout;
 use crate::probe::{Doubts, Probed};
 use crate::race::first_to_answer;
 use crate::resolve::Lookups;
+use crate::share::Share;
 use crate::tls::Tls;
-use crate::{Duplex, Stream};
+use crate::{Bandwidth, Connections, Duplex, Stream};
 use postrider_core::settings::{ServerAddress, TlsMode};
 use std::future::Future;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub struct Connector {
     tls: Tls,
     lookups: Lookups,
     doubts: Doubts,
+    share: Share,
 }
 
 impl Connector {
@@ -44,6 +46,26 @@ impl Connector {
         self.doubts.raise();
     }
 
+    /// The same for the connections of one account, which has its share of what all may use together.
+    #[must_use]
+    pub fn sharing(&self, connections: &Connections, bandwidth: &Bandwidth) -> Self {
+        let share = Share::of(connections, bandwidth);
+        Self {
+            share,
+            ..self.clone()
+        }
+    }
+
+    /// The same for further connections of an account that has one: where all are in use, one is not
+    /// waited for.
+    #[must_use]
+    pub fn further(&self) -> Self {
+        Self {
+            share: self.share.further(),
+            ..self.clone()
+        }
+    }
+
     /// Connects to `address`: name, TCP, and TLS when it is implicit. `limit` bounds each step and
     /// later every wait for an octet. Of several addresses the first that answers is taken (RFC 8305).
     ///
@@ -51,15 +73,17 @@ impl Connector {
     ///
     /// # Errors
     /// When the name has no address, none of them answers, or the certificate is not good. Of several
-    /// addresses, one that refused is reported, or else the one that failed last.
+    /// addresses, one that refused is reported, or else the one that failed last. Where there may be only so
+    /// many connections, it waits until it is its turn.
     pub async fn connect(
         &self,
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
+        let slot = self.share.slot().await?;
         let tcp = self.open_tcp(address, limit).await?;
         let probed = Probed::new(tcp, self.doubts.watch());
-        let stream: Stream = Box::new(IdleTimeout::new(probed, limit));
+        let stream = self.share.carry(IdleTimeout::new(probed, limit), slot);
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),

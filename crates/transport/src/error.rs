@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
+    /// As many connections are open as there may be, and this one is not worth waiting for.
+    #[error("as many connections are open as `limits` allows")]
+    AllInUse,
     /// The name server did not give an address.
     #[error("looking up {host}")]
     Resolve {
@@ -219,6 +222,7 @@ impl TransportError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::AllInUse => Fault::Busy,
             Self::Resolve { .. }
             | Self::NoAddress { .. }
             | Self::Refused { .. }
@@ -247,6 +251,7 @@ impl TransportError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::AllInUse => "raise `limits: {connections: ...}`".to_owned(),
             Self::Resolve { host, .. } | Self::NoAddress { host } => {
                 format!("check the spelling of `host: {host}`, and the network")
             }

@@ -1,6 +1,7 @@
 //! `postrider run`: the daemon, in the foreground.
 
 use super::engine_settings;
+use crate::cli::RunArgs;
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -19,18 +20,22 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the daemon cannot start, or does not stop in time.
 pub async fn run(
+    args: &RunArgs,
     named: Option<&Path>,
     config: Config,
     around: &Surroundings,
 ) -> Result<Vec<Error>, Error> {
+    let config = config.of_shard(args.shard);
     let logging = Logging::start(config.log, around, None)?;
     // Before the engine starts: a signal during the start must not kill it in the middle.
     let mut signals = Signals::of_daemon().map_err(|source| Error::Setup { source })?;
     events::started(&config);
+    events::disabled(&config);
     let daemon = Daemon::start(engine_settings(&config), None).await?;
     systemd::ready(&status_line(&config));
     events::ready(&config);
     let mut service = Service {
+        args,
         named,
         around,
         logging,
@@ -58,6 +63,7 @@ pub async fn run(
 
 /// A running daemon, and what it takes to reload its configuration.
 struct Service<'a> {
+    args: &'a RunArgs,
     named: Option<&'a Path>,
     around: &'a Surroundings,
     logging: Logging,
@@ -81,9 +87,11 @@ impl Service<'_> {
 
     async fn take_over(&mut self) -> Result<(), Error> {
         let config = config::load(self.named, self.around)?;
+        let config = config.of_shard(self.args.shard);
         let reloaded = self.daemon.reload(engine_settings(&config)).await?;
         self.logging.set_level(config.log.level);
         events::reloaded(&config, reloaded);
+        events::disabled(&config);
         self.config = config;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `postrider status`: how the accounts are doing, from the index; no server is asked.
 
-use super::{answer, quiet};
+use super::{answer, disabled, quiet};
 use crate::cli::StatusArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -26,10 +26,16 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     let rows = rows(&config.accounts, &known);
     let now = now();
     if args.json {
-        answer(&document(&rows, now, args.stale_after).to_string())?;
+        let mut document = document(&rows, now, args.stale_after);
+        if let Value::Object(document) = &mut document {
+            let disabled = disabled::document(config);
+            document.insert("disabled".to_owned(), Value::Array(disabled));
+        }
+        answer(&document.to_string())?;
     } else {
         let (table, waits, stay) = (table(&rows, now), waits(&rows, now), stay(&rows));
-        answer(&format!("{table}{waits}{stay}"))?;
+        let disabled = disabled::lines(config);
+        answer(&format!("{table}{waits}{stay}{disabled}"))?;
     }
     let stale = rows
         .iter()

@@ -1,6 +1,6 @@
 //! `postrider sync`: one complete pass, then exit.
 
-use super::{answer, chosen, dry_run, engine_settings, quiet};
+use super::{answer, chosen, disabled, dry_run, engine_settings, quiet};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -56,7 +56,8 @@ pub async fn run(
     if args.dry_run {
         let rehearsed = dry_run::run(&config, options, shutdown, args.json).await;
         stopper.abort();
-        return rehearsed;
+        let disabled = disabled::error(&config, &args.accounts);
+        return rehearsed.map(|errors| errors.into_iter().chain(disabled).collect());
     }
     let outcomes = postrider_engine::sync(engine_settings(&config), options, shutdown).await;
     stopper.abort();
@@ -72,7 +73,9 @@ pub async fn run(
         answer(&lines(&outcomes))?;
     }
     let failure = |outcome| failure(outcome, audience);
-    Ok(outcomes.into_iter().filter_map(failure).collect())
+    let disabled = disabled::error(&config, &args.accounts);
+    let failed = outcomes.into_iter().filter_map(failure);
+    Ok(failed.chain(disabled).collect())
 }
 
 /// How an account failed, told once: programs get the event of a daemon, people the report that ends

@@ -39,6 +39,7 @@ fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         moves: Moves::Push,
         upload: false,
         labels: LabelChoice::Link,
+        on_new: None,
     }
 }
 

@@ -1,0 +1,71 @@
+//! What all accounts together may use, as it is in force: a reload may change it while they run.
+
+use crate::delivery_pool::DeliveryPool;
+use crate::descriptors::{self, Room};
+use crate::disk_space::DiskSpace;
+use crate::error::EngineError;
+use postrider_core::limits::Limits;
+use postrider_core::settings::AccountSettings;
+use postrider_transport::{Bandwidth, Connections, Connector};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What all accounts share. Clones share it too.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowance {
+    pub(crate) connections: Connections,
+    bandwidth: Bandwidth,
+    pub(crate) space: DiskSpace,
+    downloads: Arc<Semaphore>,
+    /// Files that may be open.
+    files: usize,
+}
+
+impl Allowance {
+    /// Nothing is limited yet but by the system. Call it within a runtime.
+    pub(crate) fn new(state_dir: Arc<Path>) -> Self {
+        let files = descriptors::raise();
+        Self {
+            connections: Connections::default(),
+            bandwidth: Bandwidth::new(None),
+            space: DiskSpace::new(state_dir),
+            downloads: Arc::new(Semaphore::new(descriptors::downloads(files))),
+            files,
+        }
+    }
+
+    /// Puts other limits in force, for these accounts; what the system has room for.
+    pub(crate) fn set<'a>(
+        &self,
+        limits: &Limits,
+        accounts: impl IntoIterator<Item = &'a AccountSettings>,
+    ) -> Room {
+        let most = limits.connections.map_or(usize::MAX, NonZeroUsize::get);
+        let room = descriptors::room(self.files, descriptors::wanted(accounts).min(most));
+        let bounds = [limits.connections, room.connections];
+        self.connections
+            .set_limit(bounds.into_iter().flatten().min());
+        self.bandwidth.set_rate(limits.bandwidth_octets);
+        self.space.set_least(limits.disk_free_min_octets);
+        room
+    }
+
+    /// A connector for one account, which has its share.
+    pub(crate) fn connector(&self, connector: &Connector) -> Connector {
+        connector.sharing(&self.connections, &self.bandwidth)
+    }
+
+    /// Whether a download of so many octets into `tree` is worth beginning.
+    pub(crate) async fn admits(&self, tree: &Path, octets: u64) -> Result<(), EngineError> {
+        let (space, tree) = (self.space.clone(), tree.to_owned());
+        DeliveryPool::run(move || space.allows(&tree, octets)).await?
+    }
+
+    /// Waits until one download more may have files open.
+    pub(crate) async fn download(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.downloads).acquire_owned().await.ok()
+    }
+}
