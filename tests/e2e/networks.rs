@@ -14,9 +14,13 @@ use std::time::{Duration, Instant};
 const SECONDS: Duration = Duration::from_secs(20);
 
 fn home(more: &str) -> Home {
+    home_with("secret", more)
+}
+
+fn home_with(password: &str, more: &str) -> Home {
     Home::new(&format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
-         home: {{host: {SERVER}, tls: none, allow_cleartext: true, user: ada, password: secret, poll: 1h, \
+         home: {{host: {SERVER}, tls: none, allow_cleartext: true, user: ada, password: {password}, poll: 1h, \
          maildir: \"{{home}}/Mail\"{more}}}\n"
     ))
 }
@@ -82,7 +86,7 @@ async fn a_refused_password_is_not_sent_again_because_the_network_changed() {
     let network = Network::make();
     let connections = network.serve_imap(service());
     network.lead();
-    let home = home(", password: mistyped");
+    let home = home_with("mistyped", "");
     let daemon = start(&network, &home);
     let failed = daemon.after(0, "account.failed", "home");
     assert_eq!(failed["kind"], "auth", "{failed}");

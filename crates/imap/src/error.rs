@@ -314,3 +314,6 @@ impl fmt::Display for Refusal {
         f.write_str(&shown(self.text.as_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,6 +194,7 @@ async fn an_unknown_issuer_is_refused() {
         "{error:?}"
     );
     assert!(error.hint().unwrap().contains("ca_file"));
+    assert!(error.hint().unwrap().contains("captive portal"));
 }
 
 #[tokio::test]
