@@ -53,6 +53,10 @@ mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod power_cut;
 #[cfg(test)]
 mod reader_kit;

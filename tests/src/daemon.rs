@@ -135,6 +135,12 @@ impl RunningDaemon {
         self.log.lines().join("\n")
     }
 
+    /// The whole log so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        self.log.lines().iter().map(|line| parsed(line)).collect()
+    }
+
     /// Waits for the first event of this name from `mark` on that is about `account` (empty: about none).
     ///
     /// # Panics
@@ -172,8 +178,7 @@ impl RunningDaemon {
     /// The events of this name so far.
     #[must_use]
     pub fn events(&self, event: &str) -> Vec<Value> {
-        let lines: Vec<Value> = self.log.lines().iter().map(|line| parsed(line)).collect();
-        named(&lines, event)
+        named(&self.lines(), event)
     }
 
     /// Sends a signal and waits for the end.

@@ -12,6 +12,7 @@
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
+//! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
 //! - [`terminal`]: a screen for programs that want one.
@@ -37,6 +38,7 @@ pub mod dovecot;
 pub mod foretold;
 pub mod lossy_disk;
 pub mod maildir;
+pub mod network;
 pub mod oracle;
 pub mod policies;
 pub mod postrider;

@@ -3,7 +3,7 @@
 //! It is a tmpfs in a mount namespace that lives as long as its value. Works as root, and as an ordinary user
 //! where the kernel lets users make namespaces.
 
-use crate::postrider::Home;
+use crate::postrider::{Home, inside_of};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -53,14 +53,7 @@ impl SmallDisk {
     /// When it cannot be run.
     #[must_use]
     pub fn run(&self, home: &Home, arguments: &[&str]) -> Output {
-        let inner = home.command(arguments);
-        let mut outer = self.inside();
-        outer.arg(inner.get_program()).args(inner.get_args());
-        let environment = inner.get_envs();
-        outer
-            .env_clear()
-            .envs(environment.filter_map(|(name, value)| Some((name, value?))))
-            .stdin(Stdio::null());
+        let mut outer = inside_of(self.inside(), home, arguments);
         outer.output().expect("nsenter runs")
     }
 

@@ -1,14 +1,16 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
-use crate::allowance::Allowance;
+use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
 use crate::hooks::Hooks;
 use crate::index_thread::IndexHandle;
 use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::surroundings::Surroundings;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
@@ -27,10 +29,12 @@ pub(crate) struct Shared {
     pub(crate) writer: Arc<str>,
     pub(crate) connector: Arc<Connector>,
     /// What all accounts together may use.
-    pub(crate) allowance: Allowance,
+    pub(crate) shares: Shares,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,
+    /// What happens around us: networks, suspends.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// One account, ready for a pass.
@@ -40,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// How many connections its server has left it.
+    pub(crate) connections: Connections,
     /// Where it tells what it is doing.
     pub(crate) live: Teller,
     /// Who is told of what a pass has stored.

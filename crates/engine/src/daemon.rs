@@ -6,12 +6,15 @@
 use crate::error::EngineError;
 use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
+use crate::rhythm::jitter;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
+use crate::surroundings::Observer;
 use crate::watch::Listener;
 use postrider_core::account::AccountName;
+use postrider_core::pace::pause_before_first;
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,16 +64,18 @@ impl Daemon {
     ) -> Result<Self, EngineError> {
         let state_dir = settings.state_dir.clone();
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
-        let allowance = &state.shared.allowance;
-        allowance.set(&settings.limits, &settings.accounts).tell();
+        let observer = Observer::start(&state.shared);
+        let shares = &state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
         let mut supervisor = Supervisor {
             state,
             state_dir,
             listener: Arc::default(),
             running: BTreeMap::new(),
+            _observer: observer,
         };
-        for account in settings.accounts {
-            supervisor.start(account).await?;
+        for (nth, account) in settings.accounts.into_iter().enumerate() {
+            supervisor.start(account, nth).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
         Ok(Self {
@@ -139,6 +144,8 @@ struct Supervisor {
     state_dir: PathBuf,
     listener: Arc<Listener>,
     running: BTreeMap<AccountName, Running>,
+    /// Ends with the daemon.
+    _observer: Observer,
 }
 
 impl Supervisor {
@@ -165,7 +172,8 @@ impl Supervisor {
         self.state.close().await;
     }
 
-    async fn start(&mut self, settings: AccountSettings) -> Result<(), EngineError> {
+    /// Starts an account, the `nth` of those that begin together.
+    async fn start(&mut self, settings: AccountSettings, nth: usize) -> Result<(), EngineError> {
         let (trigger, shutdown) = Shutdown::new();
         let account = self.state.account(settings.clone(), shutdown).await?;
         let wake = Arc::new(Notify::new());
@@ -174,6 +182,7 @@ impl Supervisor {
             account,
             Arc::clone(&wake),
             Arc::clone(&self.listener),
+            pause_before_first(nth, jitter()),
         ));
         let running = Running {
             wake,
@@ -199,8 +208,8 @@ impl Supervisor {
                 now: settings.state_dir,
             });
         }
-        let allowance = &self.state.shared.allowance;
-        allowance.set(&settings.limits, &settings.accounts).tell();
+        let shares = &self.state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
         let wanted: BTreeMap<_, _> = settings
             .accounts
             .into_iter()
@@ -213,6 +222,7 @@ impl Supervisor {
             reloaded.removed += 1;
             self.stop_account(name).await;
         }
+        let mut started = 0;
         for (name, settings) in wanted {
             match self.running.get(&name) {
                 Some(running) if running.settings == settings => continue,
@@ -220,7 +230,8 @@ impl Supervisor {
                 None => reloaded.added += 1,
             }
             self.stop_account(&name).await;
-            self.start(settings).await?;
+            self.start(settings, started).await?;
+            started += 1;
         }
         Ok(reloaded)
     }

@@ -8,11 +8,12 @@
 //! is in the Maildir (R3).
 //!
 //! While one batch is flushed the one before gets its names and its rows, and the next is received; no two
-//! get their names at once.
+//! get their names at once. Where a proof is waited for ([`Delivery::proving`]), a batch is read back meanwhile too.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::prove::prove;
 use crate::rehearsal::Leave;
 use crate::report::Progress;
 use crate::step::{Step, Steps};
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use watched::Watched;
 use whole::{Whole, log_stored};
 
@@ -100,6 +101,30 @@ struct Carried {
     watched: Watched,
     /// All that was stored since the beginning.
     stored: Vec<Stored>,
+    proving: Proving,
+}
+
+/// The proof of one batch, while the next arrives. Given up when it is dropped.
+#[derive(Debug, Default)]
+struct Proving(JoinSet<Result<(), EngineError>>);
+
+impl Proving {
+    /// Begins with a batch that is recorded, when the one before is done: a disk that is slower at reading
+    /// than at writing holds up what is to come.
+    async fn begin(&mut self, account: &Account, keys: Vec<MessageKey>) -> Result<(), EngineError> {
+        self.done().await?;
+        let account = account.clone();
+        let prove = async move { prove(&account, &keys).await.map(drop) };
+        self.0.spawn(prove);
+        Ok(())
+    }
+
+    async fn done(&mut self) -> Result<(), EngineError> {
+        while let Some(done) = self.0.join_next().await {
+            done.map_err(|_| EngineError::JobLost)??;
+        }
+        Ok(())
+    }
 }
 
 /// A batch on its way into Maildir and index.
@@ -133,6 +158,8 @@ pub(crate) struct Delivery {
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
     disks: Disks,
+    /// Whether what is stored is proven at once.
+    proves: bool,
     /// Turns of the batches that are on their way.
     turns: Arc<Semaphore>,
     before: Before,
@@ -144,7 +171,7 @@ impl Delivery {
     /// To be called before the first of its messages is on its way to the disk. Waits while too many others
     /// have files open.
     pub(crate) async fn start(account: Account, _leave: Leave) -> Result<Self, EngineError> {
-        let turn = account.shared.allowance.download().await;
+        let turn = account.shared.shares.download().await;
         let tree = account.settings.maildir.clone();
         let disks = DeliveryPool::run(move || Disks::open(&tree)).await?;
         Ok(Self {
@@ -155,10 +182,19 @@ impl Delivery {
             held_octets: 0,
             expected: Orphans::new(),
             disks,
+            proves: false,
             turns: Arc::new(Semaphore::new(UNDER_WAY)),
             before: Before::Stored(Box::default()),
             _turn: turn,
         })
+    }
+
+    /// The same, and what is stored is read back at once (R1): for those who wait for the proof.
+    pub(crate) fn proving(self) -> Self {
+        Self {
+            proves: true,
+            ..self
+        }
     }
 
     /// Known messages that may be among those to come.
@@ -187,8 +223,12 @@ impl Delivery {
     pub(crate) async fn finish(mut self) -> Result<Vec<Stored>, EngineError> {
         self.store().await?;
         let Carried {
-            watched, stored, ..
+            watched,
+            stored,
+            mut proving,
+            ..
         } = self.before.stored().await?;
+        proving.done().await?;
         watched.finish(&self.account).await?;
         Ok(stored)
     }
@@ -233,6 +273,7 @@ impl Delivery {
         let batch = Batch {
             account: self.account.clone(),
             disks: self.disks.clone(),
+            proves: self.proves,
             arrivals: std::mem::take(&mut self.batch),
             expected: std::mem::take(&mut self.expected),
         };
@@ -250,6 +291,7 @@ impl Delivery {
 struct Batch {
     account: Account,
     disks: Disks,
+    proves: bool,
     arrivals: Vec<Arrival>,
     expected: Orphans,
 }
@@ -277,7 +319,14 @@ impl Batch {
                 None => fresh.push(whole),
             }
         }
-        let carried = deliver(&self.account, fresh, (carried, self.disks.directories)).await?;
+        let disk = self.disks.directories;
+        let before = carried.stored.len();
+        let mut carried = deliver(&self.account, fresh, (carried, disk)).await?;
+        if self.proves {
+            let stored = carried.stored.get(before..).unwrap_or_default();
+            let keys = stored.iter().map(|stored| stored.key).collect();
+            carried.proving.begin(&self.account, keys).await?;
+        }
         short.map_or(Ok(carried), Err)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::step::Step;
 use postrider_core::fault::Fault;
+use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
 use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
@@ -193,7 +194,9 @@ impl EngineError {
             Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
-            Self::Refused { .. } => Fault::Protocol,
+            Self::Refused { text, .. } => {
+                Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
+            }
             Self::DiskNearlyFull { .. }
             | Self::DiskUnknown { .. }
             | Self::Thread { .. }
@@ -204,10 +207,20 @@ impl EngineError {
         }
     }
 
-    /// How long the server wants to be left alone, where it said so.
-    pub(crate) const fn wait(&self) -> Option<Duration> {
+    /// How long the server wants between two logins, where it said so.
+    pub(crate) const fn login_delay(&self) -> Option<Duration> {
         match self {
             Self::Pop3(source) => source.wait(),
+            _ => None,
+        }
+    }
+
+    /// What the server wants of us, where its words say so.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        match self {
+            Self::Imap { source, .. } => source.wish(),
+            Self::Pop3(source) => source.wish(),
+            Self::Refused { text, .. } => Wish::read(text),
             _ => None,
         }
     }
@@ -244,8 +257,8 @@ impl EngineError {
                 "run the `password:` command by hand, or read the file or variable it names"
                     .to_owned(),
             ),
+            Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
             Self::DiskUnknown { .. }
-            | Self::Refused { .. }
             | Self::Thread { .. }
             | Self::IndexGone
             | Self::JobLost

@@ -3,17 +3,17 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon and `live` what it tells of it; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, and `live` what it tells of it; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
-//! back, `hooks` runs what the user wants run, `allowance` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
+//! back, `hooks` runs what the user wants run, `shares` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
 mod account;
-mod allowance;
 mod brake;
 mod check;
 mod choose;
 mod connect;
+mod connections;
 mod context;
 mod daemon;
 mod deliver;
@@ -40,11 +40,14 @@ mod recover;
 mod rehearsal;
 mod report;
 mod retain;
+mod rhythm;
 mod rounds;
+mod shares;
 mod shutdown;
 mod state;
 mod status;
 mod step;
+mod surroundings;
 mod sync;
 mod take_in;
 mod undo;

@@ -13,7 +13,7 @@ use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_imap::Session;
 use postrider_index::MailboxId;
-use postrider_transport::Connections;
+use postrider_transport::Slots;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
@@ -31,7 +31,7 @@ pub(crate) struct Queue {
     pub(crate) leave: Leave,
     orders: Arc<Mutex<VecDeque<Order>>>,
     /// Where nothing more is taken once an account that has no connection waits for one.
-    yields: Option<Connections>,
+    yields: Option<Slots>,
 }
 
 impl Queue {
@@ -46,15 +46,15 @@ impl Queue {
     }
 
     /// The same queue for a further connection, which ends when others have none.
-    fn while_unwanted(&self, connections: &Connections) -> Self {
+    fn while_unwanted(&self, slots: &Slots) -> Self {
         let mut queue = self.clone();
-        queue.yields = Some(connections.clone());
+        queue.yields = Some(slots.clone());
         queue
     }
 
     /// The next order.
     pub(crate) fn take(&self) -> Option<Order> {
-        if self.yields.as_ref().is_some_and(Connections::is_wanted) {
+        if self.yields.as_ref().is_some_and(Slots::is_wanted) {
             return None;
         }
         // Nobody panics while holding it; and if, a queue has no half-done states.
@@ -72,17 +72,17 @@ pub(crate) async fn fetch(
     report: &mut PassReport,
 ) -> Result<(Session, HashSet<MailboxId>), EngineError> {
     let octets = orders.iter().map(|order| order.octets).sum();
-    let (allowance, tree) = (&account.shared.allowance, &account.settings.maildir);
-    allowance.admits(tree, octets).await?;
+    let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
+    shares.admits(tree, octets).await?;
     let sizes = orders
         .iter()
         .map(|order| (order.uids.count(), order.octets));
-    let hands = hands(&sizes.collect::<Vec<_>>(), account.settings.connections);
+    let hands = hands(&sizes.collect::<Vec<_>>(), account.connections_now());
     let queue = Queue::new(orders, leave);
     let mut crew = JoinSet::new();
     for _ in 1..hands {
         let (account, access) = (account.clone(), access.clone());
-        let queue = queue.while_unwanted(&account.shared.allowance.connections);
+        let queue = queue.while_unwanted(&account.shared.shares.slots);
         crew.spawn(async move { help(&account, &access, queue).await });
     }
     let mut all = work(account, session, queue).await;
@@ -114,6 +114,7 @@ fn hands(orders: &[(u64, u64)], connections: usize) -> usize {
 async fn help(account: &Account, access: &Access, queue: Queue) -> Option<Worked> {
     let (settings, connector) = (&account.settings, account.shared.connector.further());
     let opened = access.open(settings, &connector, Vec::new()).await;
+    let opened = opened.inspect_err(|error| account.heed_limits(error));
     let (session, _) = opened.ok()?;
     let mut worked = work(account, session, queue).await;
     if let Some(session) = worked.session.take() {

@@ -5,6 +5,7 @@ use postrider_core::fault::Fault;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
