@@ -205,6 +205,9 @@ pub struct StatusArgs {
     /// Exit with 75 when the last success of an account is longer ago (30s, 5m, 2h, 3d)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub stale_after: Option<Duration>,
+    /// Only the accounts of the daemon that was started with the same --shard
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `check`.

@@ -22,6 +22,7 @@ const PROBLEM: usize = 60;
 /// When the index cannot be read. Stale accounts are in the answer.
 pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<Vec<Error>, Error> {
     let _logging = Logging::start(quiet(config.log), around, None)?;
+    let config = &config.clone().of_shard(args.shard);
     let known = postrider_engine::status(&config.state_dir)?;
     let rows = rows(&config.accounts, &known);
     let now = now();
