@@ -17,7 +17,7 @@ struct Case {
     account: Account,
     home: Home,
     disk: SmallDisk,
-    _server: Server,
+    server: Server,
 }
 
 /// Some 100 KB.
@@ -47,7 +47,7 @@ impl Case {
             account,
             home,
             disk,
-            _server: server,
+            server,
         }
     }
 
@@ -91,6 +91,8 @@ async fn without_that_room_nothing_is_fetched() {
             case.disk.fill(LEAST - 4_096);
             case.assert_refused(directory);
             assert_eq!(case.stored(), 0, "{protocol}");
+            let sent = case.server.faults().octets_sent();
+            assert!(sent < 50_000, "{protocol}: not one message: {sent} octets");
             case.disk.free();
             let healed = case.sync();
             assert!(healed.status.success(), "{}", said(&healed));

@@ -45,6 +45,20 @@ async fn every_account_is_kept_by_exactly_one() {
         while daemon.events("sync.finished").len() < mine {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
+        let mut status = home.command(&[
+            "status",
+            "--stale-after",
+            "1h",
+            "--shard",
+            &format!("{number}/3"),
+        ]);
+        status.env(
+            "STATE_DIRECTORY",
+            home.path().join(format!("state{number}")),
+        );
+        let status = status.output().unwrap();
+        assert_eq!(status.status.code(), Some(0), "{}", said(&status));
+        assert_eq!(said(&status).lines().count(), 1 + mine, "{}", said(&status));
         let ended = daemon.end(Signal::TERM);
         ended.assert_orderly();
         let passes = ended.events("sync.finished");

@@ -1,12 +1,14 @@
 //! What all accounts share: connections and bandwidth, fair to all, and open files, however few.
 
-use postrider_mailserver::{Mailstore, Options, Server};
+use postrider_core::account::Protocol;
+use postrider_mailserver::{Action, Fault, Mailstore, Options, Server};
 use postrider_tests::counting_relay::CountingRelay;
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::postrider::Home;
-use postrider_tests::rig::message;
+use postrider_tests::rig::{Rig, message};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 fn config(limits: &str, accounts: &str, port: u16) -> String {
@@ -169,4 +171,17 @@ async fn with_too_few_open_files_everything_takes_turns_and_the_log_says_what_to
     ended.assert_orderly();
     assert_eq!(ended.events("account.failed"), Vec::<Value>::new());
     assert_eq!(ended.events("message.stored").len(), 150 * 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_is_enough_where_a_server_hangs_up_on_who_is_early() {
+    let mut rig = Rig::new(Protocol::Imap).await;
+    rig.limits.connections = NonZeroUsize::new(1);
+    rig.fill("INBOX", 3);
+    rig.pass().await.unwrap();
+    // What is known of the server by now is used before it has let us in.
+    rig.server.faults().plan(Fault::on("LIST", Action::Cut));
+    let pass = tokio::time::timeout(Duration::from_secs(30), rig.pass());
+    pass.await.expect("it waits for itself").unwrap();
+    assert_eq!(rig.server.faults().pending(), 0);
 }

@@ -1,6 +1,5 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
-use crate::allowance::Allowance;
 use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
@@ -9,6 +8,7 @@ use crate::index_thread::IndexHandle;
 use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use crate::surroundings::Surroundings;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Arc<str>,
     pub(crate) connector: Arc<Connector>,
     /// What all accounts together may use.
-    pub(crate) allowance: Allowance,
+    pub(crate) shares: Shares,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,

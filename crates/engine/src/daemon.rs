@@ -79,8 +79,8 @@ impl Daemon {
     ) -> Result<Self, EngineError> {
         let state_dir = settings.state_dir.clone();
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
-        let allowance = &state.shared.allowance;
-        allowance.set(&settings.limits, &settings.accounts).tell();
+        let shares = &state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
         let observer = Observer::start(&state.shared);
         let mut supervisor = Supervisor {
             state,
@@ -231,7 +231,7 @@ impl Supervisor {
         let wake = Arc::new(Notify::new());
         let (caller, calls) = calls();
         let (waker, listener) = (Arc::clone(&wake), Arc::clone(&self.listener));
-        let heart = Heart::of_account(&settings, self.state.shared.allowance.is_metered());
+        let heart = Heart::of_account(&settings, self.state.shared.shares.is_metered());
         let life = async move {
             if let Some(before) = before {
                 // A task that panicked has ended too.
@@ -279,8 +279,8 @@ impl Supervisor {
                 now: settings.state_dir,
             });
         }
-        let allowance = &self.state.shared.allowance;
-        allowance.set(&settings.limits, &settings.accounts).tell();
+        let shares = &self.state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
         let wanted: BTreeMap<_, _> = settings
             .accounts
             .into_iter()

@@ -172,7 +172,7 @@ impl Delivery {
     /// To be called before the first of its messages is on its way to the disk. Waits while too many others
     /// have files open.
     pub(crate) async fn start(account: Account, _leave: Leave) -> Result<Self, EngineError> {
-        let turn = account.shared.allowance.download().await;
+        let turn = account.shared.shares.download().await;
         let tree = account.settings.maildir.clone();
         let disks = DeliveryPool::run(move || Disks::open(&tree)).await?;
         Ok(Self {

@@ -5,11 +5,10 @@
 //!
 //! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, `calls` the passes that somebody waits for, `live` what it tells of itself, and `heart` shows that it goes on; a [`Handle`] is for whoever has something to ask; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
-//! back, `hooks` runs what the user wants run, `allowance` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
+//! back, `hooks` runs what the user wants run, `shares` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
 mod account;
-mod allowance;
 mod brake;
 mod calls;
 mod check;
@@ -46,6 +45,7 @@ mod report;
 mod retain;
 mod rhythm;
 mod rounds;
+mod shares;
 mod shutdown;
 mod state;
 mod status;

@@ -1,6 +1,5 @@
 //! The state directory, opened: locked, healed, ready for accounts.
 
-use crate::allowance::Allowance;
 use crate::connections::Connections;
 use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
@@ -10,6 +9,7 @@ use crate::index_thread::{IndexHandle, IndexThread};
 use crate::live::Teller;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use crate::surroundings::Surroundings;
@@ -76,15 +76,15 @@ impl State {
         lock: Option<StateLock>,
         (progress, steps): (Option<ProgressSender>, Steps),
     ) -> Result<Self, EngineError> {
-        let allowance = Allowance::new(Arc::clone(&dir));
+        let shares = Shares::new(Arc::clone(&dir));
         let (thread, index) = IndexThread::start(index, dir)?;
         let namer = new_writer(&index).await?;
         let shared = Shared {
             index,
             writer: namer.token().into(),
             connector: Arc::new(Connector::new()),
-            pool: DeliveryPool::new(namer, allowance.space.clone()),
-            allowance,
+            pool: DeliveryPool::new(namer, shares.space.clone()),
+            shares,
             steps,
             progress,
             surroundings: Surroundings::default(),
@@ -107,7 +107,7 @@ impl State {
         let index = &self.shared.index;
         let place = (&settings.name, settings.maildir.clone());
         let hooks = Hooks::new(settings.on_new.as_ref(), place, &shutdown);
-        let connector = self.shared.allowance.connector(&self.shared.connector);
+        let connector = self.shared.shares.connector(&self.shared.connector);
         Ok(Account {
             id: index
                 .call(move |index| index.account(&name, protocol))

@@ -240,6 +240,9 @@ pub struct StatusArgs {
     /// what the configuration says in `status`)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     pub stale_after: Option<Option<Duration>>,
+    /// Only the accounts of the daemon that was started with the same --shard
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `check`.

@@ -7,7 +7,7 @@ use crate::race::first_to_answer;
 use crate::resolve::Lookups;
 use crate::share::Share;
 use crate::tls::Tls;
-use crate::{Bandwidth, Connections, Duplex, Stream};
+use crate::{Bandwidth, Duplex, Slots, Stream};
 use postrider_core::settings::{ServerAddress, TlsMode};
 use std::future::Future;
 use std::time::Duration;
@@ -40,18 +40,11 @@ impl Connector {
         Self::default()
     }
 
-    /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
-    /// way is gone fail within seconds, and attempts to connect begin anew.
-    pub fn doubt(&self) {
-        self.doubts.raise();
-    }
-
     /// The same for the connections of one account, which has its share of what all may use together.
     #[must_use]
-    pub fn sharing(&self, connections: &Connections, bandwidth: &Bandwidth) -> Self {
-        let share = Share::of(connections, bandwidth);
+    pub fn sharing(&self, slots: &Slots, bandwidth: &Bandwidth) -> Self {
         Self {
-            share,
+            share: Share::of(slots, bandwidth),
             ..self.clone()
         }
     }
@@ -66,6 +59,12 @@ impl Connector {
         }
     }
 
+    /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
+    /// way is gone fail within seconds, and attempts to connect begin anew.
+    pub fn doubt(&self) {
+        self.doubts.raise();
+    }
+
     /// Connects to `address`: name, TCP, and TLS when it is implicit. `limit` bounds each step and
     /// later every wait for an octet. Of several addresses the first that answers is taken (RFC 8305).
     ///
@@ -73,8 +72,8 @@ impl Connector {
     ///
     /// # Errors
     /// When the name has no address, none of them answers, or the certificate is not good. Of several
-    /// addresses, one that refused is reported, or else the one that failed last. Where there may be only so
-    /// many connections, it waits until it is its turn.
+    /// addresses, one that refused is reported, or else the one that failed last. Where there
+    /// may be only so many connections, it waits until it is its turn.
     pub async fn connect(
         &self,
         address: &ServerAddress,

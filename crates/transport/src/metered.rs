@@ -1,7 +1,7 @@
-//! A connection that counts: it has a slot among all connections, and pays for its octets.
+//! A connection that counts: it has a slot among all slots, and pays for its octets.
 
 use crate::bandwidth::Flow;
-use crate::connections::Slot;
+use crate::slots::Slot;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -124,8 +124,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 mod tests {
     use super::*;
     use crate::bandwidth::Bandwidth;
-    use crate::connections::Connections;
     use crate::idle_timeout::IdleTimeout;
+    use crate::slots::Slots;
     use std::num::{NonZeroU64, NonZeroUsize};
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -168,12 +168,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_gives_its_slot_back_when_it_ends() {
-        let connections = Connections::new(NonZeroUsize::new(1));
+        let slots = Slots::new(NonZeroUsize::new(1));
         let (ours, _theirs) = duplex(16);
-        let slot = Some(connections.first().await);
+        let slot = Some(slots.first().await);
         let stream: crate::Stream = Box::new(Metered::new(ours, None, slot));
-        assert!(connections.further().is_none());
+        assert!(slots.further().is_none());
         drop(stream);
-        assert!(connections.further().is_some());
+        assert!(slots.further().is_some());
     }
 }

@@ -1,23 +1,23 @@
 //! What one account's connections may use of what all accounts share.
 
 use crate::bandwidth::{Bandwidth, Flow};
-use crate::connections::{Connections, Slot};
 use crate::error::TransportError;
 use crate::metered::Metered;
+use crate::slots::{Slot, Slots};
 use crate::{Duplex, Stream};
 
 /// An account's share; by default of nothing that is limited.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Share {
-    connections: Option<Connections>,
+    slots: Option<Slots>,
     flow: Option<Flow>,
     is_further: bool,
 }
 
 impl Share {
-    pub(crate) fn of(connections: &Connections, bandwidth: &Bandwidth) -> Self {
+    pub(crate) fn of(slots: &Slots, bandwidth: &Bandwidth) -> Self {
         Self {
-            connections: Some(connections.clone()),
+            slots: Some(slots.clone()),
             flow: Some(bandwidth.flow()),
             is_further: false,
         }
@@ -33,14 +33,14 @@ impl Share {
 
     /// Waits until there may be one connection more; a further one is not waited for.
     pub(crate) async fn slot(&self) -> Result<Option<Slot>, TransportError> {
-        let Some(connections) = &self.connections else {
+        let Some(slots) = &self.slots else {
             return Ok(None);
         };
         if self.is_further {
-            let slot = connections.further();
+            let slot = slots.further();
             return slot.map(Some).ok_or(TransportError::AllInUse);
         }
-        Ok(Some(connections.first().await))
+        Ok(Some(slots.first().await))
     }
 
     /// The stream, which counts from now on.

@@ -14,7 +14,7 @@ use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_imap::Session;
 use postrider_index::MailboxId;
-use postrider_transport::Connections;
+use postrider_transport::Slots;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ pub(crate) struct Queue {
     pub(crate) leave: Leave,
     orders: Arc<Mutex<VecDeque<Order>>>,
     /// Where nothing more is taken once an account that has no connection waits for one.
-    yields: Option<Connections>,
+    yields: Option<Slots>,
 }
 
 impl Queue {
@@ -47,15 +47,15 @@ impl Queue {
     }
 
     /// The same queue for a further connection, which ends when others have none.
-    fn while_unwanted(&self, connections: &Connections) -> Self {
+    fn while_unwanted(&self, slots: &Slots) -> Self {
         let mut queue = self.clone();
-        queue.yields = Some(connections.clone());
+        queue.yields = Some(slots.clone());
         queue
     }
 
     /// The next order.
     pub(crate) fn take(&self) -> Option<Order> {
-        if self.yields.as_ref().is_some_and(Connections::is_wanted) {
+        if self.yields.as_ref().is_some_and(Slots::is_wanted) {
             return None;
         }
         // Nobody panics while holding it; and if, a queue has no half-done states.
@@ -73,8 +73,8 @@ pub(crate) async fn fetch(
     report: &mut PassReport,
 ) -> Result<(Session, HashSet<MailboxId>), EngineError> {
     let octets = orders.iter().map(|order| order.octets).sum();
-    let (allowance, tree) = (&account.shared.allowance, &account.settings.maildir);
-    allowance.admits(tree, octets).await?;
+    let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
+    shares.admits(tree, octets).await?;
     let sizes = orders
         .iter()
         .map(|order| (order.uids.count(), order.octets));
@@ -83,7 +83,7 @@ pub(crate) async fn fetch(
     let mut crew = JoinSet::new();
     for _ in 1..hands {
         let (account, access) = (account.clone(), access.clone());
-        let queue = queue.while_unwanted(&account.shared.allowance.connections);
+        let queue = queue.while_unwanted(&account.shared.shares.slots);
         crew.spawn(shared(async move { help(&account, &access, queue).await }));
     }
     let mut all = work(account, session, queue).await;

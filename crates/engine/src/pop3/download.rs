@@ -48,8 +48,8 @@ pub(crate) async fn download(
     };
     if !listed.is_empty() {
         let octets = listed.iter().filter_map(|message| message.size_octets);
-        let (allowance, tree) = (&account.shared.allowance, &account.settings.maildir);
-        allowance.admits(tree, octets.sum()).await?;
+        let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
+        shares.admits(tree, octets.sum()).await?;
     }
     let mut delivery = Delivery::start(account.clone(), leave).await?;
     if account.lets_go() {

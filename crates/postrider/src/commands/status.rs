@@ -31,6 +31,7 @@ type Lives = BTreeMap<String, Live>;
 /// asked: what the index knows is told without it.
 pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<Vec<Error>, Error> {
     let _logging = Logging::start(quiet(config.log), around, None)?;
+    let config = &config.clone().of_shard(args.shard);
     if args.watch {
         return watch::run(config, around);
     }

@@ -7,7 +7,7 @@ use crate::error::EngineError;
 use crate::heart::announced;
 use postrider_core::limits::Limits;
 use postrider_core::settings::AccountSettings;
-use postrider_transport::{Bandwidth, Connections, Connector};
+use postrider_transport::{Bandwidth, Connector, Slots};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What all accounts share. Clones share it too.
 #[derive(Clone, Debug)]
-pub(crate) struct Allowance {
-    pub(crate) connections: Connections,
+pub(crate) struct Shares {
+    pub(crate) slots: Slots,
     bandwidth: Bandwidth,
     pub(crate) space: DiskSpace,
     downloads: Arc<Semaphore>,
@@ -24,12 +24,12 @@ pub(crate) struct Allowance {
     files: usize,
 }
 
-impl Allowance {
+impl Shares {
     /// Nothing is limited yet but by the system. Call it within a runtime.
     pub(crate) fn new(state_dir: Arc<Path>) -> Self {
         let files = descriptors::raise();
         Self {
-            connections: Connections::default(),
+            slots: Slots::default(),
             bandwidth: Bandwidth::new(None),
             space: DiskSpace::new(state_dir),
             downloads: Arc::new(Semaphore::new(descriptors::downloads(files))),
@@ -46,8 +46,7 @@ impl Allowance {
         let most = limits.connections.map_or(usize::MAX, NonZeroUsize::get);
         let room = descriptors::room(self.files, descriptors::wanted(accounts).min(most));
         let bounds = [limits.connections, room.connections];
-        self.connections
-            .set_limit(bounds.into_iter().flatten().min());
+        self.slots.set_limit(bounds.into_iter().flatten().min());
         self.bandwidth.set_rate(limits.bandwidth_octets);
         self.space.set_least(limits.disk_free_min_octets);
         room
@@ -60,7 +59,7 @@ impl Allowance {
 
     /// A connector for one account, which has its share.
     pub(crate) fn connector(&self, connector: &Connector) -> Connector {
-        connector.sharing(&self.connections, &self.bandwidth)
+        connector.sharing(&self.slots, &self.bandwidth)
     }
 
     /// Whether a download of so many octets into `tree` is worth beginning.

@@ -2,15 +2,15 @@
 //!
 //! Whoever has none comes before whoever wants a further one: first connections are given in the order in
 //! which they were asked for, further ones only while nobody waits. Who has a further one, or one that does
-//! nothing at the moment, gives it back when it is wanted ([`Connections::wanted`]).
+//! nothing at the moment, gives it back when it is wanted ([`Slots::wanted`]).
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Connections that may be open at once. Clones share them.
+/// Slots that may be open at once. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Connections(Arc<Shared>);
+pub struct Slots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -30,10 +30,10 @@ struct Bound {
 #[derive(Debug)]
 pub struct Slot {
     permit: Option<OwnedSemaphorePermit>,
-    of: Connections,
+    of: Slots,
 }
 
-impl Connections {
+impl Slots {
     /// So many; `None`: as many as anybody wants.
     #[must_use]
     pub fn new(limit: Option<NonZeroUsize>) -> Self {
@@ -46,7 +46,7 @@ impl Connections {
         }))
     }
 
-    /// Changes how many there may be. Connections that are open stay open.
+    /// Changes how many there may be. Slots that are open stay open.
     pub fn set_limit(&self, limit: Option<NonZeroUsize>) {
         let limit = of(limit);
         let mut bound = self.bound();
@@ -106,7 +106,7 @@ fn of(limit: Option<NonZeroUsize>) -> usize {
     limit.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)
 }
 
-impl Default for Connections {
+impl Default for Slots {
     fn default() -> Self {
         Self::new(None)
     }
@@ -125,12 +125,12 @@ impl Drop for Slot {
 }
 
 /// Counts somebody who waits, for as long as it lives.
-struct Waits<'a>(&'a Connections);
+struct Waits<'a>(&'a Slots);
 
 impl<'a> Waits<'a> {
-    fn among(connections: &'a Connections) -> Self {
-        connections.0.waiting.send_modify(|waiting| *waiting += 1);
-        Self(connections)
+    fn among(slots: &'a Slots) -> Self {
+        slots.0.waiting.send_modify(|waiting| *waiting += 1);
+        Self(slots)
     }
 }
 
@@ -157,28 +157,28 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_has_none_comes_before_whoever_wants_one_more() {
-        let connections = Connections::new(NonZeroUsize::new(2));
-        let mine = connections.first().await;
-        let further = connections.further().unwrap();
-        assert!(connections.further().is_none());
-        let mut other = pin!(connections.first());
+        let slots = Slots::new(NonZeroUsize::new(2));
+        let mine = slots.first().await;
+        let further = slots.further().unwrap();
+        assert!(slots.further().is_none());
+        let mut other = pin!(slots.first());
         assert!(now(&mut other).is_none());
-        assert!(connections.is_wanted());
+        assert!(slots.is_wanted());
         drop(further);
-        assert!(connections.further().is_none(), "it is the other's");
+        assert!(slots.further().is_none(), "it is the other's");
         let other = now(other).unwrap();
-        assert!(!connections.is_wanted());
+        assert!(!slots.is_wanted());
         drop((mine, other));
-        assert!(connections.further().is_some());
+        assert!(slots.further().is_some());
     }
 
     #[tokio::test]
     async fn first_ones_are_given_in_turn_and_who_leaves_the_queue_holds_up_nobody() {
-        let connections = Connections::new(NonZeroUsize::new(1));
-        let held = connections.first().await;
-        let mut one = Box::pin(connections.first());
-        let mut two = Box::pin(connections.first());
-        let mut three = Box::pin(connections.first());
+        let slots = Slots::new(NonZeroUsize::new(1));
+        let held = slots.first().await;
+        let mut one = Box::pin(slots.first());
+        let mut two = Box::pin(slots.first());
+        let mut three = Box::pin(slots.first());
         assert!(now(&mut one).is_none() && now(&mut two).is_none() && now(&mut three).is_none());
         drop(one);
         drop(held);
@@ -186,38 +186,38 @@ mod tests {
         let two = now(two).unwrap();
         drop(two);
         assert!(now(three).is_some());
-        assert!(!connections.is_wanted());
+        assert!(!slots.is_wanted());
     }
 
     #[tokio::test]
     async fn a_lower_limit_counts_for_those_that_are_open() {
-        let connections = Connections::new(NonZeroUsize::new(3));
-        let open = [(); 3].map(|()| connections.further().unwrap());
-        connections.set_limit(NonZeroUsize::new(1));
+        let slots = Slots::new(NonZeroUsize::new(3));
+        let open = [(); 3].map(|()| slots.further().unwrap());
+        slots.set_limit(NonZeroUsize::new(1));
         let [one, two, three] = open;
         drop((one, two));
-        assert!(connections.further().is_none());
+        assert!(slots.further().is_none());
         drop(three);
-        let only = connections.further().unwrap();
-        assert!(connections.further().is_none());
-        connections.set_limit(NonZeroUsize::new(2));
-        assert!(connections.further().is_some());
+        let only = slots.further().unwrap();
+        assert!(slots.further().is_none());
+        slots.set_limit(NonZeroUsize::new(2));
+        assert!(slots.further().is_some());
         drop(only);
-        connections.set_limit(None);
-        let many: Vec<_> = (0..1_000).filter_map(|_| connections.further()).collect();
+        slots.set_limit(None);
+        let many: Vec<_> = (0..1_000).filter_map(|_| slots.further()).collect();
         assert_eq!(many.len(), 1_000);
-        connections.set_limit(NonZeroUsize::new(1_001));
-        let _last = connections.further().unwrap();
-        assert!(connections.further().is_none());
+        slots.set_limit(NonZeroUsize::new(1_001));
+        let _last = slots.further().unwrap();
+        assert!(slots.further().is_none());
     }
 
     #[tokio::test]
     async fn whoever_has_one_to_spare_hears_that_it_is_wanted() {
-        let connections = Connections::new(NonZeroUsize::new(1));
-        let held = connections.first().await;
-        let mut wanted = Box::pin(connections.wanted());
+        let slots = Slots::new(NonZeroUsize::new(1));
+        let held = slots.first().await;
+        let mut wanted = Box::pin(slots.wanted());
         assert!(now(&mut wanted).is_none());
-        let mut other = Box::pin(connections.first());
+        let mut other = Box::pin(slots.first());
         assert!(now(&mut other).is_none());
         assert!(now(&mut wanted).is_some());
         drop(held);
