@@ -6,7 +6,7 @@
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
 //! what a user chose ([`settings`]), what to do about a server ([`plan`]), what may leave it
-//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), and what an error means ([`fault`]).
+//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`]), how long a line may be silent ([`refresh`]), and what an error means ([`fault`]).
 
 pub mod account;
 pub mod brake;
@@ -17,6 +17,7 @@ pub mod message;
 pub mod mod_seq;
 pub mod pace;
 pub mod plan;
+pub mod refresh;
 pub mod retention;
 pub mod secret;
 pub mod settings;

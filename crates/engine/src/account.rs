@@ -48,7 +48,10 @@ async fn journey(account: &Account) -> Result<PassReport, EngineError> {
     }
     heal(account).await?;
     match account.settings.protocol {
-        Protocol::Imap => imap::pass::run(account).await,
+        Protocol::Imap => match &account.quick {
+            Some(quick) => imap::quick::run(account, quick).await,
+            None => imap::pass::run(account).await,
+        },
         Protocol::Pop3 => pop3::pass::run(account).await,
     }
 }
@@ -59,11 +62,12 @@ async fn grace(account: &Account) {
 }
 
 async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineError> {
-    let id = account.id;
-    let index = &account.shared.index;
-    index
-        .call(move |index| index.record_success(id, now()))
-        .await?;
+    // A quick pass has not seen everything.
+    if account.quick.is_none() {
+        let (id, index) = (account.id, &account.shared.index);
+        let record = move |index: &mut Index| index.record_success(id, now());
+        index.call(record).await?;
+    }
     events::SyncFinished {
         account: account.log_name(),
         mailboxes: report.mailboxes,

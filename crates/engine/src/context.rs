@@ -1,7 +1,9 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
 use crate::delivery_pool::DeliveryPool;
+use crate::imap::quick::Quick;
 use crate::index_thread::IndexHandle;
+use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
@@ -40,6 +42,10 @@ pub(crate) struct Account {
     pub(crate) live: Teller,
     /// Only mailboxes that match this glob; `None`: all that are chosen.
     pub(crate) only: Option<Arc<str>>,
+    /// What a quick pass is about; `None`: it is none.
+    pub(crate) quick: Option<Arc<Quick>>,
+    /// The session between two passes.
+    pub(crate) kept: Kept,
     /// Whether the pass is carried out or rehearsed.
     pub(crate) part: Part,
     /// Set once what dead processes left in `tmp` is gone.
@@ -76,7 +82,7 @@ impl Account {
     /// Whether the pass sees all mailboxes of the account. One that does not cannot say of a message
     /// where it went, nor which is the oldest of all.
     pub(crate) const fn sees_all(&self) -> bool {
-        self.only.is_none()
+        self.only.is_none() && self.quick.is_none()
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

@@ -13,6 +13,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::imap::quick;
 use crate::rehearsal::Leave;
 use crate::report::Progress;
 use crate::step::{Step, Steps};
@@ -268,6 +269,7 @@ impl Batch {
                         fresh: false,
                     });
                 }
+                None if quick::leaves(&self.account, place.0, place.1).await? => {}
                 None => fresh.push(whole),
             }
         }

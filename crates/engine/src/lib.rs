@@ -3,7 +3,7 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon and `live` what it tells of it; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `listen` its pauses and `live` what it tells of it; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
@@ -23,6 +23,7 @@ mod header;
 mod history;
 mod imap;
 mod index_thread;
+mod listen;
 mod live;
 mod local;
 mod mailboxes;
@@ -53,7 +54,7 @@ pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
-pub use live::{Activity, LiveAccount, Load};
+pub use live::{Activity, Listening, LiveAccount, Load, PushKind};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};
 pub use report::{AccountOutcome, PassReport, Progress, ProgressSender};

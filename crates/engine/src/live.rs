@@ -26,6 +26,37 @@ pub struct Load {
     pub octets: u64,
 }
 
+/// How a server tells of what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushKind {
+    /// NOTIFY (RFC 5465): of many mailboxes.
+    Notify,
+    /// IDLE (RFC 2177): of one.
+    Idle,
+}
+
+impl PushKind {
+    /// The word for people and programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What an account listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// How.
+    pub kind: PushKind,
+    /// How many mailboxes the server tells of.
+    pub mailboxes: u64,
+    /// Since when.
+    pub since: UnixTime,
+}
+
 /// One account at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveAccount {
@@ -37,6 +68,8 @@ pub struct LiveAccount {
     pub next_pass_at: Option<UnixTime>,
     /// Passes that failed in a row.
     pub failures: u32,
+    /// How the server tells of what is new; `None` while it does not.
+    pub listening: Option<Listening>,
     /// What the running pass, or the last one, had to download.
     pub found: Load,
     /// What it has stored of that.

@@ -4,6 +4,7 @@ use crate::account::{pass, report_failure};
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::listen::{Ended, Kept, Push};
 use crate::live::Activity;
 use crate::watch::{Heed, Listener, Watch};
 use postrider_core::pace::{Jitter, pause_after, pause_between};
@@ -16,15 +17,20 @@ use tokio::sync::Notify;
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// One account's life: passes, under a watch over its mail tree.
-pub(crate) async fn serve(account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
+pub(crate) async fn serve(mut account: Account, wake: Arc<Notify>, listener: Arc<Listener>) {
+    if account.settings.push == postrider_core::settings::Push::Auto {
+        account.kept = Kept::place();
+    }
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
-    rounds(&account, &wake, &mut watch).await;
+    let mut push = Push::of(&account);
+    rounds(&account, &wake, (&mut watch, &mut push)).await;
+    push.end(&account).await;
     watch.end().await;
 }
 
 /// A pass, a pause, a pass.
-async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
+async fn rounds(account: &Account, wake: &Notify, (watch, push): (&mut Watch, &mut Push)) {
     let mut failures = 0_u32;
     // What the server wants between two logins, as it last said.
     let mut delay = Duration::ZERO;
@@ -59,8 +65,9 @@ async fn rounds(account: &Account, wake: &Notify, watch: &mut Watch) {
             live.next_pass_at = Some(now().0.after(pause));
             live.failures = failures;
         });
-        if !wait(account, wake, (&mut *watch, heed), pause).await {
-            return;
+        match push.wait(account, wake, (&mut *watch, heed), pause).await {
+            Ended::Due { failures: more } => failures = failures.saturating_add(more),
+            Ended::Stop => return,
         }
     }
 }
@@ -80,21 +87,6 @@ fn recovered(account: &Account, failures: u32) {
             failures: failures.into(),
         }
         .emit();
-    }
-}
-
-/// Waits for the next pass. `false` when it is time to stop.
-async fn wait(
-    account: &Account,
-    wake: &Notify,
-    (watch, heed): (&mut Watch, Heed),
-    pause: Duration,
-) -> bool {
-    tokio::select! {
-        () = account.shutdown.requested() => false,
-        () = wake.notified() => true,
-        () = tokio::time::sleep(pause) => true,
-        () = watch.calls(account, heed) => true,
     }
 }
 

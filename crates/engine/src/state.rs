@@ -4,6 +4,7 @@ use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::index_thread::{IndexHandle, IndexThread};
+use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
@@ -104,6 +105,8 @@ impl State {
             shutdown,
             live: Teller::default(),
             only: None,
+            quick: None,
+            kept: Kept::default(),
             part: match self.lock {
                 Some(_) => Part::Act,
                 None => Part::Rehearse(Script::default()),

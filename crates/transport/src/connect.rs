@@ -1,5 +1,6 @@
 //! From a server's address to a stream.
 
+use crate::calm::Calm;
 use crate::error::{Phase, TransportError};
 use crate::idle_timeout::IdleTimeout;
 use crate::tls::Tls;
@@ -59,8 +60,21 @@ impl Connector {
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
+        self.connect_for(address, limit, &Calm::default()).await
+    }
+
+    /// As [`Connector::connect`]; while `calm` is on, no wait for an octet is too long.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_for(
+        &self,
+        address: &ServerAddress,
+        limit: Duration,
+        calm: &Calm,
+    ) -> Result<Stream, TransportError> {
         let tcp = open_tcp(address, limit).await?;
-        let stream: Stream = Box::new(IdleTimeout::new(tcp, limit));
+        let stream: Stream = Box::new(IdleTimeout::with_calm(tcp, limit, calm.clone()));
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),

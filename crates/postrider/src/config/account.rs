@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, readers, removal};
+use super::{folders, push, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
@@ -35,6 +35,8 @@ pub(super) const KEYS: &[&str] = &[
     "moves",
     "upload",
     "poll",
+    "push",
+    "idle_refresh",
     "timeout",
     "connections",
     "retention",
@@ -129,12 +131,14 @@ pub(super) fn account(
     let limits = limits(reading, &keys, assumed);
     let readers = readers::readers(reading, &keys, assumed);
     let pace = pace(reading, &keys);
+    let push = push::push(reading, &keys, assumed);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
     let (max_size_octets, max_age) = limits?;
     let (retention, vanished) = retention?;
     let readers = readers?;
     let (poll, timeout, connections) = pace?;
+    let (push, idle_refresh) = push?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
@@ -145,6 +149,8 @@ pub(super) fn account(
         layout: layout?,
         folders: folders?,
         poll,
+        push,
+        idle_refresh,
         timeout,
         connections,
         retention: Policy {

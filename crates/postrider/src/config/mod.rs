@@ -12,6 +12,7 @@ mod file;
 mod folders;
 mod password;
 mod paths;
+mod push;
 mod readers;
 mod reading;
 mod removal;

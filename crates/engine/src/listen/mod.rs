@@ -1,0 +1,216 @@
+//! Listening between two passes: what the server tells is here at once.
+//!
+//! A pass leaves its session behind ([`kept`]), and until the next one it listens: by NOTIFY to all mailboxes that
+//! are synced, else by IDLE to one, else to the end of the line alone ([`ear`]). What it hears becomes [`news`]: mailboxes for
+//! a quick pass ([`crate::imap::quick`]), which brings what is new and believes nothing else, or a reason for
+//! a whole one. Nothing here decides about mail.
+//!
+//! A line that is lost costs nothing but time: polling goes on, and a pass after a pause logs in anew. A pass that
+//! finds its kept session dead opens another by itself.
+
+mod ear;
+mod kept;
+mod news;
+
+pub(crate) use kept::Kept;
+pub(crate) use news::{News, Told};
+
+use crate::account::{pass, report_failure};
+use crate::context::{Account, now};
+use crate::error::EngineError;
+use crate::events;
+use crate::imap::quick::Quick;
+use crate::live::Activity;
+use crate::watch::{Heed, Watch};
+use ear::{Ear, Lost};
+use postrider_core::pace::{Jitter, pause_after};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How soon a whole pass follows on news of what is gone: whoever deletes one message often deletes some.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Quick passes begin no closer together than this. The first of a burst waits for nothing, and what comes
+/// meanwhile comes together.
+const SPACING: Duration = Duration::from_millis(250);
+
+/// A line that served for so long was a good one: the next loss is the first again.
+const GOOD: Duration = Duration::from_secs(10 * 60);
+
+/// How a pause ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It is time for a pass; so many quick ones have failed meanwhile.
+    Due { failures: u32 },
+    /// It is time to stop.
+    Stop,
+}
+
+/// What of the pauses of one account is remembered from one to the next.
+#[derive(Debug)]
+pub(crate) struct Push {
+    ear: Ear,
+    /// Lines lost in a row.
+    losses: u32,
+    /// A loss was told, and nothing was restored yet.
+    is_lost: bool,
+    last_quick: Option<Instant>,
+}
+
+/// What ends a wait within a pause.
+enum Next {
+    Due,
+    Stop,
+    News(News),
+    Lost(Lost),
+}
+
+impl Push {
+    /// Nothing is listened to until the first pass has left a session.
+    pub(crate) fn of(account: &Account) -> Self {
+        Self {
+            ear: Ear::new(account.settings.idle_refresh),
+            losses: 0,
+            is_lost: false,
+            last_quick: None,
+        }
+    }
+
+    /// Waits for the next pass and listens meanwhile; brings at once what the server tells of.
+    pub(crate) async fn wait(
+        &mut self,
+        account: &Account,
+        wake: &Notify,
+        (watch, heed): (&mut Watch, Heed),
+        pause: Duration,
+    ) -> Ended {
+        // One and the same throughout: what it has taken up is not lost by a quick pass.
+        let mut calls = pin!(watch.calls(account, heed));
+        let mut due = Instant::now() + pause;
+        let mut failures = 0;
+        loop {
+            let next = match self.begin(account, due).await {
+                Some(next) => next,
+                None => tokio::select! {
+                    heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
+                    () = account.shutdown.requested() => Next::Stop,
+                    () = wake.notified() => Next::Due,
+                    () = sleep_until(due) => Next::Due,
+                    () = &mut calls => Next::Due,
+                },
+            };
+            match next {
+                Next::Due => {
+                    self.ear.rest(account);
+                    return Ended::Due { failures };
+                }
+                Next::Stop => return Ended::Stop,
+                Next::Lost(lost) => {
+                    let pause = self.lost(account, &lost);
+                    due = due.min(Instant::now() + pause);
+                }
+                Next::News(news) => {
+                    if news.whole {
+                        due = due.min(Instant::now() + SOON);
+                    }
+                    match self.bring(account, news.quick).await {
+                        Ok(true) => due = Instant::now(),
+                        Ok(false) => {}
+                        Err(EngineError::Stopped | EngineError::Interrupted { .. }) => {
+                            return Ended::Stop;
+                        }
+                        Err(error) => {
+                            failures += 1;
+                            let pause = pause_after(error.fault(), failures, jitter());
+                            report_failure(account.log_name(), &error, Some(pause));
+                            due = due.min(Instant::now() + pause);
+                        }
+                    }
+                }
+            }
+            tell_next(account, due);
+        }
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn end(mut self, account: &Account) {
+        self.ear.rest(account);
+        if let Some(session) = account.kept.take() {
+            session.log_out().await;
+        }
+    }
+
+    /// Begins to listen, where that is still to be done; what is next, if that is known by then. Only a stop
+    /// interrupts it: a session that was left in the midst of a question is of no use.
+    async fn begin(&mut self, account: &Account, due: Instant) -> Option<Next> {
+        if due <= Instant::now() {
+            return Some(Next::Due);
+        }
+        let begun = tokio::select! {
+            begun = self.ear.begin(account) => begun,
+            () = account.shutdown.requested() => return Some(Next::Stop),
+        };
+        let news = match begun {
+            Ok(news) => news,
+            Err(lost) => return Some(Next::Lost(lost)),
+        };
+        if self.is_lost && self.ear.kind().is_some() {
+            self.is_lost = false;
+            events::PushRestored {
+                account: account.log_name(),
+            }
+            .emit();
+        }
+        (!news.is_nothing()).then_some(Next::News(news))
+    }
+
+    /// Makes a quick pass over these mailboxes. Whether a whole one must follow at once.
+    async fn bring(&mut self, account: &Account, told: Vec<Told>) -> Result<bool, EngineError> {
+        if told.is_empty() {
+            return Ok(false);
+        }
+        if let Some(last) = self.last_quick {
+            sleep_until(last + SPACING).await;
+        }
+        self.last_quick = Some(Instant::now());
+        self.ear.rest(account);
+        account.live.begins(Activity::Syncing, now().0);
+        let mut quickly = account.clone();
+        quickly.quick = Some(Arc::new(Quick::new(told)));
+        let report = pass(&quickly).await;
+        account.live.begins(Activity::Waiting, now().0);
+        Ok(report?.postponed > 0)
+    }
+
+    /// Tells of a lost line; how long until the next is opened.
+    fn lost(&mut self, account: &Account, lost: &Lost) -> Duration {
+        self.losses = if lost.lasted >= GOOD {
+            1
+        } else {
+            self.losses.saturating_add(1)
+        };
+        self.is_lost = true;
+        let pause = pause_after(lost.error.fault(), self.losses, jitter());
+        events::PushLost {
+            account: account.log_name(),
+            because: &lost.error.story(),
+            retry_in_s: pause.as_secs(),
+        }
+        .emit();
+        pause
+    }
+}
+
+fn tell_next(account: &Account, due: Instant) {
+    let left = due.saturating_duration_since(Instant::now());
+    account.live.change(|live| {
+        live.next_pass_at = Some(now().0.after(left));
+    });
+}
+
+fn jitter() -> Jitter {
+    Jitter::new(fastrand::f64())
+}
