@@ -27,13 +27,18 @@ pub struct Unsolicited {
 /// What came, after the session has taken in what concerns it.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    BodyStart { octets: u64 },
+    BodyStart {
+        octets: u64,
+    },
     BodyChunk(Bytes),
     BodyEnd,
     Continuation(Vec<u8>),
     /// A command ended, or was granted, that no step waits for.
     Settled,
-    Tagged { number: u64, status: StatusText },
+    Tagged {
+        number: u64,
+        status: StatusText,
+    },
     Untagged(Untagged),
 }
 

@@ -103,7 +103,7 @@ pub enum Misbehaviour {
     RefusesConnections,
     /// Every password is wrong.
     RefusesLogins,
-    /// IMAP: who idles is told of messages that are not there.
+    /// IMAP: who idles is told of messages that came and one that went, and nothing of it is true.
     TellsOfNothing,
 }
 

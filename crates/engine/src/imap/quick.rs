@@ -69,7 +69,9 @@ pub(crate) async fn run(account: &Account, quick: &Quick) -> Result<PassReport, 
     report.postponed += left.len() as u64;
     for mailbox in &mut planned {
         mailbox.complete &= !left.contains(&mailbox.observed.local.id);
-        account.kept.saw(&mailbox.observed.wire_name, state(mailbox));
+        account
+            .kept
+            .saw(&mailbox.observed.wire_name, state(mailbox));
     }
     record_states(account, &planned).await?;
     report.round_trips += session.round_trips();
@@ -117,7 +119,10 @@ async fn observed(account: &Account, told: &[Told]) -> Result<Vec<Observed>, Eng
     let rows = rows.await?;
     let listed = told.iter().filter_map(|told| {
         let is_it = |row: &&MailboxRow| place::wire_name(row) == told.mailbox;
-        let row = rows.iter().find(is_it).filter(|row| row.lost_at.is_none())?;
+        let row = rows
+            .iter()
+            .find(is_it)
+            .filter(|row| row.lost_at.is_none())?;
         Some(Listed {
             wire_name: told.mailbox.clone(),
             name: MailboxName::from_decoded(&row.name, Some('/')),

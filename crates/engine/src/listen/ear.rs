@@ -188,7 +188,11 @@ impl Ear {
         match line.kind.take() {
             Some(PushKind::Notify) => {
                 self.refused.notify = true;
-                limited(account, PushKind::Notify, "there was more to tell than the server can");
+                limited(
+                    account,
+                    PushKind::Notify,
+                    "there was more to tell than the server can",
+                );
             }
             Some(PushKind::Idle) if line.began.elapsed() < MEANT => {
                 self.refused.idle = true;

@@ -75,7 +75,9 @@ impl Kept {
 
     /// The mailboxes that are synced, as they were last seen.
     pub(crate) fn seen(&self) -> HashMap<WireName, MailboxStatus> {
-        self.slot().map(|slot| slot.seen.clone()).unwrap_or_default()
+        self.slot()
+            .map(|slot| slot.seen.clone())
+            .unwrap_or_default()
     }
 
     /// How a mailbox was last seen, if it is synced.

@@ -11,6 +11,7 @@
 mod ear;
 mod kept;
 mod news;
+mod spacing;
 
 pub(crate) use kept::Kept;
 pub(crate) use news::{News, Told};
@@ -24,6 +25,7 @@ use crate::live::Activity;
 use crate::watch::{Heed, Watch};
 use ear::{Ear, Lost};
 use postrider_core::pace::{Jitter, pause_after};
+use spacing::Spacing;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,11 +59,15 @@ pub(crate) struct Push {
     losses: u32,
     /// A loss was told, and nothing was restored yet.
     is_lost: bool,
-    last_quick: Option<Instant>,
+    /// What a quick pass is to bring.
+    told: Vec<Told>,
+    quick: Spacing,
+    whole: Spacing,
 }
 
 /// What ends a wait within a pause.
 enum Next {
+    Bring,
     Due,
     Stop,
     News(News),
@@ -75,7 +81,9 @@ impl Push {
             ear: Ear::new(account.settings.idle_refresh),
             losses: 0,
             is_lost: false,
-            last_quick: None,
+            told: Vec::new(),
+            quick: Spacing::new(SPACING),
+            whole: Spacing::new(SOON),
         }
     }
 
@@ -100,10 +108,13 @@ impl Push {
                     () = wake.notified() => Next::Due,
                     () = sleep_until(due) => Next::Due,
                     () = &mut calls => Next::Due,
+                    () = may_bring(&self.told, &self.quick) => Next::Bring,
                 },
             };
             match next {
                 Next::Due => {
+                    // It brings everything.
+                    self.told.clear();
                     self.ear.rest(account);
                     return Ended::Due { failures };
                 }
@@ -112,24 +123,20 @@ impl Push {
                     let pause = self.lost(account, &lost);
                     due = due.min(Instant::now() + pause);
                 }
-                Next::News(news) => {
-                    if news.whole {
-                        due = due.min(Instant::now() + SOON);
+                Next::News(news) => due = due.min(self.take(news).unwrap_or(due)),
+                Next::Bring => match self.bring(account).await {
+                    Ok(true) => due = Instant::now(),
+                    Ok(false) => {}
+                    Err(EngineError::Stopped | EngineError::Interrupted { .. }) => {
+                        return Ended::Stop;
                     }
-                    match self.bring(account, news.quick).await {
-                        Ok(true) => due = Instant::now(),
-                        Ok(false) => {}
-                        Err(EngineError::Stopped | EngineError::Interrupted { .. }) => {
-                            return Ended::Stop;
-                        }
-                        Err(error) => {
-                            failures += 1;
-                            let pause = pause_after(error.fault(), failures, jitter());
-                            report_failure(account.log_name(), &error, Some(pause));
-                            due = due.min(Instant::now() + pause);
-                        }
+                    Err(error) => {
+                        failures += 1;
+                        let pause = pause_after(error.fault(), failures, jitter());
+                        report_failure(account.log_name(), &error, Some(pause));
+                        due = due.min(Instant::now() + pause);
                     }
-                }
+                },
             }
             tell_next(account, due);
         }
@@ -167,22 +174,37 @@ impl Push {
         (!news.is_nothing()).then_some(Next::News(news))
     }
 
-    /// Makes a quick pass over these mailboxes. Whether a whole one must follow at once.
-    async fn bring(&mut self, account: &Account, told: Vec<Told>) -> Result<bool, EngineError> {
-        if told.is_empty() {
-            return Ok(false);
+    /// Takes in what was told: when a whole pass is due because of it.
+    fn take(&mut self, news: News) -> Option<Instant> {
+        for told in news.quick {
+            self.told.retain(|before| before.mailbox != told.mailbox);
+            self.told.push(told);
         }
-        if let Some(last) = self.last_quick {
-            sleep_until(last + SPACING).await;
+        if !news.whole {
+            return None;
         }
-        self.last_quick = Some(Instant::now());
+        let soon = Instant::now() + SOON;
+        let due = self.whole.next().map_or(soon, |next| next.max(soon));
+        self.whole.begins(due);
+        // What it brings nobody tells us.
+        self.whole.ended(false);
+        Some(due)
+    }
+
+    /// Makes a quick pass over the mailboxes that were told of. Whether a whole one must follow at once.
+    async fn bring(&mut self, account: &Account) -> Result<bool, EngineError> {
+        let told = std::mem::take(&mut self.told);
+        self.quick.begins(Instant::now());
         self.ear.rest(account);
         account.live.begins(Activity::Syncing, now().0);
         let mut quickly = account.clone();
         quickly.quick = Some(Arc::new(Quick::new(told)));
         let report = pass(&quickly).await;
         account.live.begins(Activity::Waiting, now().0);
-        Ok(report?.postponed > 0)
+        let report = report?;
+        let brought = report.new + report.flags_pulled + report.postponed + report.skipped;
+        self.quick.ended(brought > 0);
+        Ok(report.postponed > 0)
     }
 
     /// Tells of a lost line; how long until the next is opened.
@@ -201,6 +223,16 @@ impl Push {
         }
         .emit();
         pause
+    }
+}
+
+/// Returns when there is something for a quick pass to bring, and it may begin.
+async fn may_bring(told: &[Told], quick: &Spacing) {
+    if told.is_empty() {
+        return std::future::pending().await;
+    }
+    if let Some(next) = quick.next() {
+        sleep_until(next).await;
     }
 }
 

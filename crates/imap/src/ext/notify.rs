@@ -76,7 +76,10 @@ mod tests {
             namespaces: &[],
             named: true,
         };
-        let names: Vec<_> = mailboxes.iter().map(|name| WireName::encode(name)).collect();
+        let names: Vec<_> = mailboxes
+            .iter()
+            .map(|name| WireName::encode(name))
+            .collect();
         let command = command(&dialect, &names).unwrap();
         command.map(|command| command.shown())
     }
@@ -104,6 +107,9 @@ mod tests {
         let names: Vec<String> = (0..1_000).map(|n| format!("Archive/{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let many = shown("NOTIFY", &names).unwrap();
-        assert_eq!(many, "NOTIFY SET STATUS (personal (MessageNew MessageExpunge))");
+        assert_eq!(
+            many,
+            "NOTIFY SET STATUS (personal (MessageNew MessageExpunge))"
+        );
     }
 }

@@ -36,7 +36,7 @@ async fn heard(session: &mut Session) -> String {
 
 #[tokio::test]
 async fn idle_tells_and_done_leaves_with_what_is_asked_next() {
-    let script = "C: p1 IDLE\nS: + idling\nS: * 3 EXISTS\nS: * 3 EXISTS\nS?\n\
+    let script = "C: p1 IDLE\nS: + idling\nS: * 3 EXISTS\nS: * 3 EXISTS\n\
         C= DONE\\r\\np2 NOOP\\r\\n\nS: p1 OK\nS: p2 OK";
     let (mut session, server) = selected("IDLE", script).await;
     session.idle().await.unwrap();
@@ -122,7 +122,8 @@ async fn where_there_is_no_idle_or_no_mailbox_nothing_is_sent() {
 
 #[tokio::test]
 async fn a_refresh_is_done_and_idle_in_one_flight_and_hears_what_comes_meanwhile() {
-    let script = "C: p1 IDLE\nS: +\nC= DONE\\r\\np2 IDLE\\r\\n\nS: * 1 EXISTS\nS: p1 OK\nS: + again\nS~";
+    let script =
+        "C: p1 IDLE\nS: +\nC= DONE\\r\\np2 IDLE\\r\\n\nS: * 1 EXISTS\nS: p1 OK\nS: + again\nS~";
     let (mut session, _server) = selected("IDLE", script).await;
     session.idle().await.unwrap();
     let before = session.round_trips();
@@ -147,13 +148,17 @@ async fn days_of_silence_are_borne_while_listening_and_not_while_done_is_unanswe
     let day = Duration::from_secs(86_400);
     timeout(day, session.hear()).await.unwrap_err();
     let refreshed = session.refresh().await;
-    assert!(matches!(refreshed, Err(ImapError::Patience { .. })), "{refreshed:?}");
+    assert!(
+        matches!(refreshed, Err(ImapError::Patience { .. })),
+        "{refreshed:?}"
+    );
     assert!(matches!(session.hear().await, Err(ImapError::Abandoned)));
 }
 
 #[tokio::test]
 async fn bye_and_the_end_of_the_line_are_errors() {
-    let (mut session, _server) = selected("IDLE", "C: p1 IDLE\nS: +\nS: * BYE idle for too long").await;
+    let (mut session, _server) =
+        selected("IDLE", "C: p1 IDLE\nS: +\nS: * BYE idle for too long").await;
     session.idle().await.unwrap();
     assert!(matches!(session.hear().await, Err(ImapError::Bye { .. })));
     let (mut session, _server) = selected("IDLE", "C: p1 IDLE\nS: +").await;
@@ -215,14 +220,20 @@ async fn news_of_a_mailbox_that_is_being_closed_are_not_taken_for_the_next() {
     let script = "C: p1 UNSELECT\nC: p2 SELECT \"b\"\nS: * 1 FETCH (UID 9 FLAGS (\\Seen))\nS: p1 OK\n\
         S: * 3 EXISTS\nS: * OK [UIDVALIDITY 5]\nS: p2 OK";
     let (mut session, server) = selected("UNSELECT", script).await;
-    let events = flown(&mut session, [Step::Unselect, open("b")]).await.unwrap();
-    assert_eq!(events, ["0 done", "1 selected Some(3) Some(5) None rw", "1 done"]);
+    let events = flown(&mut session, [Step::Unselect, open("b")])
+        .await
+        .unwrap();
+    assert_eq!(
+        events,
+        ["0 done", "1 selected Some(3) Some(5) None rw", "1 done"]
+    );
     server.await.unwrap();
 }
 
 #[tokio::test]
 async fn a_doubted_session_is_believed_again_when_a_command_is_answered() {
-    let script = "C: p1 IDLE\nS: +\nC= DONE\\r\\np2 UID FETCH 1:5 (UID FLAGS)\\r\\n\nS: p1 OK\nS: * BYE";
+    let script =
+        "C: p1 IDLE\nS: +\nC= DONE\\r\\np2 UID FETCH 1:5 (UID FLAGS)\\r\\n\nS: p1 OK\nS: * BYE";
     let (mut session, _server) = selected("IDLE", script).await;
     session.idle().await.unwrap();
     session.doubt();

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Conversation, Refusal, args};
+use crate::Misbehaviour;
 use crate::store::{Command, Protocol};
 use crate::wire::{Course, Gone, Input, Reply, Status, Stop};
-use crate::Misbehaviour;
 
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365);
@@ -39,6 +39,7 @@ impl<W: AsyncWrite + Unpin> Conversation<W> {
         let limit = Instant::now() + faults.idle_limit().unwrap_or(FOR_EVER);
         self.session.reply.line("+ idling");
         if faults.has(Misbehaviour::TellsOfNothing) {
+            self.session.reply.line("* 1 EXPUNGE");
             self.session.reply.line("* 4321 EXISTS");
         }
         loop {

@@ -33,13 +33,16 @@ impl Watched {
 
 /// Returns when something may have changed that a client wants to be told of at any time.
 pub(super) async fn changed(watched: &mut Option<Watched>) {
-    match watched {
-        Some(watched) if watched.changes.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    let changed = match watched {
+        Some(watched) => watched.changes.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending().await
     }
 }
 
-const fn looks(mailbox: &Mailbox, flags: bool) -> Told {
+fn looks(mailbox: &Mailbox, flags: bool) -> Told {
     let mod_seq = if flags { mailbox.told_mod_seq() } else { 0 };
     (mailbox.messages.len(), mailbox.uid_next, mod_seq)
 }
@@ -88,7 +91,12 @@ impl Session {
             Some("MAILBOXES") => {
                 let names = group.next().and_then(Arg::texts).unwrap_or_default();
                 let spelling = self.spelling();
-                Some(names.iter().filter_map(|name| spelling.decode(name)).collect())
+                Some(
+                    names
+                        .iter()
+                        .filter_map(|name| spelling.decode(name))
+                        .collect(),
+                )
             }
             _ => return Err(wrong),
         };
@@ -99,7 +107,9 @@ impl Session {
             return Err(wrong);
         }
         if has("FlagChange") && !self.has("CONDSTORE") {
-            return Err(Refusal::No("[BADEVENT (MessageNew MessageExpunge)] no more"));
+            return Err(Refusal::No(
+                "[BADEVENT (MessageNew MessageExpunge)] no more",
+            ));
         }
         Ok((names, has("FlagChange")))
     }
@@ -142,7 +152,8 @@ impl Session {
         }
         let faults = &self.service.faults;
         if !rows.is_empty() && faults.has(Misbehaviour::OverflowsNotify) {
-            self.reply.line("* OK [NOTIFICATIONOVERFLOW] that is too much");
+            self.reply
+                .line("* OK [NOTIFICATIONOVERFLOW] that is too much");
             return;
         }
         if !faults.has(Misbehaviour::DeafWhileIdling) {

@@ -17,11 +17,19 @@ async fn who_idles_is_told_at_once_and_done_ends_it() {
     let uid = account.append("INBOX", MAIL, &[], LEAP_DAY);
     assert_eq!(client.until("\r\n").await, "* 1 EXISTS\r\n");
     account.set_flags("INBOX", uid, &["\\Seen"]);
-    assert!(client.until("\r\n").await.starts_with("* 1 FETCH (UID 1 FLAGS (\\Seen)"));
+    assert!(
+        client
+            .until("\r\n")
+            .await
+            .starts_with("* 1 FETCH (UID 1 FLAGS (\\Seen)")
+    );
     account.expunge("INBOX", uid);
     assert_eq!(client.until("\r\n").await, "* 1 EXPUNGE\r\n");
     // What follows DONE may come with it.
-    assert_eq!(client.tell("DONE\r\n3 NOOP", "3 ").await, "2 OK idled\r\n3 OK done\r\n");
+    assert_eq!(
+        client.tell("DONE\r\n3 NOOP", "3 ").await,
+        "2 OK idled\r\n3 OK done\r\n"
+    );
     client.tell("4 IDLE", "+ ").await;
     client.tell("5 NOOP", "4 BAD").await;
 }
@@ -77,17 +85,28 @@ async fn notify_tells_of_mailboxes_that_are_not_open() {
     account.create("Work");
     account.create("Other");
     let mut client = Client::imap(&service(&store)).await;
-    let line = "1 NOTIFY SET STATUS (mailboxes (INBOX Work) (MessageNew MessageExpunge FlagChange))";
+    let line =
+        "1 NOTIFY SET STATUS (mailboxes (INBOX Work) (MessageNew MessageExpunge FlagChange))";
     let heard = client.tell(line, "1 OK").await;
-    assert!(heard.contains("* STATUS \"INBOX\" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 4712 HIGHESTMODSEQ 1)"), "{heard}");
+    assert!(
+        heard
+            .contains("* STATUS \"INBOX\" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 4712 HIGHESTMODSEQ 1)"),
+        "{heard}"
+    );
     account.append("Other", MAIL, &[], LEAP_DAY);
     account.append("Work", MAIL, &[], LEAP_DAY);
     let heard = client.until("\r\n").await;
-    assert_eq!(heard, "* STATUS \"Work\" (MESSAGES 1 UIDNEXT 2 HIGHESTMODSEQ 2)\r\n");
+    assert_eq!(
+        heard,
+        "* STATUS \"Work\" (MESSAGES 1 UIDNEXT 2 HIGHESTMODSEQ 2)\r\n"
+    );
     // Of the open mailbox what every session is told.
     client.tell("2 SELECT Work", "2 OK").await;
     account.append("Work", MAIL, &[], LEAP_DAY);
-    assert_eq!(client.tell("3 NOOP", "3 OK").await, "* 2 EXISTS\r\n3 OK done\r\n");
+    assert_eq!(
+        client.tell("3 NOOP", "3 OK").await,
+        "* 2 EXISTS\r\n3 OK done\r\n"
+    );
     client.tell("4 NOTIFY NONE", "4 OK").await;
     account.append("INBOX", MAIL, &[], LEAP_DAY);
     assert_eq!(client.tell("5 NOOP", "5 OK").await, "5 OK done\r\n");
@@ -100,11 +119,18 @@ async fn notify_refuses_what_it_cannot_tell_and_gives_up_when_told_to() {
     let mut client = Client::imap(&Service::new(store.clone(), plain)).await;
     let flags = "1 NOTIFY SET (personal (MessageNew MessageExpunge FlagChange))";
     client.tell(flags, "1 NO [BADEVENT").await;
-    client.tell("2 NOTIFY SET (personal (MessageNew))", "2 BAD").await;
+    client
+        .tell("2 NOTIFY SET (personal (MessageNew))", "2 BAD")
+        .await;
     let service = service(&store);
     service.faults().start(Misbehaviour::OverflowsNotify);
     let mut client = Client::imap(&service).await;
-    client.tell("1 NOTIFY SET (personal (MessageNew MessageExpunge))", "1 OK").await;
+    client
+        .tell(
+            "1 NOTIFY SET (personal (MessageNew MessageExpunge))",
+            "1 OK",
+        )
+        .await;
     account.append("INBOX", MAIL, &[], LEAP_DAY);
     let heard = client.until("\r\n").await;
     assert!(heard.starts_with("* OK [NOTIFICATIONOVERFLOW]"), "{heard}");

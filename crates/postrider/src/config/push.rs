@@ -7,7 +7,8 @@ use postrider_core::settings::Push;
 use std::time::Duration;
 
 /// What POP3 has instead.
-const POLLED: Option<&str> = Some("a POP3 server tells nothing unasked; `poll` says how often it is asked");
+const POLLED: Option<&str> =
+    Some("a POP3 server tells nothing unasked; `poll` says how often it is asked");
 
 /// Whether the server is listened to, and how long it may be silent meanwhile.
 pub(super) fn push(

@@ -4,8 +4,8 @@ use super::*;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
-    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, Push, ServerAddress,
-    TlsMode,
+    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, Push,
+    ServerAddress, TlsMode,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -27,8 +27,8 @@ fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         layout: Layout::Fs,
         folders: FolderChoice::default(),
         poll: Duration::from_secs(300),
-            push: Push::Auto,
-            idle_refresh: None,
+        push: Push::Auto,
+        idle_refresh: None,
         timeout: Duration::from_secs(60),
         connections: 3,
         retention: Policy::KEEP,
