@@ -62,8 +62,9 @@ impl Index {
         let sql = "
             SELECT EXISTS (
               SELECT 1 FROM mailbox CROSS JOIN message ON message.mailbox = mailbox.id
-              WHERE mailbox.account = ? AND mailbox.id <> ? AND lost_at IS NULL AND sha256 = ?
-                AND uid IS NOT NULL AND expired_at IS NULL AND vanished_at IS NULL)";
+              WHERE mailbox.account = ? AND mailbox.id <> ? AND mailbox.lost_at IS NULL
+                AND message.sha256 = ? AND message.uid IS NOT NULL
+                AND message.expired_at IS NULL AND message.vanished_at IS NULL)";
         let ask = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             let asked = params![account.0, mailbox.0, sha256.0];

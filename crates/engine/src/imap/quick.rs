@@ -36,7 +36,8 @@ impl Quick {
         Self { told, left }
     }
 
-    fn leave(&self, mailbox: MailboxId) {
+    /// Leaves something of this mailbox to a pass over all.
+    pub(super) fn leave(&self, mailbox: MailboxId) {
         // Nobody panics while holding it.
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.insert(mailbox);
@@ -56,6 +57,8 @@ pub(crate) async fn run(account: &Account, quick: &Quick) -> Result<PassReport, 
         return Ok(report);
     }
     report.mailboxes = observed.len() as u64;
+    let opened = observed.iter().map(|o| o.wire_name.clone());
+    account.kept.opened(opened.collect());
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
     // What readers did is known now, and only a pass over all mailboxes tells the server.
     report.postponed += u64::from(local::refresh(account, &seen).await?);

@@ -140,6 +140,12 @@ impl Ear {
 
     async fn set_up(&mut self, account: &Account, line: &mut Line) -> Result<News, ImapError> {
         let mut news = News::default();
+        if let Some(opened) = account.kept.was_opened()
+            && line.session.is_notifying()
+        {
+            line.kind = Some(PushKind::Notify);
+            return catch_up(account, &mut line.session, opened).await;
+        }
         if line.session.can_notify() && !self.refused.notify {
             match notify(account, &mut line.session).await? {
                 None => {
@@ -246,6 +252,28 @@ async fn notify(account: &Account, session: &mut Session) -> Result<Option<Strin
         }
     }
     Ok(refused)
+}
+
+/// Has no mailbox open, and asks for news of those that were: of an open one NOTIFY tells nothing.
+async fn catch_up(
+    account: &Account,
+    session: &mut Session,
+    opened: Vec<WireName>,
+) -> Result<News, ImapError> {
+    let mut news = News::default();
+    let asked = opened.iter().cloned().map(Step::Status);
+    let steps: Vec<Step> = [Step::Unselect].into_iter().chain(asked).collect();
+    let mut flight = session.flight(steps)?;
+    while let Some(event) = flight.next().await? {
+        if let FlightEvent::Status { step, status } = event
+            && let Some(mailbox) = opened.get(step.wrapping_sub(1))
+            && let Some(seen) = account.kept.seen_of(mailbox)
+        {
+            news.compare(mailbox, (&seen, &status));
+            account.kept.saw(mailbox, status);
+        }
+    }
+    Ok(news)
 }
 
 /// INBOX, if it is synced; else the mailbox that has everything, else any.

@@ -15,6 +15,8 @@ struct Slot {
     session: Option<Session>,
     /// Mailboxes that are synced, as they were when they were last looked at.
     seen: HashMap<WireName, MailboxStatus>,
+    /// Since when nothing but these was opened: what a quick pass has looked at. `None`: anything may have been.
+    opened: Option<Vec<WireName>>,
     /// What is kept is to be let go.
     is_distrusted: bool,
 }
@@ -61,6 +63,7 @@ impl Kept {
                 (observed.wire_name.clone(), status)
             });
             slot.seen = seen.collect();
+            slot.opened = None;
         }
     }
 
@@ -71,6 +74,18 @@ impl Kept {
         {
             *seen = status;
         }
+    }
+
+    /// A quick pass has opened these mailboxes, and no others.
+    pub(crate) fn opened(&self, mailboxes: Vec<WireName>) {
+        if let Some(mut slot) = self.slot() {
+            slot.opened = Some(mailboxes);
+        }
+    }
+
+    /// What the pass has opened that used the session last, where it was a quick one.
+    pub(crate) fn was_opened(&self) -> Option<Vec<WireName>> {
+        self.slot()?.opened.take()
     }
 
     /// The mailboxes that are synced, as they were last seen.
