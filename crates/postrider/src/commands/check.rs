@@ -171,6 +171,8 @@ mod tests {
             layout: Layout::Fs,
             folders: FolderChoice::default(),
             poll: Duration::from_secs(300),
+            push: Push::Auto,
+            idle_refresh: None,
             timeout: Duration::from_secs(60),
             connections: 3,
             retention: Policy::KEEP,
