@@ -161,7 +161,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_without_netlink_is_said_once_and_no_hindrance() {
     let store = Mailstore::new();
-    store.account("ada", "secret");
+    let _ada = store.account("ada", "secret");
     let server = Server::start(store, Options::default()).await.unwrap();
     let home = Home::new(&format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
