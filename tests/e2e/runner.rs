@@ -1,6 +1,8 @@
 //! The one end-to-end test binary: every file beside this one is a module here (`tidy` checks it).
 
 #[cfg(test)]
+mod accounts_from;
+#[cfg(test)]
 mod append_cuts;
 #[cfg(test)]
 mod control;
@@ -18,6 +20,8 @@ mod daemon;
 mod dialogue_kit;
 #[cfg(test)]
 mod dialogues;
+#[cfg(test)]
+mod disk_free;
 #[cfg(test)]
 mod dovecot_brake;
 #[cfg(test)]
@@ -45,9 +49,13 @@ mod exports;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
+#[cfg(test)]
+mod logs;
 #[cfg(test)]
 mod mailboxes;
 #[cfg(test)]
@@ -57,11 +65,19 @@ mod mailserver_kit;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod power_cut;
 #[cfg(test)]
 mod reader_kit;
 #[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod shards;
+#[cfg(test)]
+mod shares;
 #[cfg(test)]
 mod simulation_deletions;
 #[cfg(test)]
@@ -99,6 +115,14 @@ mod simulation_retention_pop3;
 #[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
+mod systemd;
+#[cfg(test)]
+mod systemd_users;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod watch;
+#[cfg(test)]
+mod watchdog;

@@ -6,18 +6,22 @@
 use crate::calls::{Caller, calls};
 use crate::error::EngineError;
 use crate::handle::{Accounts, Awaited, Became, Handle};
+use crate::heart::Heart;
 use crate::live::{LiveAccount, Teller};
 use crate::report::ProgressSender;
 use crate::rounds;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
+use crate::surroundings::Observer;
+use crate::vigil::{Organ, Vital};
 use crate::watch::Listener;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -51,6 +55,7 @@ type Answer<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Accounts, and what became of each.
 type Becoming = Vec<(AccountName, Became)>;
 
+/// What the supervisor is asked to do.
 #[derive(Debug)]
 pub(crate) enum Order {
     Reload(EngineSettings, Answer<Reloaded>),
@@ -58,6 +63,7 @@ pub(crate) enum Order {
     Pause(Accounts, Answer<Becoming>),
     Resume(Accounts, Answer<Becoming>),
     Sync(Accounts, Option<Arc<str>>, Answer<Vec<Awaited>>),
+    Vitals(oneshot::Sender<Vec<Vital>>),
     Wake(Accounts, Answer<Becoming>),
     Stop,
 }
@@ -73,15 +79,19 @@ impl Daemon {
     ) -> Result<Self, EngineError> {
         let state_dir = settings.state_dir.clone();
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
+        let shares = &state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
+        let observer = Observer::start(&state.shared);
         let mut supervisor = Supervisor {
             state,
             state_dir,
             listener: Arc::default(),
             news: Arc::default(),
             running: BTreeMap::new(),
+            _observer: observer,
         };
-        for account in settings.accounts {
-            supervisor.replace(account).await?;
+        for (nth, account) in settings.accounts.into_iter().enumerate() {
+            supervisor.replace(account, nth).await?;
         }
         let (orders, received) = mpsc::channel(ORDERS);
         Ok(Self {
@@ -145,6 +155,7 @@ struct Running {
     live: Teller,
     /// Whether it was told to stop, and waits to be resumed.
     paused: bool,
+    heart: Heart,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -164,6 +175,8 @@ struct Supervisor {
     /// Something that an account does has changed.
     news: Arc<watch::Sender<()>>,
     running: BTreeMap<AccountName, Running>,
+    /// Ends with the daemon.
+    _observer: Observer,
 }
 
 impl Supervisor {
@@ -187,6 +200,9 @@ impl Supervisor {
                 Order::Sync(accounts, mailbox, answer) => {
                     let _asker_gone = answer.send(self.call(&accounts, mailbox)).is_err();
                 }
+                Order::Vitals(answer) => {
+                    let _asker_gone = answer.send(self.vitals()).is_err();
+                }
                 Order::Wake(accounts, answer) => {
                     let _asker_gone = answer.send(self.wake(&accounts)).is_err();
                 }
@@ -201,12 +217,12 @@ impl Supervisor {
         self.state.close().await;
     }
 
-    /// Starts an account, after its task `before` has ended.
+    /// Starts an account in so much time, after its task `before` has ended.
     async fn start(
         &mut self,
         settings: AccountSettings,
         live: Teller,
-        before: Option<JoinHandle<()>>,
+        (before, begins_in): (Option<JoinHandle<()>>, Duration),
     ) -> Result<(), EngineError> {
         let (trigger, shutdown) = Shutdown::new();
         let mut account = self.state.account(settings.clone(), shutdown).await?;
@@ -215,18 +231,21 @@ impl Supervisor {
         let wake = Arc::new(Notify::new());
         let (caller, calls) = calls();
         let (waker, listener) = (Arc::clone(&wake), Arc::clone(&self.listener));
-        let task = tokio::spawn(async move {
+        let heart = Heart::of_account(&settings, self.state.shared.shares.is_metered());
+        let life = async move {
             if let Some(before) = before {
                 // A task that panicked has ended too.
                 let _ended = before.await.is_ok();
             }
-            rounds::serve(account, (waker, calls), listener).await;
-        });
+            rounds::serve(account, (waker, calls), listener, begins_in).await;
+        };
+        let task = tokio::spawn(heart.clone().carry(life));
         let running = Running {
             wake,
             caller,
             live,
             paused: false,
+            heart,
             trigger,
             task,
             settings: settings.clone(),
@@ -241,6 +260,18 @@ impl Supervisor {
         accounts.map(|(name, r)| (name.clone(), look(r))).collect()
     }
 
+    /// Everything that must go on, with its heart.
+    fn vitals(&self) -> Vec<Vital> {
+        let of_account = |(name, running): (&AccountName, &Running)| {
+            Vital::new(Organ::Account(name.clone()), running.heart.clone())
+        };
+        // A paused account has no task that could come to a halt.
+        let lively = |(_, running): &(&AccountName, &Running)| !running.paused;
+        let index = Vital::new(Organ::Index, self.state.shared.index.heart().clone());
+        let accounts = self.running.iter().filter(lively).map(of_account);
+        accounts.chain([index]).collect()
+    }
+
     async fn reload(&mut self, settings: EngineSettings) -> Result<Reloaded, EngineError> {
         if settings.state_dir != self.state_dir {
             return Err(EngineError::StateDirChanged {
@@ -248,6 +279,8 @@ impl Supervisor {
                 now: settings.state_dir,
             });
         }
+        let shares = &self.state.shared.shares;
+        shares.set(&settings.limits, &settings.accounts).tell();
         let wanted: BTreeMap<_, _> = settings
             .accounts
             .into_iter()
@@ -260,13 +293,15 @@ impl Supervisor {
             reloaded.removed += 1;
             self.stop_account(name).await;
         }
+        let mut started = 0;
         for (name, settings) in wanted {
             match self.running.get(&name) {
                 Some(running) if running.settings == settings => continue,
                 Some(_) => reloaded.changed += 1,
                 None => reloaded.added += 1,
             }
-            self.replace(settings).await?;
+            self.replace(settings, started).await?;
+            started += 1;
         }
         self.news.send_replace(());
         Ok(reloaded)

@@ -2,6 +2,7 @@
 
 use crate::step::Step;
 use postrider_core::fault::Fault;
+use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
 use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
@@ -100,6 +101,24 @@ pub enum EngineError {
         /// The account.
         account: String,
     },
+    /// A download would leave less room on a disk than `limits.disk_free_min`.
+    #[error("the disk of {} has {free} octets free, and {least} are to stay", .path.display())]
+    DiskNearlyFull {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Octets that are free.
+        free: u64,
+        /// Octets that stay free.
+        least: u64,
+    },
+    /// The system does not say how much room there is.
+    #[error("asking how much room the disk of {} has", .path.display())]
+    DiskUnknown {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
     StateDirChanged {
@@ -197,8 +216,13 @@ impl EngineError {
             Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
-            Self::Refused { .. } => Fault::Protocol,
-            Self::Thread { .. } | Self::TreeMissing { .. } => Fault::LocalIo,
+            Self::Refused { text, .. } => {
+                Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
+            }
+            Self::DiskNearlyFull { .. }
+            | Self::DiskUnknown { .. }
+            | Self::Thread { .. }
+            | Self::TreeMissing { .. } => Fault::LocalIo,
             Self::IndexGone
             | Self::JobLost
             | Self::Paused { .. }
@@ -209,10 +233,20 @@ impl EngineError {
         }
     }
 
-    /// How long the server wants to be left alone, where it said so.
-    pub(crate) const fn wait(&self) -> Option<Duration> {
+    /// How long the server wants between two logins, where it said so.
+    pub(crate) const fn login_delay(&self) -> Option<Duration> {
         match self {
             Self::Pop3(source) => source.wait(),
+            _ => None,
+        }
+    }
+
+    /// What the server wants of us, where its words say so.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        match self {
+            Self::Imap { source, .. } => source.wish(),
+            Self::Pop3(source) => source.wish(),
+            Self::Refused { text, .. } => Wish::read(text),
             _ => None,
         }
     }
@@ -244,6 +278,11 @@ impl EngineError {
                  `tmp` in it, or remove index.db from the state directory to begin anew",
                 path.join("INBOX").display()
             )),
+            Self::DiskNearlyFull { path, .. } => Some(format!(
+                "make room there: df -h {}; or lower `limits: {{disk_free_min: ...}}`; nothing is fetched or \
+                 deleted meanwhile",
+                path.display()
+            )),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())
             }
@@ -251,7 +290,8 @@ impl EngineError {
                 "run the `password:` command by hand, or read the file or variable it names"
                     .to_owned(),
             ),
-            Self::Refused { .. }
+            Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
+            Self::DiskUnknown { .. }
             | Self::Thread { .. }
             | Self::IndexGone
             | Self::JobLost

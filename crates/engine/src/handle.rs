@@ -4,6 +4,7 @@ use crate::calls::Outcome;
 use crate::daemon::Order;
 use crate::error::EngineError;
 use crate::live::LiveAccount;
+use crate::vigil::Vigil;
 use postrider_core::account::AccountName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +50,12 @@ impl Handle {
     /// When the daemon is stopping.
     pub async fn look(&self) -> Result<BTreeMap<AccountName, LiveAccount>, EngineError> {
         self.ask(Order::Look).await
+    }
+
+    /// Keeps the vigil over it.
+    #[must_use]
+    pub fn vigil(&self) -> Vigil {
+        Vigil::new(self.orders.clone())
     }
 
     /// Marked as changed whenever what [`Handle::look`] says may have changed.

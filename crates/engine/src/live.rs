@@ -93,6 +93,8 @@ pub struct LiveAccount {
     pub found: Load,
     /// What it has stored of that.
     pub stored: Load,
+    /// When it last stored a message since it was started.
+    pub last_mail_at: Option<UnixTime>,
     /// When a pass over all chosen mailboxes was last complete, before this daemon started too.
     pub last_success_at: Option<UnixTime>,
     /// What that pass did. `None`: there was none since the daemon started.

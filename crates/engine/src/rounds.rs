@@ -1,70 +1,67 @@
 //! One account's life in the daemon: a pass, a pause, a pass.
 
-use crate::account::report_failure;
 use crate::calls::Calls;
 use crate::context::{Account, now};
 use crate::error::EngineError;
-use crate::events;
+use crate::heart::{MARGIN, announced, within};
 use crate::live::Activity;
+use crate::rhythm::Rhythm;
 use crate::watch::{Heed, Listener, Watch};
-use postrider_core::pace::{Jitter, pause_after, pause_between};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How soon a file that was missed is looked for once more (R5): readers that move come to rest within a second,
-/// and whoever deletes a message wants to see it gone elsewhere.
-const SECOND_LOOK: Duration = Duration::from_secs(5);
-
-/// One account's life: passes, under a watch over its mail tree.
+/// One account's life: passes, under a watch over its mail tree. `begins_in` is how long it leaves others the
+/// way when many begin together.
 pub(crate) async fn serve(
     account: Account,
     (wake, mut calls): (Arc<Notify>, Calls),
     listener: Arc<Listener>,
+    begins_in: Duration,
 ) {
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
-    rounds(&account, (&wake, &mut calls), &mut watch).await;
+    let begins = may_begin(&account, &wake, begins_in);
+    if within(begins_in.saturating_add(MARGIN), begins).await {
+        rounds(&account, (&wake, &mut calls), &mut watch).await;
+    }
+    // A hook has a time of its own.
+    announced(None, account.hooks.settled()).await;
     watch.end().await;
+}
+
+/// Waits for the first pass. `false` when it is time to stop.
+async fn may_begin(account: &Account, wake: &Notify, begins_in: Duration) -> bool {
+    tokio::select! {
+        () = account.shutdown.requested() => false,
+        () = wake.notified() => true,
+        () = tokio::time::sleep(begins_in) => true,
+    }
 }
 
 /// A pass, a pause, a pass.
 async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: &mut Watch) {
-    let mut failures = 0_u32;
-    // What the server wants between two logins, as it last said.
-    let mut delay = Duration::ZERO;
+    let mut rhythm = Rhythm::of(account);
     loop {
         watch.pass_begins();
+        rhythm.pass_begins();
         account.live.begins(Activity::Syncing, now().0);
         let (pause, heed) = match calls.pass(account).await {
             Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return,
             Ok(report) => {
-                recovered(account, failures);
-                failures = 0;
-                delay = report.login_delay.unwrap_or_default();
-                let pause = pause_between(account.settings.poll, jitter());
-                let pause = if report.missed > 0 {
-                    pause.min(SECOND_LOOK)
-                } else {
-                    pause
-                };
-                (pause.max(delay), Heed::After(delay))
+                let pause = rhythm.worked(account, &report);
+                (pause, Heed::After(rhythm.login_delay()))
             }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                delay = error.wait().unwrap_or(delay);
-                let pause = pause_after(error.fault(), failures, jitter()).max(delay);
-                report_failure(account.log_name(), &error, Some(pause));
-                (pause, heed_after(&error))
-            }
+            Err(error) => (rhythm.failed(account, &error), heed_after(&error)),
         };
         account.live.change(|live| {
             live.activity = Activity::Waiting;
             live.since = Some(now().0);
             live.next_pass_at = Some(now().0.after(pause));
-            live.failures = failures;
+            live.failures = rhythm.failures();
         });
-        if !wait(account, wake, (&mut *watch, heed), pause).await {
+        let wait = wait(account, wake, (&mut *watch, heed), (&mut rhythm, pause));
+        if !within(pause.saturating_add(MARGIN), wait).await {
             return;
         }
     }
@@ -78,31 +75,19 @@ const fn heed_after(error: &EngineError) -> Heed {
     }
 }
 
-fn recovered(account: &Account, failures: u32) {
-    if failures > 0 {
-        events::AccountRecovered {
-            account: account.log_name(),
-            failures: failures.into(),
-        }
-        .emit();
-    }
-}
-
 /// Waits for the next pass. `false` when it is time to stop.
 async fn wait(
     account: &Account,
     wake: &Notify,
     (watch, heed): (&mut Watch, Heed),
-    pause: Duration,
+    (rhythm, pause): (&mut Rhythm, Duration),
 ) -> bool {
+    let surroundings = &account.shared.surroundings;
     tokio::select! {
         () = account.shutdown.requested() => false,
         () = wake.notified() => true,
-        () = tokio::time::sleep(pause) => true,
+        () = surroundings.sleep(pause) => true,
+        () = rhythm.called() => true,
         () = watch.calls(account, heed) => true,
     }
-}
-
-fn jitter() -> Jitter {
-    Jitter::new(fastrand::f64())
 }

@@ -24,6 +24,11 @@ impl Flight<'_> {
         if self.end_early(&command, refusal.is_some()) {
             return Ok(());
         }
+        // Whoever is told to ask for less does not ask for the rest.
+        if let Some(refusal) = refusal.take_if(|refusal| !command.void && refusal.is_throttle()) {
+            let command = "to go on";
+            return Err(ImapError::Refused { command, refusal });
+        }
         let step = command.step;
         match command.gather {
             Gather::Select(mut selecting) => {

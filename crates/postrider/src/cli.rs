@@ -4,6 +4,7 @@ use crate::config::duration::parse_duration;
 use crate::moment::parse_moment;
 use crate::readers::Reader;
 use clap::{Args, Parser, Subcommand};
+use postrider_core::shard::Shard;
 use postrider_core::time::UnixTime;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub enum Command {
     /// The daemon, in the foreground: TERM stops it, HUP reloads the configuration, USR1 syncs now; other
     /// commands speak to it by its control socket
     #[command(after_help = EXIT_STATUS)]
-    Run,
+    Run(RunArgs),
     /// One complete pass of every account, or of those named, then exit; a running daemon makes it
     #[command(after_help = EXIT_STATUS)]
     Sync(SyncArgs),
@@ -97,6 +98,15 @@ pub struct ReloadArgs {
     /// Wait until the new configuration is in force; when it is wrong, print why and exit with 78
     #[arg(long)]
     pub wait: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug, Default)]
+pub struct RunArgs {
+    /// Only the accounts that this of N daemons keeps, where I is from 0 to N-1: every account is kept by
+    /// exactly one, whichever machine each of them runs on
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `approve`.
@@ -230,6 +240,9 @@ pub struct StatusArgs {
     /// what the configuration says in `status`)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     pub stale_after: Option<Option<Duration>>,
+    /// Only the accounts of the daemon that was started with the same --shard
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `check`.
@@ -294,6 +307,8 @@ mod tests {
             "postrider reload now",
             "postrider status --stale-after 5",
             "postrider run home",
+            "postrider run --shard 3/3",
+            "postrider run --shard 1",
             "postrider undo home",
             "postrider undo home --all --mailbox INBOX",
             "postrider history --action burnt",

@@ -6,11 +6,12 @@ use crate::error::Error;
 use crate::exit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
-use postrider_engine::Reloaded;
 use postrider_engine::events::{
-    AccountFailed, AccountThrottled, DaemonControlMoved, DaemonReady, DaemonReloadFailed,
-    DaemonReloaded, DaemonStarted, DaemonStopping, LogDegraded,
+    AccountDisabled, AccountFailed, AccountHalted, AccountThrottled, DaemonControlMoved,
+    DaemonHalted, DaemonReady, DaemonReloadFailed, DaemonReloaded, DaemonStarted, DaemonStopping,
+    LogDegraded,
 };
+use postrider_engine::{Organ, Reloaded, Stalled};
 use std::path::Path;
 
 /// `daemon.started`: the configuration was accepted, the engine is about to start.
@@ -22,6 +23,21 @@ pub fn started(config: &Config) {
         accounts: config.accounts.len() as u64,
     }
     .emit();
+}
+
+/// `account.disabled`, for every row of `accounts_from` that is wrong.
+pub fn disabled(config: &Config) {
+    for row in &config.bad_rows {
+        AccountDisabled {
+            account: row.account.as_deref(),
+            path: &row.path.display().to_string(),
+            line: row.line as u64,
+            kind: Fault::Config.kind(),
+            error: &exit::plain_line(&row.told()),
+            hint: row.hint().as_deref(),
+        }
+        .emit();
+    }
 }
 
 /// `daemon.ready`: the state is locked, every account has its task.
@@ -92,9 +108,12 @@ pub fn account_failed(account: &AccountName, trouble: &Trouble) {
         AccountThrottled {
             account,
             kind,
+            again: None,
             error,
             hint,
             retry_in_s,
+            failures: None,
+            since: None,
         }
         .emit();
         return;
@@ -103,9 +122,30 @@ pub fn account_failed(account: &AccountName, trouble: &Trouble) {
         account,
         mailbox: None,
         kind,
+        again: None,
         error,
         hint,
         retry_in_s: None,
+        failures: None,
+        since: None,
     }
     .emit();
+}
+
+/// `account.halted`, `daemon.halted`: a part of the daemon does not go on, and the watchdog is not fed.
+pub fn halted(stalled: &Stalled) {
+    let because = stalled.stall.to_string();
+    let part = stalled.organ.to_string();
+    match &stalled.organ {
+        Organ::Account(account) => AccountHalted {
+            account: account.as_str(),
+            because: &because,
+        }
+        .emit(),
+        Organ::Index | Organ::Supervisor => DaemonHalted {
+            part: &part,
+            because: &because,
+        }
+        .emit(),
+    }
 }

@@ -61,6 +61,12 @@ pub fn one_line(error: &Error) -> String {
     safe(&whole.collect::<Vec<_>>().join(": "))
 }
 
+/// Lines that are complete in themselves, as one, safe in a log.
+#[must_use]
+pub fn plain_line(lines: &str) -> String {
+    safe(&lines.lines().collect::<Vec<_>>().join("; "))
+}
+
 /// The same for another process.
 #[must_use]
 pub fn trouble(error: &Error) -> Trouble {

@@ -6,11 +6,15 @@ use crate::context::now;
 use crate::error::EngineError;
 use crate::events;
 use crate::handle::{Accounts, Awaited, Became};
+use crate::heart::Heart;
 use crate::live::{Activity, Teller};
+use crate::rhythm::jitter;
 use crate::shutdown::Shutdown;
 use postrider_core::account::AccountName;
+use postrider_core::pace::pause_before_first;
 use postrider_core::settings::AccountSettings;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 impl Supervisor {
@@ -107,7 +111,8 @@ impl Supervisor {
             ..
         } = paused;
         live.begins(Activity::Starting, now().0);
-        let started = self.start(settings.clone(), live.clone(), Some(task)).await;
+        let task = (Some(task), Duration::ZERO);
+        let started = self.start(settings.clone(), live.clone(), task).await;
         if started.is_err() {
             let name = settings.name.clone();
             self.running.insert(name, Running::at_rest(settings, live));
@@ -116,11 +121,16 @@ impl Supervisor {
     }
 
     /// Puts an account in the place of the one of its name, if there is one: after that has stopped. What it
-    /// counted goes on, and so does its pause.
-    pub(super) async fn replace(&mut self, settings: AccountSettings) -> Result<(), EngineError> {
+    /// counted goes on, and so does its pause. It is the `nth` of those that begin together.
+    pub(super) async fn replace(
+        &mut self,
+        settings: AccountSettings,
+        nth: usize,
+    ) -> Result<(), EngineError> {
+        let begins_in = pause_before_first(nth, jitter());
         let Some(before) = self.running.remove(&settings.name) else {
             let live = Teller::with_news(&self.news);
-            return self.start(settings, live, None).await;
+            return self.start(settings, live, (None, begins_in)).await;
         };
         let (live, paused) = (before.live.clone(), before.paused);
         before.stop().await;
@@ -129,7 +139,7 @@ impl Supervisor {
             self.running.insert(name, Running::at_rest(settings, live));
             return Ok(());
         }
-        self.start(settings, live, None).await
+        self.start(settings, live, (None, begins_in)).await
     }
 
     fn names(&self, accounts: &Accounts) -> Result<Vec<AccountName>, EngineError> {
@@ -162,6 +172,7 @@ impl Running {
             caller: calls().0,
             live,
             paused: true,
+            heart: Heart::new(Duration::MAX),
             trigger: Shutdown::new().0,
             task: tokio::spawn(std::future::ready(())),
         }

@@ -2,6 +2,7 @@
 
 pub mod approve;
 pub mod check;
+mod disabled;
 pub mod dry_run;
 pub mod history;
 pub mod mailboxes;
@@ -40,7 +41,7 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Err(error) => return vec![error.into()],
     };
     let done = match &cli.command {
-        Command::Run => on_runtime(run::run(named, config, around)),
+        Command::Run(args) => on_runtime(run::run(args, named, config, around)),
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
@@ -91,6 +92,9 @@ fn chosen<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c AccountSet
     for name in names {
         let known = |account: &AccountSettings| account.name.as_str() == name;
         if !config.accounts.iter().any(known) {
+            if let Some(error) = disabled::named(config, name) {
+                return Err(error);
+            }
             let all: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
             return Err(Error::UnknownAccount {
                 name: name.clone(),
@@ -110,6 +114,7 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
     EngineSettings {
         state_dir: config.state_dir.clone(),
         accounts: config.accounts.clone(),
+        limits: config.limits,
     }
 }
 

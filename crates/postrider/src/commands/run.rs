@@ -1,16 +1,18 @@
 //! `postrider run`: the daemon, in the foreground.
 
 use super::engine_settings;
+use crate::cli::RunArgs;
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
 use crate::control::error::ControlError;
 use crate::control::server::{Control, ReloadAsked};
 use crate::error::Error;
+use crate::events;
 use crate::exit;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::signals::{Request, Signals};
-use crate::{events, systemd};
+use crate::systemd::Herald;
 use postrider_engine::{Daemon, Reloaded};
 use std::path::Path;
 use std::time::Duration;
@@ -23,14 +25,17 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the daemon cannot start, or does not stop in time.
 pub async fn run(
+    args: &RunArgs,
     named: Option<&Path>,
     config: Config,
     around: &Surroundings,
 ) -> Result<Vec<Error>, Error> {
+    let config = config.of_shard(args.shard);
     let logging = Logging::start(config.log, around, None)?;
     // Before the engine starts: a signal during the start must not kill it in the middle.
     let mut signals = Signals::of_daemon().map_err(|source| Error::Setup { source })?;
     events::started(&config);
+    events::disabled(&config);
     let daemon = Daemon::start(engine_settings(&config), None).await?;
     // After the state directory was locked: what lies there of another daemon is of one that is gone.
     let (mut control, metrics) = match doors(&config, &daemon) {
@@ -40,15 +45,18 @@ pub async fn run(
             return Err(error);
         }
     };
-    systemd::ready(&status_line(&config));
+    let herald = Herald::start(daemon.handle(), around);
+    herald.ready(false).await;
     events::ready(&config);
     let mut service = Service {
+        args,
         named,
         around,
         logging,
         config,
         daemon,
         metrics,
+        herald,
     };
     loop {
         tokio::select! {
@@ -64,7 +72,7 @@ pub async fn run(
             }
         }
     }
-    systemd::stopping();
+    service.herald.stopping();
     events::stopping();
     let (within, closing) = (STOP_WITHIN, control.close());
     tokio::select! {
@@ -89,32 +97,31 @@ fn doors(config: &Config, daemon: &Daemon) -> Result<(Control, Option<Metrics>),
 
 /// A running daemon, and what it takes to reload its configuration.
 struct Service<'a> {
+    args: &'a RunArgs,
     named: Option<&'a Path>,
     around: &'a Surroundings,
     logging: Logging,
     config: Config,
     daemon: Daemon,
     metrics: Option<Metrics>,
+    herald: Herald,
 }
 
 impl Service<'_> {
     /// Reads the configuration again; a bad one is reported and the one before stays.
     async fn reload(&mut self) -> Result<Reloaded, Error> {
-        systemd::reloading();
+        self.herald.reloading();
         let result = self.take_over().await;
-        let status = status_line(&self.config);
-        match &result {
-            Ok(_) => systemd::ready(&status),
-            Err(error) => {
-                events::reload_failed(error);
-                systemd::ready(&format!("{status}; the last reload failed, see the log"));
-            }
+        if let Err(error) = &result {
+            events::reload_failed(error);
         }
+        self.herald.ready(result.is_err()).await;
         result
     }
 
     async fn take_over(&mut self) -> Result<Reloaded, Error> {
         let config = config::load(self.named, self.around)?;
+        let config = config.of_shard(self.args.shard);
         // With another state directory it lies elsewhere by itself; of that the engine tells.
         let same_state = config.state_dir == self.config.state_dir;
         if same_state && config.runtime_dir != self.config.runtime_dir {
@@ -130,13 +137,8 @@ impl Service<'_> {
         }
         self.logging.set_level(config.log.level);
         events::reloaded(&config, reloaded);
+        events::disabled(&config);
         self.config = config;
         Ok(reloaded)
     }
-}
-
-/// What `systemctl status` shows.
-fn status_line(config: &Config) -> String {
-    let names: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
-    format!("keeping {}", names.join(", "))
 }

@@ -5,7 +5,7 @@ mod document;
 mod table;
 mod watch;
 
-use super::{answer, quiet};
+use super::{answer, disabled, quiet};
 use crate::cli::StatusArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -31,6 +31,7 @@ type Lives = BTreeMap<String, Live>;
 /// asked: what the index knows is told without it.
 pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<Vec<Error>, Error> {
     let _logging = Logging::start(quiet(config.log), around, None)?;
+    let config = &config.clone().of_shard(args.shard);
     if args.watch {
         return watch::run(config, around);
     }
@@ -49,17 +50,17 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     let stale_after = stale_after.unwrap_or(config.status.stale_after);
     let now = now();
     if args.json {
-        answer(&document(&rows, hello, (now, stale_after)).to_string())?;
+        let disabled = disabled::document(config);
+        let document = document((&rows, disabled), hello, (now, stale_after));
+        answer(&document.to_string())?;
     } else {
         let table = match hello {
             Some(_) => live_table(&rows, now, stale_after),
             None => table(&rows, now),
         };
         let (waits, stay) = (waits(&rows, now), stay(&rows));
-        answer(&format!(
-            "{table}{waits}{stay}{}",
-            who(hello, now, trouble.is_none())
-        ))?;
+        let (disabled, who) = (disabled::lines(config), who(hello, now, trouble.is_none()));
+        answer(&format!("{table}{waits}{stay}{disabled}{who}"))?;
     }
     let mut errors: Vec<Error> = trouble.into_iter().collect();
     if args.stale_after.is_some() {

@@ -2,7 +2,7 @@
 
 mod by_daemon;
 
-use super::{answer, chosen, dry_run, engine_settings, quiet};
+use super::{answer, chosen, disabled, dry_run, engine_settings, quiet};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -66,7 +66,8 @@ pub async fn run(
     if args.dry_run {
         let rehearsed = dry_run::run(&config, options, shutdown, args.json).await;
         stopper.abort();
-        return rehearsed;
+        let disabled = disabled::error(&config, &args.accounts);
+        return rehearsed.map(|errors| errors.into_iter().chain(disabled).collect());
     }
     let outcomes = postrider_engine::sync(engine_settings(&config), options, shutdown).await;
     stopper.abort();
@@ -76,7 +77,9 @@ pub async fn run(
         tracing::debug!(error = %error, "showing progress");
     }
     let ended = outcomes?.into_iter().map(Ended::here).collect();
-    answer_all(ended, args.json, audience)
+    let errors = answer_all(ended, args.json, audience)?;
+    let disabled = disabled::error(&config, &args.accounts);
+    Ok(errors.into_iter().chain(disabled).collect())
 }
 
 /// How the pass over one account ended, whoever made it.

@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, readers, removal};
+use super::{folders, on_new, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
@@ -39,6 +39,8 @@ pub(super) const KEYS: &[&str] = &[
     "connections",
     "retention",
     "brake",
+    "on_new",
+    "on_new_timeout",
 ];
 
 /// The contract's default: new mail within minutes, without push, at a cost no server minds.
@@ -131,6 +133,7 @@ pub(super) fn account(
     let pace = pace(reading, &keys);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
+    let on_new = on_new::on_new(reading, &keys);
     let (max_size_octets, max_age) = limits?;
     let (retention, vanished) = retention?;
     let readers = readers?;
@@ -160,6 +163,7 @@ pub(super) fn account(
         moves: readers.moves,
         upload: readers.upload,
         labels: labels?,
+        on_new: on_new?,
         name: keys.name,
     })
 }

@@ -1,6 +1,7 @@
 //! What is accepted, what is refused and in which words, and that no word is a password.
 
 mod imap_keys;
+mod limits;
 mod places;
 mod retention;
 mod secrets;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// `{"daemon": {...}, "accounts": [{...}]}`; `daemon` is null when none was asked, and so is `live` then.
 pub(super) fn document(
-    rows: &[Row<'_>],
+    (rows, disabled): (&[Row<'_>], Vec<Value>),
     hello: Option<&Hello>,
     (now, stale_after): (UnixTime, Duration),
 ) -> Value {
@@ -60,5 +60,6 @@ pub(super) fn document(
         "daemon": daemon,
         "stale_after_s": stale_after.as_secs(),
         "accounts": accounts,
+        "disabled": disabled,
     })
 }

@@ -43,6 +43,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         moves: Moves::Push,
         upload: false,
         labels: LabelChoice::Link,
+        on_new: None,
     }
 }
 
@@ -121,7 +122,7 @@ home: Work: 120 of 200 server copies wait for 2 h: retention: keep_latest: 80 wo
   If that is right: postrider approve home
 "
     );
-    let document = document(&rows, None, (NOW, HOUR));
+    let document = document((&rows, Vec::new()), None, (NOW, HOUR));
     let brake = &document["accounts"][0]["brakes"][0];
     assert_eq!(brake["because"], "retention: keep_latest: 80");
     assert_eq!(brake["since"], "2027-01-15T06:00:00Z");
@@ -145,14 +146,18 @@ home: 3 deleted here stay on the server: their local copies were not proven befo
   If they are to go, delete them there.
 "
     );
-    let document = document(&rows, None, (NOW, HOUR));
+    let document = document((&rows, Vec::new()), None, (NOW, HOUR));
     assert_eq!(document["accounts"][0]["deleted_unproven"], 3);
 }
 
 #[test]
 fn the_document_has_every_account_of_the_configuration() {
     let (accounts, index) = (accounts(), index());
-    let document = document(&rows(&accounts, &index, None), None, (NOW, HOUR));
+    let document = document(
+        (&rows(&accounts, &index, None), Vec::new()),
+        None,
+        (NOW, HOUR),
+    );
     let list = document["accounts"].as_array().unwrap();
     assert_eq!(list.len(), 4);
     assert_eq!(list[1]["account"], "isp");
@@ -258,7 +263,7 @@ fresh    not loaded      never (stale)    -         -
         who(Some(&hello), later, true),
         "\nThe daemon has run for 1 min (version 1.2.3, pid 77).\n"
     );
-    let document = document(&rows, Some(&hello), (NOW, HOUR));
+    let document = document((&rows, Vec::new()), Some(&hello), (NOW, HOUR));
     assert_eq!(document["daemon"]["pid"], 77);
     let live = &document["accounts"][0]["live"];
     assert_eq!(live["state"], "syncing");

@@ -1,6 +1,6 @@
 //! `postrider sync` while a daemon runs: it makes the passes, we show them and end as if they had been ours.
 
-use super::{Ended, answer_all};
+use super::{Ended, answer_all, disabled};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::control::client::Client;
@@ -37,6 +37,7 @@ pub(super) fn run(
     ended.sort_by_key(place);
     let mut errors = answer_all(ended, args.json, audience)?;
     errors.extend(lost);
+    errors.extend(disabled::error(config, &args.accounts));
     Ok(errors)
 }
 
