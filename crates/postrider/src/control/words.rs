@@ -238,6 +238,9 @@ pub struct Live {
     pub stored: Amount,
     /// What is known to be at the server and not here.
     pub backlog: Amount,
+    /// When it last stored a message, since the daemon started.
+    #[serde(with = "maybe_time")]
+    pub last_mail_at: Option<UnixTime>,
     /// When a pass was last complete.
     #[serde(with = "maybe_time")]
     pub last_success_at: Option<UnixTime>,
@@ -260,6 +263,7 @@ impl From<&LiveAccount> for Live {
             found: live.found.into(),
             stored: live.stored.into(),
             backlog: live.backlog().into(),
+            last_mail_at: live.last_mail_at,
             last_success_at: live.last_success_at,
             last_report: live.last_report.as_ref().map(Report::from),
             last_failure: live.last_failure.as_ref().map(Failed::from),
