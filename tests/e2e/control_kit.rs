@@ -12,11 +12,11 @@ pub(crate) const PASSWORD: &str = "hunter2-is-secret";
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The top of a configuration; accounts follow.
+/// The top of a configuration; accounts follow, which make passes only when they are asked to.
 pub(crate) fn header(more: &str) -> String {
     format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\n{more}\
-         defaults:\n  tls: none\n  host: 127.0.0.1\n  user: ada\n  password: {PASSWORD}\n  poll: 1h\naccounts:\n"
+         defaults:\n  tls: none\n  host: 127.0.0.1\n  user: ada\n  password: {PASSWORD}\n  poll: 1h\n  push: off\naccounts:\n"
     )
 }
 
