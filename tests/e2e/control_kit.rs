@@ -26,9 +26,14 @@ pub(crate) fn account(name: &str, port: u16, more: &str) -> String {
 }
 
 pub(crate) async fn server() -> (Server, Account) {
+    server_with(Options::default()).await
+}
+
+/// One that can do more than usual, or less.
+pub(crate) async fn server_with(options: Options) -> (Server, Account) {
     let store = Mailstore::new();
     let ada = store.account("ada", PASSWORD);
-    let server = Server::start(store, Options::default()).await.unwrap();
+    let server = Server::start(store, options).await.unwrap();
     (server, ada)
 }
 

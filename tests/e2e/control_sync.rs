@@ -1,8 +1,10 @@
 //! `sync`, `sync-now`, `pause`, `resume` and `approve` beside a running daemon: who connects when, what is shown
 //! meanwhile, and that it ends as if there were no daemon.
 
-use crate::control_kit::{account, dead_port, ended, fill, header, of, server, status, until};
-use postrider_mailserver::Misbehaviour;
+use crate::control_kit::{
+    account, dead_port, ended, fill, header, of, server, server_with, status, until,
+};
+use postrider_mailserver::{Misbehaviour, Options};
 use postrider_tests::control::Control;
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::maildir::MaildirTree;
@@ -272,7 +274,7 @@ fn standing(port: u16) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_hangs_up_where_an_account_listens() {
-    let (server, ada) = server().await;
+    let (server, ada) = server_with(Options::default().with(&["IDLE"])).await;
     let port = server.imap_addr.port();
     let home = Home::new(&(header("") + &account("home", port, ", push: auto")));
     let daemon = RunningDaemon::start(&home);
