@@ -71,6 +71,12 @@ mod outages;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
+mod push_dovecot;
+#[cfg(test)]
+mod push_lost;
+#[cfg(test)]
 mod reader_kit;
 #[cfg(test)]
 mod real_servers;

@@ -7,7 +7,7 @@ use postrider_core::retention::{Policy, Vanished};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{
     AccountSettings, AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves,
-    PasswordSource, ServerAddress, TlsMode,
+    PasswordSource, Push, ServerAddress, TlsMode,
 };
 use postrider_engine::{
     EngineError, EngineSettings, PassReport, Rehearsal, Shutdown, Steps, SyncOptions, rehearse,
@@ -244,6 +244,8 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
         layout: Layout::Fs,
         folders: FolderChoice::default(),
         poll: Duration::from_secs(300),
+        push: Push::Auto,
+        idle_refresh: None,
         timeout: Duration::from_secs(5),
         connections: 3,
         retention,

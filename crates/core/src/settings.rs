@@ -36,6 +36,10 @@ pub struct AccountSettings {
     pub folders: FolderChoice,
     /// How long between passes.
     pub poll: Duration,
+    /// Whether the daemon lets the server tell of what is new. POP3: off.
+    pub push: Push,
+    /// How long a connection that listens may be silent; `None`: as long as it turns out to last.
+    pub idle_refresh: Option<Duration>,
     /// No octets for this long ends a connection.
     pub timeout: Duration,
     /// At most this many connections at once.
@@ -124,6 +128,16 @@ pub enum Layout {
     Fs,
     /// `.Work.Projects`, with INBOX at the root.
     MaildirPlusPlus,
+}
+
+/// Whether the server tells of what is new between two passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Push {
+    /// By NOTIFY or IDLE, where it can.
+    #[default]
+    Auto,
+    /// It is asked at every pass, and no connection stays open.
+    Off,
 }
 
 /// Which way changes of flags travel between the server and the names of files.

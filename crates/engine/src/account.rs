@@ -50,7 +50,10 @@ async fn journey(account: &Account) -> Result<PassReport, EngineError> {
     }
     heal(account).await?;
     match account.settings.protocol {
-        Protocol::Imap => imap::pass::run(account).await,
+        Protocol::Imap => match &account.quick {
+            Some(quick) => imap::quick::run(account, quick).await,
+            None => imap::pass::run(account).await,
+        },
         Protocol::Pop3 => pop3::pass::run(account).await,
     }
 }

@@ -8,7 +8,7 @@ use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
-use postrider_transport::{Connector, Login};
+use postrider_transport::{Calm, Connector, Login};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -76,16 +76,18 @@ async fn greeted(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<Session, EngineError> {
-    let address = &settings.server;
+    let (address, calm) = (&settings.server, Calm::default());
+    let stream = connector.connect_for(address, settings.timeout, &calm);
     // Others decide when it is its turn; from then on `timeout` does.
-    let stream = announced(None, connector.connect(address, settings.timeout)).await?;
+    let stream = announced(None, stream).await?;
     let greeted = Session::greet(stream, address.tls).await;
-    let session = greeted.map_err(EngineError::imap)?;
-    if address.tls != TlsMode::StartTls {
-        return Ok(session);
+    let mut session = greeted.map_err(EngineError::imap)?;
+    if address.tls == TlsMode::StartTls {
+        let upgraded = session.start_tls(connector, address).await;
+        session = upgraded.map_err(EngineError::imap)?;
     }
-    let upgraded = session.start_tls(connector, address).await;
-    upgraded.map_err(EngineError::imap)
+    session.set_calm(calm);
+    Ok(session)
 }
 
 /// A POP3 session in the TRANSACTION state.

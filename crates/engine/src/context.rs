@@ -4,7 +4,9 @@ use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::hooks::Hooks;
+use crate::imap::quick::Quick;
 use crate::index_thread::IndexHandle;
+use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
@@ -53,6 +55,10 @@ pub(crate) struct Account {
     pub(crate) hooks: Hooks,
     /// Only mailboxes that match this glob; `None`: all that are chosen.
     pub(crate) only: Option<Arc<str>>,
+    /// What a quick pass is about; `None`: it is none.
+    pub(crate) quick: Option<Arc<Quick>>,
+    /// The session between two passes.
+    pub(crate) kept: Kept,
     /// Whether the pass is carried out or rehearsed.
     pub(crate) part: Part,
     /// Set once what dead processes left in `tmp` is gone.
@@ -98,7 +104,7 @@ impl Account {
     /// Whether the pass sees all mailboxes of the account. One that does not cannot say of a message
     /// where it went, nor which is the oldest of all.
     pub(crate) const fn sees_all(&self) -> bool {
-        self.only.is_none()
+        self.only.is_none() && self.quick.is_none()
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

@@ -231,7 +231,7 @@ impl Supervisor {
         let wake = Arc::new(Notify::new());
         let (caller, calls) = calls();
         let (waker, listener) = (Arc::clone(&wake), Arc::clone(&self.listener));
-        let heart = Heart::of_account(&settings, self.state.shared.shares.is_metered());
+        let heart = Heart::of_account(settings.timeout, self.state.shared.shares.is_metered());
         let life = async move {
             if let Some(before) = before {
                 // A task that panicked has ended too.

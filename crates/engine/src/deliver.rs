@@ -14,6 +14,7 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
 use crate::heart::shared;
+use crate::imap::quick;
 use crate::prove::prove;
 use crate::rehearsal::Leave;
 use crate::report::Progress;
@@ -317,6 +318,7 @@ impl Batch {
                         fresh: false,
                     });
                 }
+                None if quick::leaves(&self.account, place.0, place.1).await? => {}
                 None => fresh.push(whole),
             }
         }

@@ -89,6 +89,9 @@ events! {
     "message.skipped" WARN "a message was not stored" MessageSkipped { account: &'a str, mailbox: &'a str, uid: Option<u64>, number: Option<u64>, because: &'a str }
     "message.moved" INFO "a message was moved on the server, its file followed" MessageMoved { account: &'a str, mailbox: &'a str, uid: u64 }
     "message.pushed" INFO "what a reader did to a message was done on the server" MessagePushed { account: &'a str, mailbox: &'a str, uid: Option<u64>, deed: &'a str }
+    "push.lost" INFO "the line on which the server tells of new mail is lost" PushLost { account: &'a str, because: &'a str, retry_in_s: u64 }
+    "push.restored" INFO "the server tells of new mail again" PushRestored { account: &'a str }
+    "push.limited" DEBUG "the server tells of less than it was asked to" PushLimited { account: &'a str, kind: &'a str, because: &'a str }
     "push.refused" WARN "the server refused what a reader did" PushRefused { account: &'a str, mailbox: &'a str, messages: u64, deed: &'a str, because: &'a str }
     "mailbox.created" INFO "a mailbox was made on the server for a directory" MailboxCreated { account: &'a str, mailbox: &'a str }
     "mailbox.renamed" INFO "a mailbox was renamed on the server, its files followed" MailboxRenamed { account: &'a str, mailbox: &'a str, was: &'a str }

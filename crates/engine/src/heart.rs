@@ -8,7 +8,6 @@
 //! The heart is the task's own (`task_local`): code deep in a pass announces a longer wait by [`within`] or
 //! [`announced`] and need not be given anything. A one-shot sync has no heart, and nobody looks.
 
-use postrider_core::settings::AccountSettings;
 use postrider_core::vigil::{Pulse, Wait};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -75,9 +74,9 @@ impl Heart {
 
     /// Of an account whose connections end after so long a silence. Where bandwidth is shared, its turn may be long
     /// in coming.
-    pub(crate) fn of_account(settings: &AccountSettings, is_metered: bool) -> Self {
+    pub(crate) fn of_account(timeout: Duration, is_metered: bool) -> Self {
         let turn = if is_metered { DISK } else { Duration::ZERO };
-        let limit = settings.timeout.max(LONGEST_STEP).max(turn);
+        let limit = timeout.max(LONGEST_STEP).max(turn);
         Self::new(limit.saturating_add(MARGIN))
     }
 

@@ -3,7 +3,7 @@
 //! Everything that decides is in `postrider-core`; everything that touches server, disk or index is
 //! in the adapter crates; this crate brings them together and is the only one that logs.
 //!
-//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `rhythm` when its passes begin, `surroundings` what else may start them, `calls` the passes that somebody waits for, `live` what it tells of itself, and `heart` shows that it goes on; a [`Handle`] is for whoever has something to ask; `account` frames one pass;
+//! Reading order: [`sync`](sync()) and [`Daemon`] start passes, `rounds` is an account's life in the daemon, `listen` its pauses, `rhythm` when its passes begin, `surroundings` what else may start them, `calls` the passes that somebody waits for, `live` what it tells of itself, and `heart` shows that it goes on; a [`Handle`] is for whoever has something to ask; `account` frames one pass;
 //! `imap::pass` and `pop3::pass` are the journeys, which `rehearsal` plays through without a step; `deliver` stores messages, `push` tells the server what readers did, `prove` reads them
 //! back, `hooks` runs what the user wants run, `shares` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
@@ -30,6 +30,7 @@ mod history;
 mod hooks;
 mod imap;
 mod index_thread;
+mod listen;
 mod live;
 mod local;
 mod mailboxes;

@@ -30,6 +30,9 @@ pub struct PassReport {
     /// Files that were missed for the first time, where the policy asks who deleted them: a second look is
     /// to say so (R5).
     pub missed: u64,
+    /// What a quick pass has left to one over all mailboxes: messages that are gone, changes of readers, messages
+    /// that may have been moved.
+    pub postponed: u64,
     /// Octets stored.
     pub octets: u64,
     /// Times we waited for the server after the greeting.
@@ -53,6 +56,7 @@ impl PassReport {
         self.skipped += other.skipped;
         self.braked += other.braked;
         self.missed += other.missed;
+        self.postponed += other.postponed;
         self.octets += other.octets;
         self.round_trips += other.round_trips;
     }

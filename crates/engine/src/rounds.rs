@@ -4,9 +4,11 @@ use crate::calls::Calls;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::heart::{MARGIN, announced, within};
+use crate::listen::{Kept, Push};
 use crate::live::Activity;
 use crate::rhythm::Rhythm;
 use crate::watch::{Heed, Listener, Watch};
+use postrider_core::settings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -14,17 +16,22 @@ use tokio::sync::Notify;
 /// One account's life: passes, under a watch over its mail tree. `begins_in` is how long it leaves others the
 /// way when many begin together.
 pub(crate) async fn serve(
-    account: Account,
+    mut account: Account,
     (wake, mut calls): (Arc<Notify>, Calls),
     listener: Arc<Listener>,
     begins_in: Duration,
 ) {
+    if account.settings.push == settings::Push::Auto {
+        account.kept = Kept::place();
+    }
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
+    let mut push = Push::of(&account);
     let begins = may_begin(&account, &wake, begins_in);
     if within(begins_in.saturating_add(MARGIN), begins).await {
-        rounds(&account, (&wake, &mut calls), &mut watch).await;
+        rounds(&account, (&wake, &mut calls), (&mut watch, &mut push)).await;
     }
+    push.end(&account).await;
     // A hook has a time of its own.
     announced(None, account.hooks.settled()).await;
     watch.end().await;
@@ -40,7 +47,11 @@ async fn may_begin(account: &Account, wake: &Notify, begins_in: Duration) -> boo
 }
 
 /// A pass, a pause, a pass.
-async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: &mut Watch) {
+async fn rounds(
+    account: &Account,
+    (wake, calls): (&Notify, &mut Calls),
+    (watch, push): (&mut Watch, &mut Push),
+) {
     let mut rhythm = Rhythm::of(account);
     loop {
         watch.pass_begins();
@@ -60,8 +71,8 @@ async fn rounds(account: &Account, (wake, calls): (&Notify, &mut Calls), watch: 
             live.next_pass_at = Some(now().0.after(pause));
             live.failures = rhythm.failures();
         });
-        let wait = wait(account, wake, (&mut *watch, heed), (&mut rhythm, pause));
-        if !within(pause.saturating_add(MARGIN), wait).await {
+        let pause = (&mut rhythm, pause);
+        if !push.wait(account, wake, (&mut *watch, heed), pause).await {
             return;
         }
     }
@@ -72,22 +83,5 @@ const fn heed_after(error: &EngineError) -> Heed {
         Heed::Return
     } else {
         Heed::Nothing
-    }
-}
-
-/// Waits for the next pass. `false` when it is time to stop.
-async fn wait(
-    account: &Account,
-    wake: &Notify,
-    (watch, heed): (&mut Watch, Heed),
-    (rhythm, pause): (&mut Rhythm, Duration),
-) -> bool {
-    let surroundings = &account.shared.surroundings;
-    tokio::select! {
-        () = account.shutdown.requested() => false,
-        () = wake.notified() => true,
-        () = surroundings.sleep(pause) => true,
-        () = rhythm.called() => true,
-        () = watch.calls(account, heed) => true,
     }
 }

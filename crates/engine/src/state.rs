@@ -6,6 +6,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::hooks::Hooks;
 use crate::index_thread::{IndexHandle, IndexThread};
+use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
@@ -122,6 +123,8 @@ impl State {
             live: Teller::default(),
             hooks,
             only: None,
+            quick: None,
+            kept: Kept::default(),
             part: match self.lock {
                 Some(_) => Part::Act,
                 None => Part::Rehearse(Script::default()),

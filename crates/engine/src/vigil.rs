@@ -158,9 +158,9 @@ mod tests {
     async fn an_account_that_hangs_is_named_and_one_that_works_is_not() {
         let (orders, mut received) = mpsc::channel(1);
         let mut vigil = Vigil::new(orders.downgrade());
-        let hanging = Heart::of_account(Duration::from_secs(60));
+        let hanging = Heart::of_account(Duration::from_secs(60), false);
         tokio::spawn(hanging.clone().carry(pending::<()>()));
-        let working = Heart::of_account(Duration::from_secs(60));
+        let working = Heart::of_account(Duration::from_secs(60), false);
         tokio::spawn(working.clone().carry(async {
             loop {
                 sleep(Duration::from_secs(50)).await;
@@ -207,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_supervisor_whose_orders_are_full_is_asked_since_the_first_time() {
         let (orders, _received) = mpsc::channel(1);
-        orders.try_send(Order::SyncNow).unwrap();
+        orders.try_send(Order::Stop).unwrap();
         let mut vigil = Vigil::new(orders.downgrade());
         assert_eq!(vigil.look(), []);
         sleep(Duration::from_secs(61)).await;
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_account_that_a_reload_ended_is_not_missed_but_one_that_died_is() {
-        let heart = Heart::of_account(Duration::ZERO);
+        let heart = Heart::of_account(Duration::ZERO, false);
         let life = heart.life();
         let before = Vital::new(home(), heart.clone());
         drop(life);

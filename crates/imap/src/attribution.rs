@@ -10,7 +10,7 @@
 //! | LIST | the oldest `List` |
 //! | LSUB | the oldest `Subscriptions` |
 //! | NAMESPACE | the oldest `List` that asks for it |
-//! | STATUS | the `Status` of that name, or the `List` that lists it |
+//! | STATUS | the `Status` of that name, or the `List` that lists it, else it is heard (NOTIFY) |
 //! | QUOTA | the oldest `Quota` |
 //! | SEARCH | the oldest `Search`; ESEARCH to the one it names |
 //! | COPYUID | the oldest `Copy` or `Move` of these messages |
@@ -67,7 +67,7 @@ impl Flight<'_> {
             Untagged::Fetch(row) => self.take_fetch(*row),
             Untagged::List(row) => self.take_list(row)?,
             Untagged::Lsub(row) => self.take_subscription(row)?,
-            Untagged::MailboxStatus(row) => self.take_status(&row),
+            Untagged::MailboxStatus(row) => self.take_status(row),
             Untagged::Malformed(kind) => self.take_malformed(kind),
             Untagged::Namespace(prefixes) => self.take_namespaces(prefixes),
             Untagged::Quota(quota) => {
@@ -366,7 +366,7 @@ impl Flight<'_> {
         }
     }
 
-    fn take_status(&mut self, row: &StatusRow) {
+    fn take_status(&mut self, row: StatusRow) {
         for command in &mut self.in_flight {
             let taken = match &mut command.gather {
                 Gather::Status { mailbox, told } if *mailbox == row.wire_name && !*told => {
@@ -378,7 +378,7 @@ impl Flight<'_> {
                 gather if lists(gather) => {
                     let open = self.open.get_mut(&command.step);
                     let listing = open.and_then(|open| open.listing.as_mut());
-                    listing.is_some_and(|listing| listing.take_status(row))
+                    listing.is_some_and(|listing| listing.take_status(&row))
                 }
                 _ => false,
             };
@@ -386,6 +386,7 @@ impl Flight<'_> {
                 return self.session.wire.progressed();
             }
         }
+        self.session.hear_status(row);
     }
 
     fn take_esearch(&mut self, answer: &Esearch) {

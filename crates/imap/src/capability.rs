@@ -15,6 +15,8 @@ pub enum Capability {
     Esearch,
     /// `ID`.
     Id,
+    /// `IDLE`.
+    Idle,
     /// `IMAP4rev1`.
     Imap4Rev1,
     /// `IMAP4rev2`.
@@ -35,6 +37,8 @@ pub enum Capability {
     MultiAppend,
     /// `NAMESPACE`.
     Namespace,
+    /// `NOTIFY`.
+    Notify,
     /// `OBJECTID`.
     ObjectId,
     /// `QRESYNC`.
@@ -49,6 +53,8 @@ pub enum Capability {
     StartTls,
     /// `UIDPLUS`.
     UidPlus,
+    /// `UNSELECT`.
+    Unselect,
     /// `UTF8=ACCEPT`, also implied by `UTF8=ONLY`.
     Utf8Accept,
     /// `X-GM-EXT-1`: Gmail's extensions.
@@ -57,12 +63,13 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability with its word on the wire and the RFC that defines it; 0: none does.
-    pub const TABLE: [(Self, &'static str, u16); 24] = [
+    pub const TABLE: [(Self, &'static str, u16); 27] = [
         (Self::CompressDeflate, "COMPRESS=DEFLATE", 4978),
         (Self::Condstore, "CONDSTORE", 7162),
         (Self::Enable, "ENABLE", 5161),
         (Self::Esearch, "ESEARCH", 4731),
         (Self::Id, "ID", 2971),
+        (Self::Idle, "IDLE", 2177),
         (Self::Imap4Rev1, "IMAP4REV1", 3501),
         (Self::Imap4Rev2, "IMAP4REV2", 9051),
         (Self::ListExtended, "LIST-EXTENDED", 5258),
@@ -73,6 +80,7 @@ impl Capability {
         (Self::Move, "MOVE", 6851),
         (Self::MultiAppend, "MULTIAPPEND", 3502),
         (Self::Namespace, "NAMESPACE", 2342),
+        (Self::Notify, "NOTIFY", 5465),
         (Self::ObjectId, "OBJECTID", 8474),
         (Self::Qresync, "QRESYNC", 7162),
         (Self::Quota, "QUOTA", 9208),
@@ -80,14 +88,16 @@ impl Capability {
         (Self::SpecialUse, "SPECIAL-USE", 6154),
         (Self::StartTls, "STARTTLS", 3501),
         (Self::UidPlus, "UIDPLUS", 4315),
+        (Self::Unselect, "UNSELECT", 3691),
         (Self::Utf8Accept, "UTF8=ACCEPT", 6855),
         (Self::XGmExt1, "X-GM-EXT-1", 0),
     ];
 
     /// What IMAP4rev2 contains (RFC 9051 appendix E).
-    const REV2: [Self; 10] = [
+    const REV2: [Self; 12] = [
         Self::Enable,
         Self::Esearch,
+        Self::Idle,
         Self::ListExtended,
         Self::ListStatus,
         Self::LiteralMinus,
@@ -96,6 +106,7 @@ impl Capability {
         Self::SaslIr,
         Self::SpecialUse,
         Self::UidPlus,
+        Self::Unselect,
     ];
 
     const fn bit(self) -> u32 {

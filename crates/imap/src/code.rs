@@ -47,6 +47,8 @@ pub enum Code {
     NoPerm,
     /// `NONEXISTENT`.
     NonExistent,
+    /// `NOTIFICATIONOVERFLOW`: the server tells nothing more (RFC 5465).
+    NotificationOverflow,
     /// `OVERQUOTA`.
     OverQuota,
     /// `PERMANENTFLAGS`: flags that last, and whether new keywords may be made (`\*`).
@@ -138,6 +140,7 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"NOMODSEQ" => Code::NoModSeq,
         b"NOPERM" => Code::NoPerm,
         b"NONEXISTENT" => Code::NonExistent,
+        b"NOTIFICATIONOVERFLOW" => Code::NotificationOverflow,
         b"OVERQUOTA" => Code::OverQuota,
         b"PERMANENTFLAGS" => {
             let (flags, new_keywords) = parse_flags(cursor)?;

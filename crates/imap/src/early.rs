@@ -137,6 +137,7 @@ impl Session {
                 | Incoming::BodyChunk(_)
                 | Incoming::BodyEnd
                 | Incoming::Continuation(_)
+                | Incoming::Settled
                 | Incoming::Untagged(_) => {}
             }
         }

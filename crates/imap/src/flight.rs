@@ -94,6 +94,7 @@ pub(crate) enum Gather {
     ListBelow,
     Namespaces,
     Nothing,
+    Notify,
     Quota,
     Search(Option<Findings>),
     Select(Box<Selecting>),
@@ -105,6 +106,7 @@ pub(crate) enum Gather {
         uids: UidSet,
     },
     Subscriptions(Vec<WireName>),
+    Unselect,
 }
 
 impl Gather {
@@ -124,10 +126,12 @@ impl Gather {
             | Self::ListBelow
             | Self::Namespaces
             | Self::Nothing
+            | Self::Notify
             | Self::Quota
             | Self::Select(_)
             | Self::Status { .. }
-            | Self::Subscriptions(_) => false,
+            | Self::Subscriptions(_)
+            | Self::Unselect => false,
         }
     }
 }
@@ -168,6 +172,7 @@ impl<'s> Flight<'s> {
             SessionState::Authenticated | SessionState::NotAuthenticated => Selection::None,
         };
         session.wire.rest();
+        session.speak();
         let mut flight = Self {
             session,
             steps: VecDeque::new(),
@@ -270,7 +275,7 @@ impl<'s> Flight<'s> {
             Incoming::BodyStart { octets } => self.begin_body(octets),
             Incoming::BodyChunk(chunk) => self.take_chunk(chunk),
             // The end is told with the row: only that says whose body it was.
-            Incoming::BodyEnd | Incoming::Continuation(_) => {}
+            Incoming::BodyEnd | Incoming::Continuation(_) | Incoming::Settled => {}
             Incoming::Tagged { number, status } => self.take_tagged(number, status)?,
             Incoming::Untagged(untagged) => self.take_untagged(untagged)?,
         }
@@ -343,10 +348,19 @@ impl<'s> Flight<'s> {
         self.in_flight.iter().any(enables)
     }
 
+    /// Whether news of a mailbox that is being closed may still come.
+    fn is_closing(&self) -> bool {
+        let closes = |command: &InFlight| matches!(command.gather, Gather::Unselect);
+        self.in_flight.iter().any(closes)
+    }
+
     /// Makes the commands of a step, or ends it right here.
     pub(crate) fn prepare(&mut self, number: usize, step: &Step) {
         if step.needs_mailbox() && self.selection == Selection::None {
             return self.refuse(number, "not sent: no mailbox is open");
+        }
+        if *step == Step::Unselect && self.selection == Selection::None {
+            return self.events.push_back(FlightEvent::Done { step: number });
         }
         match commands(&self.session.dialect(), step) {
             Ok(Some(commands)) if commands.is_empty() => {
@@ -354,8 +368,15 @@ impl<'s> Flight<'s> {
             }
             Ok(Some(mut commands)) => {
                 if let Some((_, Gather::Select(selecting))) = commands.first_mut() {
-                    selecting.begun = self.selection == Selection::None;
+                    selecting.begun = self.selection == Selection::None && !self.is_closing();
                     self.selection = Selection::Pending;
+                }
+                if let Some((_, Gather::Unselect)) = commands.first() {
+                    self.selection = Selection::None;
+                }
+                if let Some((_, Gather::Notify)) = commands.first() {
+                    // It begins to tell before it says OK.
+                    self.session.listening.notifying = true;
                 }
                 let open = OpenStep {
                     commands_left: commands.len(),

@@ -108,6 +108,14 @@ impl Framer {
         &mut self.input
     }
 
+    /// Gives back what memory it holds, where nothing is under way.
+    pub(crate) fn rest(&mut self) {
+        if self.is_between_responses() {
+            self.input = BytesMut::new();
+            self.assembled = BytesMut::new();
+        }
+    }
+
     /// Octets received and not yet understood: must be none when TLS begins (R9).
     #[must_use]
     pub fn pending_octets(&self) -> usize {

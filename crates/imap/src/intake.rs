@@ -27,11 +27,18 @@ pub struct Unsolicited {
 /// What came, after the session has taken in what concerns it.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    BodyStart { octets: u64 },
+    BodyStart {
+        octets: u64,
+    },
     BodyChunk(Bytes),
     BodyEnd,
     Continuation(Vec<u8>),
-    Tagged { number: u64, status: StatusText },
+    /// A command ended, or was granted, that no step waits for.
+    Settled,
+    Tagged {
+        number: u64,
+        status: StatusText,
+    },
     Untagged(Untagged),
 }
 
@@ -60,8 +67,16 @@ impl Session {
         self.trace(raw);
         Ok(match parse(raw).map_err(ImapError::NotAResponse)? {
             // A literal of ours may go on; other continuations concern SASL.
-            Response::Continuation(_) if self.wire.go_on() => None,
-            Response::Continuation(text) => Some(Incoming::Continuation(text)),
+            Response::Continuation(text) => {
+                let waiting = self.wire.waiting();
+                if !self.wire.go_on() {
+                    Some(Incoming::Continuation(text))
+                } else if self.grant_idle(waiting) {
+                    Some(Incoming::Settled)
+                } else {
+                    None
+                }
+            }
             Response::Tagged { tag, status } => {
                 let Some(number) = tag_number(&tag) else {
                     return Err(ImapError::UnknownTag { tag });
@@ -72,6 +87,9 @@ impl Session {
                     return Ok(None);
                 }
                 self.take_code(&status);
+                if self.settle_tagged(number, &status) {
+                    return Ok(Some(Incoming::Settled));
+                }
                 Some(Incoming::Tagged { number, status })
             }
             Response::Untagged(Untagged::Capability(words)) => {
@@ -107,6 +125,7 @@ impl Session {
             Some(Code::Capability(words)) => {
                 self.take_capabilities(words.clone());
             }
+            Some(Code::NotificationOverflow) => self.hear_overflow(),
             Some(Code::Alert) if self.alerts.len() < MAX_ALERTS => {
                 self.alerts.push(status.text.clone());
             }

@@ -53,6 +53,11 @@ impl Flight<'_> {
                 self.events
                     .push_back(FlightEvent::Unreadable { step, kind });
             }
+            Gather::Notify if refusal.is_some() => self.session.listening.notifying = false,
+            Gather::Unselect if refusal.is_none() => {
+                self.session.state = SessionState::Authenticated;
+                self.session.forget_open_news();
+            }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
             gather @ (Gather::Change | Gather::Copy { .. } | Gather::Store { .. })
@@ -71,10 +76,12 @@ impl Flight<'_> {
             | Gather::ListBelow
             | Gather::Namespaces
             | Gather::Nothing
+            | Gather::Notify
             | Gather::Quota
             | Gather::Status { .. }
             | Gather::Store { .. }
-            | Gather::Subscriptions(_) => {}
+            | Gather::Subscriptions(_)
+            | Gather::Unselect => {}
         }
         self.end_command(step, refusal);
         Ok(())
@@ -88,6 +95,7 @@ impl Flight<'_> {
         let answered = answered.ok_or_else(|| ImapError::UnknownTag { tag: tag(number) })?;
         self.session.wire.drop_command(number);
         self.session.wire.progressed();
+        self.session.listening.doubted = false;
         Ok(answered)
     }
 
@@ -109,6 +117,7 @@ impl Flight<'_> {
     fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
         let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
+        self.session.forget_open_news();
         if let Some(mut selected) = selected {
             // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
             if !self.session.capabilities.has_condstore() {

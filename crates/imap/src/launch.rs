@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::create;
 use crate::dialect::Dialect;
 use crate::encode::{CommandText, EncodeError};
-use crate::ext::{id, list_extended, mov, namespace, quota, uidplus};
+use crate::ext::{id, list_extended, mov, namespace, notify, quota, uidplus, unselect};
 use crate::fetch::{bodies_command, facts_command, flags_command};
 use crate::flight::Gather;
 use crate::list;
@@ -35,6 +35,14 @@ pub(crate) fn commands(
     let Some(uids) = step.uids() else {
         if let Step::Quota(mailbox) = step {
             let command = quota::command(dialect, mailbox)?;
+            return Ok(command.map(|command| vec![(command, step.gather())]));
+        }
+        if let Step::Notify(mailboxes) = step {
+            let command = notify::command(dialect, mailboxes)?;
+            return Ok(command.map(|command| vec![(command, step.gather())]));
+        }
+        if *step == Step::Unselect {
+            let command = unselect::command(dialect.capabilities);
             return Ok(command.map(|command| vec![(command, step.gather())]));
         }
         return Ok(Some(alone(dialect, step)?.into_iter().collect()));
@@ -103,12 +111,14 @@ fn about_messages(
         | Step::Id
         | Step::List
         | Step::Noop
+        | Step::Notify(_)
         | Step::Quota(_)
         | Step::SearchDeleted
         | Step::Select { .. }
         | Step::Status(_)
         | Step::Subscribe(_)
-        | Step::Subscriptions => return Ok(None),
+        | Step::Subscriptions
+        | Step::Unselect => return Ok(None),
     }))
 }
 
@@ -147,9 +157,11 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
         | Step::Flags { .. }
         | Step::List
         | Step::Move { .. }
+        | Step::Notify(_)
         | Step::Quota(_)
         | Step::Search { .. }
-        | Step::StoreFlags { .. } => return Ok(None),
+        | Step::StoreFlags { .. }
+        | Step::Unselect => return Ok(None),
     };
     Ok(Some((command, step.gather())))
 }
@@ -171,12 +183,14 @@ impl Step {
             | Self::Id
             | Self::List
             | Self::Noop
+            | Self::Notify(_)
             | Self::Quota(_)
             | Self::SearchDeleted
             | Self::Select { .. }
             | Self::Status(_)
             | Self::Subscribe(_)
-            | Self::Subscriptions => None,
+            | Self::Subscriptions
+            | Self::Unselect => None,
         }
     }
 
@@ -202,6 +216,7 @@ impl Step {
         match self {
             Self::Create(_) => Gather::Create,
             Self::ExpungeDeleted => Gather::Change,
+            Self::Notify(_) => Gather::Notify,
             Self::Quota(_) => Gather::Quota,
             Self::SearchDeleted => Gather::Search(None),
             Self::Status(mailbox) => Gather::Status {
@@ -209,6 +224,7 @@ impl Step {
                 told: false,
             },
             Self::Subscriptions => Gather::Subscriptions(Vec::new()),
+            Self::Unselect => Gather::Unselect,
             _ => Gather::Nothing,
         }
     }

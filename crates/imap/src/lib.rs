@@ -11,7 +11,7 @@
 //! Absent on purpose: message numbers (everything goes by UID), and any opinion on which messages
 //! to fetch or remove.
 //!
-//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, `compressing`, [`session`], `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
+//! Reading order: [`step`], [`flight`], `launch`, `attribution`, `landing`, `compressing`, [`session`], `listening`, `intake`, `greeting`, `login`, `early`, [`memory`], `wire`,
 //! [`framer`], [`mod@parse`], then one file per command, `ext`, one file per
 //! capability, and [`quirks`].
 
@@ -25,6 +25,7 @@ pub mod error;
 pub mod fetch;
 pub mod flight;
 pub mod framer;
+pub mod heard;
 pub mod limits;
 pub mod list;
 pub mod memory;
@@ -48,6 +49,7 @@ pub use ext::quota::Quota;
 pub use ext::uidplus::{CopyUid, UidList};
 pub use fetch::{FactsRow, Fetched, FlagsRow, GmailRow, RowItems};
 pub use flight::Flight;
+pub use heard::{Heard, OpenNews};
 pub use limits::Limits;
 pub use list::Listed;
 pub use memory::Memory;
@@ -71,6 +73,7 @@ mod greeting;
 mod intake;
 mod landing;
 mod launch;
+mod listening;
 mod login;
 mod shown;
 #[cfg(test)]

@@ -84,6 +84,7 @@ impl Session {
                 Incoming::BodyStart { .. }
                 | Incoming::BodyChunk(_)
                 | Incoming::BodyEnd
+                | Incoming::Settled
                 | Incoming::Untagged(_) => {}
             }
         }

@@ -13,6 +13,7 @@ use crate::flight::Flight;
 use crate::intake::Incoming;
 pub use crate::intake::Unsolicited;
 use crate::limits::Limits;
+use crate::listening::Listening;
 use crate::memory::{Memory, Notes};
 use crate::parse::StatusText;
 use crate::select::{SelectMode, Selected};
@@ -65,6 +66,7 @@ pub struct Session {
     pub(crate) stale: Vec<u64>,
     /// What comes and goes now is part of a login: no trace shows it.
     pub(crate) hushed: bool,
+    pub(crate) listening: Listening,
 }
 
 impl Session {
@@ -89,6 +91,7 @@ impl Session {
             last_number: 0,
             stale: Vec::new(),
             hushed: false,
+            listening: Listening::default(),
         }
     }
 
@@ -126,6 +129,11 @@ impl Session {
     #[must_use]
     pub const fn round_trips(&self) -> u64 {
         self.wire.round_trips()
+    }
+
+    /// Counts round trips from zero.
+    pub const fn count_anew(&mut self) {
+        self.wire.count_anew();
     }
 
     /// Whether what is said is compressed (RFC 4978). A flight of bodies begins that by itself, where
@@ -218,6 +226,7 @@ impl Session {
         if self.broken {
             return;
         }
+        self.speak();
         self.send(CommandText::new("LOGOUT"));
         self.wire.hang_up(self.limits.farewell).await;
     }
@@ -292,6 +301,7 @@ impl Session {
         command: CommandText,
         sources: Vec<Source>,
     ) -> Result<StatusText, ImapError> {
+        self.speak();
         self.last_number += 1;
         let number = self.last_number;
         self.wire.queue(number, command, sources);
@@ -300,6 +310,7 @@ impl Session {
                 Incoming::Tagged { number: of, status } if of == number => {
                     self.wire.drop_command(number);
                     self.wire.progressed();
+                    self.listening.doubted = false;
                     return Ok(status);
                 }
                 Incoming::Tagged { number, .. } => {
@@ -311,6 +322,7 @@ impl Session {
                 | Incoming::BodyChunk(_)
                 | Incoming::BodyEnd
                 | Incoming::Continuation(_)
+                | Incoming::Settled
                 | Incoming::Untagged(_) => {}
             }
         }

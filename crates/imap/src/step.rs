@@ -75,6 +75,9 @@ pub enum Step {
     },
     /// Nothing; the server tells what is new.
     Noop,
+    /// Has the server tell of these mailboxes, whenever something happens in them, and how they are
+    /// now ([`Session::hear`](crate::Session::hear)). Requires NOTIFY (RFC 5465); refused without being sent where the server lacks it.
+    Notify(Vec<WireName>),
     /// How full the box is that a mailbox belongs to. Requires QUOTA (RFC 9208); refused without being
     /// sent where the server lacks it.
     Quota(WireName),
@@ -110,6 +113,9 @@ pub enum Step {
         /// How.
         change: FlagChange,
     },
+    /// Closes the open mailbox and expunges nothing; done at once where none is open. Requires UNSELECT
+    /// (RFC 3691); refused without being sent where the server lacks it.
+    Unselect,
 }
 
 impl Step {
@@ -126,6 +132,7 @@ impl Step {
             Self::List => "LIST",
             Self::Move { .. } => "UID MOVE",
             Self::Noop => "NOOP",
+            Self::Notify(_) => "NOTIFY",
             Self::Quota(_) => "GETQUOTAROOT",
             Self::Search { .. } | Self::SearchDeleted => "UID SEARCH",
             Self::Select { .. } => "SELECT",
@@ -133,6 +140,7 @@ impl Step {
             Self::StoreFlags { .. } => "UID STORE",
             Self::Subscribe(_) => "SUBSCRIBE",
             Self::Subscriptions => "LSUB",
+            Self::Unselect => "UNSELECT",
         }
     }
 
@@ -140,7 +148,9 @@ impl Step {
     pub(crate) const fn requires(&self) -> &'static str {
         match self {
             Self::Move { .. } => "MOVE",
+            Self::Notify(_) => "NOTIFY",
             Self::Quota(_) => "QUOTA",
+            Self::Unselect => "UNSELECT",
             _ => "UIDPLUS",
         }
     }
@@ -153,11 +163,13 @@ impl Step {
                 | Self::Id
                 | Self::List
                 | Self::Noop
+                | Self::Notify(_)
                 | Self::Quota(_)
                 | Self::Select { .. }
                 | Self::Status(_)
                 | Self::Subscribe(_)
                 | Self::Subscriptions
+                | Self::Unselect
         )
     }
 
@@ -171,6 +183,7 @@ impl Step {
             | Self::Select { mailbox, .. }
             | Self::Status(mailbox)
             | Self::Subscribe(mailbox) => !mailbox.is_alike(),
+            Self::Notify(mailboxes) => !mailboxes.iter().all(WireName::is_alike),
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use crate::framer::{Framer, Piece};
 use crate::limits::Limits;
 use crate::shown::shown;
 use crate::source::{Source, Streamed};
-use postrider_transport::{Deflate, Stream};
+use postrider_transport::{Calm, Deflate, Stream};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -21,6 +21,10 @@ use tokio::time::{Instant, timeout};
 
 /// Octets asked of the stream at once: four TLS records.
 const READ_OCTETS: usize = 64 << 10;
+
+/// Octets asked for while nothing is expected: news are a few lines, and thousands of sessions may wait
+/// for them.
+const CALM_OCTETS: usize = 1 << 10;
 
 /// Parts of commands in one write; more than a flight begins with.
 const SLICES: usize = 64;
@@ -66,6 +70,8 @@ pub(crate) struct Wire {
     round_trips: u64,
     /// Something was sent since the server spoke last.
     asked: bool,
+    /// While it is on, nobody waits for an answer.
+    calm: Calm,
     limits: Limits,
 }
 
@@ -88,6 +94,7 @@ impl Wire {
             is_compressed: false,
             round_trips: 0,
             asked: false,
+            calm: Calm::default(),
             limits,
         }
     }
@@ -127,6 +134,24 @@ impl Wire {
         self.is_compressed = true;
     }
 
+    /// Nothing is expected of the server any more.
+    pub(crate) fn begin_calm(&mut self) {
+        self.framer.rest();
+        self.calm.begin();
+    }
+
+    /// The server is about to be asked something: its time begins.
+    pub(crate) fn end_calm(&mut self) {
+        if self.calm.is_on() {
+            self.calm.end();
+            self.progressed();
+        }
+    }
+
+    pub(crate) fn set_calm(&mut self, calm: Calm) {
+        self.calm = calm;
+    }
+
     pub(crate) const fn is_compressed(&self) -> bool {
         self.is_compressed
     }
@@ -144,6 +169,11 @@ impl Wire {
     /// Times we waited for the server after having sent something.
     pub(crate) const fn round_trips(&self) -> u64 {
         self.round_trips
+    }
+
+    /// Counts round trips from zero.
+    pub(crate) const fn count_anew(&mut self) {
+        self.round_trips = 0;
     }
 
     /// Puts a command in the queue.
@@ -184,6 +214,25 @@ impl Wire {
             streamed: None,
             sent: 0,
         });
+    }
+
+    /// Puts the end of an IDLE in the queue.
+    pub(crate) fn queue_done(&mut self, number: u64) {
+        tracing::trace!(target: "wire", "C: DONE");
+        self.outgoing.push_back(Outgoing {
+            command: number,
+            part: Part {
+                octets: zeroize::Zeroizing::new(b"DONE\r\n".to_vec()),
+                ..Part::default()
+            },
+            streamed: None,
+            sent: 0,
+        });
+    }
+
+    /// The command that waits for the server's `+`.
+    pub(crate) const fn waiting(&self) -> Option<u64> {
+        self.waiting
     }
 
     /// The server said `+`; whether a literal was waiting for it. From here on the server waits for it, and
@@ -269,6 +318,9 @@ impl Wire {
                 octets: self.limits.chatter_octets,
             });
         }
+        if self.calm.is_on() {
+            return poll_fn(|context| self.poll_exchange(context)).await;
+        }
         let (patience, began) = (self.patience, Instant::now());
         let exchanged = timeout(patience, poll_fn(|context| self.poll_exchange(context))).await;
         // Only time spent waiting counts: a caller may be slow to take what has come.
@@ -297,9 +349,14 @@ impl Wire {
             self.progressed();
             return Poll::Ready(Ok(()));
         }
+        let wanted = if self.calm.is_on() {
+            CALM_OCTETS
+        } else {
+            READ_OCTETS
+        };
         let input = self.framer.input();
-        if input.capacity() - input.len() < READ_OCTETS / 4 {
-            input.reserve(READ_OCTETS);
+        if input.capacity() - input.len() < wanted / 4 {
+            input.reserve(wanted);
         }
         let read = pin!(self.stream.read_buf(input)).poll(context);
         Poll::Ready(match std::task::ready!(read) {

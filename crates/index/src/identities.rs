@@ -7,7 +7,7 @@ use crate::error::IndexError;
 use crate::mailboxes::MailboxId;
 use crate::messages::{MessageFile, message_file};
 use crate::open::Index;
-use postrider_core::message::MessageKey;
+use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::uid_validity::Likeness;
 use postrider_core::time::UnixTime;
 use rusqlite::{OptionalExtension, Row, params};
@@ -48,6 +48,31 @@ pub struct LocalCopy {
 }
 
 impl Index {
+    /// Whether the server has a message with these octets in another mailbox of the account, as far as we
+    /// know.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn is_elsewhere(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        sha256: Sha256,
+    ) -> Result<bool, IndexError> {
+        let sql = "
+            SELECT EXISTS (
+              SELECT 1 FROM mailbox CROSS JOIN message ON message.mailbox = mailbox.id
+              WHERE mailbox.account = ? AND mailbox.id <> ? AND mailbox.lost_at IS NULL
+                AND message.sha256 = ? AND message.uid IS NOT NULL
+                AND message.expired_at IS NULL AND message.vanished_at IS NULL)";
+        let ask = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let asked = params![account.0, mailbox.0, sha256.0];
+            statement.query_row(asked, |row| row.get(0))
+        };
+        ask().map_err(IndexError::sql("look for a message in other mailboxes"))
+    }
+
     /// What tells these messages from others, in the order of `keys`.
     ///
     /// # Errors

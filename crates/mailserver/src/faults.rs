@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 /// What happens instead of, before or after the right answer to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,9 @@ impl Fault {
 pub enum Misbehaviour {
     /// POP3: UIDLs differ from session to session.
     ChangesUidls,
+    /// IMAP: who idles is told nothing, and DONE is never answered: a line that is dead and does not know it.
+    /// NOTIFY tells nothing either.
+    DeafWhileIdling,
     /// POP3: a connection that ends without QUIT deletes what was marked.
     DeletesWithoutQuit,
     /// POP3: all messages have one UIDL.
@@ -91,17 +95,25 @@ pub enum Misbehaviour {
     NoTop,
     /// POP3: no UIDL command.
     NoUidl,
+    /// IMAP: at the first news NOTIFY has to tell, it says that there are too many, and tells no more.
+    OverflowsNotify,
     /// POP3: QUIT is answered `-ERR` and deletes nothing.
     QuitFails,
     /// Connections are closed before the greeting. (For a refused one, drop the server.)
     RefusesConnections,
     /// Every password is wrong.
     RefusesLogins,
+    /// IMAP: who idles is told of messages that came and one that went, and nothing of it is true.
+    TellsOfNothing,
 }
 
 /// All faults of a server, planned or going on. Clones are handles to the same plan.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<State>>);
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+    /// The last words to all who idle.
+    byes: Arc<watch::Sender<String>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -112,6 +124,7 @@ struct State {
     session_limit: Option<usize>,
     /// UIDs that [`Misbehaviour::HidesRetrieved`] hides.
     hidden: BTreeSet<u32>,
+    idle_limit: Option<Duration>,
     cut_after: Option<u64>,
     octets_sent: u64,
     cut_after_hearing: Option<u64>,
@@ -142,6 +155,16 @@ impl Faults {
     /// Makes RFC822.SIZE, and the sizes of LIST and STAT, wrong by so many octets.
     pub fn size_lie(&self, octets: i64) {
         self.lock().size_lie = octets;
+    }
+
+    /// Says BYE to all who idle now, with this text.
+    pub fn bye_to_idlers(&self, text: &str) {
+        self.byes.send_replace(text.to_owned());
+    }
+
+    /// Makes the server say BYE to whoever idles for so long (RFC 2177 §3).
+    pub fn limit_idle(&self, limit: Duration) {
+        self.lock().idle_limit = Some(limit);
     }
 
     /// Makes POP3 sessions list only the first so many messages.
@@ -228,6 +251,14 @@ impl Faults {
         self.lock().delay
     }
 
+    pub(crate) fn byes(&self) -> watch::Receiver<String> {
+        self.byes.subscribe()
+    }
+
+    pub(crate) fn idle_limit(&self) -> Option<Duration> {
+        self.lock().idle_limit
+    }
+
     pub(crate) fn session_limit(&self) -> usize {
         self.lock().session_limit.unwrap_or(usize::MAX)
     }
@@ -263,7 +294,7 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

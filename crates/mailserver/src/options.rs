@@ -104,7 +104,8 @@ const FULL_POP3: [&str; 8] = [
 ];
 
 /// A server with everything this crate can do, but what a test should ask for by
-/// [`Options::with`]: `UTF8=ACCEPT` changes how names travel, `COMPRESS=DEFLATE` everything.
+/// [`Options::with`]: `UTF8=ACCEPT` changes how names travel, `COMPRESS=DEFLATE` everything, and with `IDLE` or
+/// `NOTIFY` a client need not be told to look.
 impl Default for Options {
     fn default() -> Self {
         Self {

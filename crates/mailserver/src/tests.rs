@@ -6,6 +6,7 @@ mod gmail;
 mod imap;
 mod names;
 mod pop3;
+mod push;
 mod qresync;
 mod quota;
 

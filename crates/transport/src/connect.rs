@@ -1,5 +1,6 @@
 //! From a server's address to a stream.
 
+use crate::calm::Calm;
 use crate::error::{Phase, TransportError};
 use crate::idle_timeout::IdleTimeout;
 use crate::probe::{Doubts, Probed};
@@ -79,10 +80,24 @@ impl Connector {
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
+        self.connect_for(address, limit, &Calm::default()).await
+    }
+
+    /// As [`Connector::connect`]; while `calm` is on, no wait for an octet is too long.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_for(
+        &self,
+        address: &ServerAddress,
+        limit: Duration,
+        calm: &Calm,
+    ) -> Result<Stream, TransportError> {
         let slot = self.share.slot().await?;
         let tcp = self.open_tcp(address, limit).await?;
         let probed = Probed::new(tcp, self.doubts.watch());
-        let stream = self.share.carry(IdleTimeout::new(probed, limit), slot);
+        let bounded = IdleTimeout::with_calm(probed, limit, calm.clone());
+        let stream = self.share.carry(bounded, slot);
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),

@@ -1,5 +1,6 @@
 //! The end of a connection on which nothing moves.
 
+use crate::calm::Calm;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -13,11 +14,12 @@ use tokio::time::{Instant, Sleep, sleep};
 ///
 /// Time in which nobody waits does not count: while our disk is slow, the server is not at fault.
 /// Progress in one direction keeps the other alive: a server that takes in a large upload has
-/// nothing to say meanwhile.
+/// nothing to say meanwhile. While its [`Calm`] is on, a reader may wait for ever.
 #[derive(Debug)]
 pub struct IdleTimeout<S> {
     stream: S,
     timeout: Duration,
+    calm: Calm,
     last_progress: Instant,
     // One timer a direction, because reader and writer may be different tasks with wakers of their own.
     reading: Waiting,
@@ -28,9 +30,16 @@ impl<S> IdleTimeout<S> {
     /// Watches over `stream`.
     #[must_use]
     pub fn new(stream: S, timeout: Duration) -> Self {
+        Self::with_calm(stream, timeout, Calm::default())
+    }
+
+    /// Watches over `stream`, but not while `calm` is on.
+    #[must_use]
+    pub fn with_calm(stream: S, timeout: Duration, calm: Calm) -> Self {
         Self {
             stream,
             timeout,
+            calm,
             last_progress: Instant::now(),
             reading: Waiting::default(),
             writing: Waiting::default(),
@@ -83,6 +92,11 @@ macro_rules! watch {
                 $self.last_progress = Instant::now();
                 $self.$waiting.since = None;
                 Poll::Ready(result)
+            }
+            // Not even a timer: thousands of connections may be calm at once.
+            Poll::Pending if $self.calm.is_on() => {
+                $self.$waiting.since = None;
+                Poll::Pending
             }
             Poll::Pending => {
                 let (timeout, progress) = ($self.timeout, $self.last_progress);
@@ -184,6 +198,29 @@ mod tests {
             io::ErrorKind::UnexpectedEof
         );
         peer.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_borne_while_it_is_calm_and_counts_anew_after_it() {
+        let calm = Calm::default();
+        let (ours, mut theirs) = duplex(16);
+        let mut ours = IdleTimeout::with_calm(ours, MINUTE, calm.clone());
+        // A wait that began before the calm leaves a timer behind.
+        tokio::time::timeout(MINUTE / 2, ours.read_u8())
+            .await
+            .unwrap_err();
+        calm.begin();
+        let hour = Duration::from_secs(3_600);
+        tokio::time::timeout(hour, ours.read_u8())
+            .await
+            .expect_err("an hour of silence is no failure");
+        calm.end();
+        ours.write_u8(1).await.unwrap();
+        let asked = Instant::now();
+        let error = ours.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(asked.elapsed().as_secs(), 60);
+        theirs.read_u8().await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

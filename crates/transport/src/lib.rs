@@ -7,10 +7,11 @@
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
 //! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod bandwidth;
+mod calm;
 mod connect;
 mod deflate;
 pub mod error;
@@ -32,6 +33,7 @@ use postrider_core::settings::AuthChoice;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use bandwidth::Bandwidth;
+pub use calm::Calm;
 pub use connect::Connector;
 pub use deflate::Deflate;
 pub use error::TransportError;
@@ -47,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 /// A connection to a server, whatever it is made of.
 ///
 /// One from [`Connector::connect`] fails with [`std::io::ErrorKind::TimedOut`] when no octet passes
-/// for the account's `timeout` while somebody waits for one, and, under TLS, with
+/// for the account's `timeout` while somebody waits for one, unless it is [`Calm`], and, under TLS, with
 /// [`std::io::ErrorKind::UnexpectedEof`] when it is cut without the peer's close_notify.
 pub type Stream = Box<dyn Duplex>;
 

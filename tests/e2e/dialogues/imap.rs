@@ -2,6 +2,7 @@
 
 mod changes;
 mod first;
+mod listening;
 mod login;
 mod mailbox;
 mod messages;
@@ -33,6 +34,12 @@ enum Asked {
     First(&'static str, &'static str),
     /// Goodbye.
     LogOut,
+    /// INBOX read-only, what IDLE tells, and then nothing more.
+    Idle,
+    /// What NOTIFY tells of two mailboxes.
+    Notify,
+    /// INBOX opened and closed.
+    Close,
     List,
     /// What there is, and what of it the user subscribed to.
     Subscribed,
@@ -111,6 +118,10 @@ impl Asked {
                 session.log_out().await;
                 lines.push("gone".to_owned());
             }
+            Self::Close | Self::Idle | Self::Notify => {
+                let mut session = Session::greet(stream, TlsMode::Implicit).await?;
+                listening::listened(self, &mut session, lines).await?;
+            }
             Self::Append(messages) => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
                 lines.push(changes::appended(&mut session, messages).await?);
@@ -140,9 +151,14 @@ impl Asked {
             items: RowItems::default(),
         };
         match self {
-            Self::Append(_) | Self::Greet(_) | Self::StartTls | Self::LogIn(..) | Self::LogOut => {
-                Vec::new()
-            }
+            Self::Append(_)
+            | Self::Close
+            | Self::Greet(_)
+            | Self::Idle
+            | Self::LogIn(..)
+            | Self::LogOut
+            | Self::Notify
+            | Self::StartTls => Vec::new(),
             Self::Create | Self::Expunge | Self::ExpungeDeleted | Self::Move | Self::Store => {
                 changes::steps(self)
             }
@@ -398,6 +414,7 @@ const TABLES: &[&[Row<Asked>]] = &[
     changes::CREATES,
     changes::MOVES,
     changes::STORES,
+    listening::TOLD,
     messages::BODIES,
     messages::CUTS,
     messages::ANNOUNCED,

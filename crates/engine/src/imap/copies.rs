@@ -56,6 +56,11 @@ pub(crate) async fn set_aside(
                 fetch.insert(uid);
                 continue;
             }
+            // What is here in another mailbox may have moved from there: a quick pass cannot tell.
+            if let Some(quick) = &account.quick {
+                quick.leave(mailbox.observed.local.id);
+                continue;
+            }
             further.push(Further {
                 observed: mailbox.observed.clone(),
                 uid_validity: mailbox.uid_validity,

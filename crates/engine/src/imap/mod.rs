@@ -1,6 +1,6 @@
 //! One pass over an IMAP account, in the order of its journey.
 //!
-//! [`pass`] walks it. [`observe`] says which mailboxes there are, [`lost`] what became of those that are
+//! [`pass`] walks it; [`quick`] walks a part of it, where the server has told of something. [`observe`] says which mailboxes there are, [`lost`] what became of those that are
 //! not listed any more; [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
 //! [`compare`] puts it beside what is known, [`planned`] decides, with [`rematch`] for a changed
 //! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
@@ -28,6 +28,7 @@ pub(crate) mod observe;
 pub(crate) mod pass;
 pub(crate) mod planned;
 pub(crate) mod promise;
+pub(crate) mod quick;
 pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;

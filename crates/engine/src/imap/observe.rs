@@ -104,6 +104,14 @@ pub(crate) async fn chosen(
         chosen.next().unwrap_or_default() && is_meant(only, &l.name.to_string(), l.role)
     });
     let listed = with_status(session, listed).await?;
+    placed(account, listed).await
+}
+
+/// Mailboxes, each with a row in the index and a directory on disk.
+pub(crate) async fn placed(
+    account: &Account,
+    listed: Vec<Listed>,
+) -> Result<Vec<Observed>, EngineError> {
     let mut observed = Vec::with_capacity(listed.len());
     let new = listed
         .iter()

@@ -12,15 +12,21 @@ use crate::imap::{
 use crate::local;
 use crate::push;
 use crate::report::{PassReport, Progress};
-use postrider_imap::{Memory, Session, WireName};
+use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step, WireName};
 use postrider_index::{Index, KnownCapabilities, MailboxId};
 use std::collections::HashSet;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Mailboxes that are looked at in one flight.
 const MAILBOXES_IN_A_GROUP: usize = 64;
 /// Messages whose flags are held at once: at 32 octets each well below the memory bound (R11). A
 /// larger mailbox is a group of its own.
 const MESSAGES_IN_A_GROUP: u64 = 50_000;
+
+/// How long a kept session may take for its first answer, before it is given up and another opened: longer than a
+/// server thinks, and much shorter than `timeout`, for nobody knows whether there is a server.
+const KEPT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Syncs every chosen mailbox once.
 pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
@@ -32,19 +38,13 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
         account.shared.index.call(doubt).await?;
     }
     let access = Access::new(remembered(account).await?);
-    let (mut session, events) = access
-        .open(
-            &account.settings,
-            &account.shared.connector,
-            observe::first_questions(&account.settings.folders),
-        )
-        .await?;
-    remember(account, session.memory()).await?;
+    let (mut session, events) = first(account, &access).await?;
     let mut listed = observe::listed(events)?;
     let lost = lost::follow(account, &mut session, &mut listed).await?;
     push::create::create(account, &mut session, &mut listed).await?;
     let trash = observe::trash(&listed);
     let observed = observe::chosen(account, &mut session, listed).await?;
+    account.kept.saw_all(&observed);
     report.mailboxes = observed.len() as u64;
     let seen: Vec<_> = observed.iter().map(|o| (&o.local, o.row.stamp)).collect();
     let rescanned = local::refresh(account, &seen).await?;
@@ -86,8 +86,61 @@ async fn finish(
     let mailboxes = (&observed[..], trash.as_ref(), searched);
     expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
-    session.log_out().await;
+    if let Some(session) = account.kept.leave(session) {
+        session.log_out().await;
+    }
     Ok(report)
+}
+
+/// The session that was kept, if the server is still there, else a fresh one, and what it answers to the
+/// first questions.
+async fn first(
+    account: &Account,
+    access: &Access,
+) -> Result<(Session, Vec<FlightEvent>), EngineError> {
+    let questions = observe::first_questions(&account.settings.folders);
+    if let Some(mut session) = account.kept.take() {
+        let asked = ask_kept(&mut session, questions.clone());
+        if let Ok(Ok(Some(events))) = timeout(KEPT_PATIENCE, asked).await {
+            return Ok((session, events));
+        }
+    }
+    opened(account, access, questions).await
+}
+
+/// Asks a session that may have a mailbox open, of which a listing need not tell the truth then
+/// (RFC 9051 §6.3.11). `None`: it cannot be closed without harm.
+async fn ask_kept(
+    session: &mut Session,
+    questions: Vec<Step>,
+) -> Result<Option<Vec<FlightEvent>>, ImapError> {
+    let steps = [Step::Unselect].into_iter().chain(questions);
+    let mut events = Vec::new();
+    let mut flight = session.flight(steps)?;
+    while let Some(event) = flight.next().await? {
+        match event {
+            FlightEvent::Refused { step: 0, .. } => return Ok(None),
+            // Whoever reads them counts the questions alone.
+            FlightEvent::Refused { step, refusal } => events.push(FlightEvent::Refused {
+                step: step - 1,
+                refusal,
+            }),
+            event => events.push(event),
+        }
+    }
+    Ok(Some(events))
+}
+
+/// A fresh session, and what it answers to `questions`.
+pub(super) async fn opened(
+    account: &Account,
+    access: &Access,
+    questions: Vec<Step>,
+) -> Result<(Session, Vec<FlightEvent>), EngineError> {
+    let (settings, connector) = (&account.settings, &account.shared.connector);
+    let (session, events) = access.open(settings, connector, questions).await?;
+    remember(account, session.memory()).await?;
+    Ok((session, events))
 }
 
 /// What an old index misses may be gone by our own doing: its local copies stay (R4). One complete pass
@@ -98,7 +151,7 @@ async fn catch_up(account: &Account, incomplete: &[MailboxId]) -> Result<(), Eng
     account.shared.index.call(catch_up).await.map(drop)
 }
 
-async fn remembered(account: &Account) -> Result<Memory, EngineError> {
+pub(super) async fn remembered(account: &Account) -> Result<Memory, EngineError> {
     let id = account.id;
     let known = account
         .shared
@@ -117,7 +170,7 @@ async fn remember(account: &Account, memory: Memory) -> Result<(), EngineError> 
 
 /// Looks into every changed mailbox and plans for it. Flags are pulled group by group, so that no
 /// more than a group's are held.
-async fn look_all(
+pub(super) async fn look_all(
     account: &Account,
     session: &mut Session,
     changed: Vec<Observed>,
@@ -162,7 +215,7 @@ fn groups(mailboxes: Vec<Observed>) -> Vec<Vec<Observed>> {
 }
 
 /// Downloads what is not here, and makes further copies of what is.
-async fn fetch(
+pub(super) async fn fetch(
     account: &Account,
     access: &Access,
     session: Session,

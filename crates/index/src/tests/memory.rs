@@ -2,6 +2,8 @@
 
 use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
 use crate::{Braking, Identity, KnownCapabilities, Relocation, ServerState, Side, Skip};
+use postrider_core::account::{AccountName, Protocol};
+use postrider_core::message::Sha256;
 use postrider_core::uid::Uid;
 
 fn uid(number: u32) -> Uid {
@@ -258,4 +260,24 @@ fn vanished_messages_wait_until_the_policy_was_carried_out() {
     assert!(bench.index.unreleased(bench.mailbox).unwrap().is_empty());
     assert_eq!(bench.index.held(bench.mailbox).unwrap(), 1);
     assert_eq!(bench.count("ledger WHERE action = 'removed'"), 1);
+}
+
+#[test]
+fn octets_are_elsewhere_while_the_server_has_them_in_another_mailbox_of_the_account() {
+    let mut bench = Bench::new();
+    let keys = bench.store(vec![message(imap(7, 1), 1)]);
+    let (account, inbox) = (bench.account, bench.mailbox);
+    let work = bench.index.mailbox(account, &new_mailbox("Work")).unwrap();
+    let name = AccountName::parse("other").unwrap();
+    let other = bench.index.account(&name, Protocol::Imap).unwrap();
+    let elsewhere = |bench: &Bench, account, mailbox, mark| {
+        let sha256 = Sha256([mark; 32]);
+        bench.index.is_elsewhere(account, mailbox, sha256).unwrap()
+    };
+    assert!(elsewhere(&bench, account, work, 1));
+    assert!(!elsewhere(&bench, account, inbox, 1), "that is here");
+    assert!(!elsewhere(&bench, account, work, 2));
+    assert!(!elsewhere(&bench, other, work, 1), "somebody else's");
+    bench.index.mark_vanished(&keys, now(5)).unwrap();
+    assert!(!elsewhere(&bench, account, work, 1), "it is gone there");
 }

@@ -52,6 +52,8 @@ fn call_everything(bench: &mut Bench) {
     index.file_of(&keys).unwrap();
     index.unproven(mailbox, 5).unwrap();
     index.by_sha256(mailbox, Sha256([1; 32])).unwrap();
+    let sha256 = Sha256([1; 32]);
+    index.is_elsewhere(account, mailbox, sha256).unwrap();
     index.find_by_base(account, "base1").unwrap();
     index.set_file(keys[0], "new/x").unwrap();
     index

@@ -4,10 +4,12 @@ mod append;
 mod args;
 mod copy;
 mod fetch;
+mod idle;
 mod list;
 mod login;
 mod mailboxes;
 mod namespace;
+mod notify;
 mod qresync;
 mod quota;
 mod search;
@@ -67,7 +69,15 @@ impl<W: AsyncWrite + Unpin> Conversation<W> {
             self.session.greet();
             return self.send(None).await;
         }
-        match inputs.recv().await.ok_or(Gone)? {
+        let input = loop {
+            tokio::select! {
+                input = inputs.recv() => break input.ok_or(Gone)?,
+                () = notify::changed(&mut self.session.watched) => {}
+            }
+            self.session.tell_mailboxes();
+            self.send(None).await?;
+        };
+        match input {
             Input::UnaskedLiteral => {
                 let session = &mut self.session;
                 session.reply.line("* BYE A literal must wait here");
@@ -114,7 +124,10 @@ impl<W: AsyncWrite + Unpin> Conversation<W> {
             };
             self.session.tag.clone_from(&tag);
             self.session.literal_lie = course.literal_lie;
-            status = self.session.perform(request);
+            status = match request {
+                Some(request) if idle::is_idle(&request) => self.idle(inputs).await?,
+                request => self.session.perform(request),
+            };
         }
         match course.status {
             Some(Status::Bye(text)) => {
@@ -167,6 +180,8 @@ struct Session {
     /// Of the command at hand: ESEARCH repeats it.
     tag: String,
     enabled: Enabled,
+    /// What NOTIFY asked for.
+    watched: Option<notify::Watched>,
     reply: Reply,
     literal_lie: i64,
     greeted: bool,
@@ -181,6 +196,7 @@ impl Session {
             selected: None,
             tag: String::new(),
             enabled: Enabled::default(),
+            watched: None,
             reply: Reply::default(),
             literal_lie: 0,
             greeted: false,
@@ -211,6 +227,7 @@ impl Session {
                 // RFC 3501 §7.4.1: no EXPUNGE while the client may be using sequence numbers.
                 let may_expunge = !matches!(request.name.as_str(), "FETCH" | "STORE" | "SEARCH");
                 self.tell_changes(may_expunge);
+                self.tell_mailboxes();
                 format!("OK {text}")
             }
             Err(Refusal::Bad(text)) => format!("BAD {text}"),
@@ -229,6 +246,7 @@ impl Session {
             "AUTHENTICATE" => self.authenticate(args),
             "ENABLE" => self.enable(args),
             "NAMESPACE" => self.namespace(),
+            "NOTIFY" => self.notify(args),
             "LIST" => self.list(args),
             "LSUB" => self.lsub(args),
             "STATUS" => self.status(args),

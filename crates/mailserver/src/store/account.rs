@@ -1,17 +1,26 @@
 //! One account: its mailboxes, and what a test may do to them behind the client's back.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
+use super::locked::Locked;
 use super::mailbox::{Mailbox, Message, PermanentFlags, canonical_flag};
 use super::state::State;
 
 /// A handle to one account. Mailbox names are UTF-8 with `/` between levels (see
 /// [`PLAIN_SLASH`](crate::PLAIN_SLASH) for one that is none); INBOX in any case.
 #[derive(Clone, Debug, Default)]
-pub struct Account(Arc<Mutex<State>>);
+pub struct Account(Arc<Held>);
+
+/// An account's state, and who waits for news of it.
+#[derive(Debug, Default)]
+struct Held {
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+}
 
 impl Account {
     /// Puts a message into `mailbox`, which is made if missing, and returns its UID.
@@ -233,8 +242,14 @@ impl Account {
         self.lock().mailbox_mut(mailbox).map(change).is_some()
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Hears when anything may have changed.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked::new(state, &self.0.changes)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod gmail;
+mod locked;
 mod mailbox;
 mod state;
 

@@ -149,7 +149,7 @@ mod tests {
     use postrider_core::mailbox::Role;
     use postrider_core::retention::{Policy, Vanished};
     use postrider_core::settings::{
-        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, ServerAddress,
+        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, Push, ServerAddress,
     };
     use postrider_engine::Choice;
     use std::time::Duration;
@@ -171,6 +171,8 @@ mod tests {
             layout: Layout::Fs,
             folders: FolderChoice::default(),
             poll: Duration::from_secs(300),
+            push: Push::Auto,
+            idle_refresh: None,
             timeout: Duration::from_secs(60),
             connections: 3,
             retention: Policy::KEEP,

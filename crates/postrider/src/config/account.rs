@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, readers, removal};
+use super::{folders, on_new, push, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
@@ -35,6 +35,8 @@ pub(super) const KEYS: &[&str] = &[
     "moves",
     "upload",
     "poll",
+    "push",
+    "idle_refresh",
     "timeout",
     "connections",
     "retention",
@@ -131,6 +133,7 @@ pub(super) fn account(
     let limits = limits(reading, &keys, assumed);
     let readers = readers::readers(reading, &keys, assumed);
     let pace = pace(reading, &keys);
+    let push = push::push(reading, &keys, assumed);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
     let on_new = on_new::on_new(reading, &keys);
@@ -138,6 +141,7 @@ pub(super) fn account(
     let (retention, vanished) = retention?;
     let readers = readers?;
     let (poll, timeout, connections) = pace?;
+    let (push, idle_refresh) = push?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
@@ -148,6 +152,8 @@ pub(super) fn account(
         layout: layout?,
         folders: folders?,
         poll,
+        push,
+        idle_refresh,
         timeout,
         connections,
         retention: Policy {

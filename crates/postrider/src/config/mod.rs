@@ -15,6 +15,7 @@ mod limits;
 mod on_new;
 mod password;
 mod paths;
+mod push;
 mod readers;
 mod reading;
 mod removal;

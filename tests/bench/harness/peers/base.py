@@ -40,7 +40,7 @@ class Peer:
     slow = False                 # gets fewer messages
     quadratic = False            # in the messages of a mailbox: gets all of them only with --full
     stores_nothing = False
-    look_signal = None           # what makes its daemon look at the server at once
+    logs_the_wire = False        # whether its daemon's log tells what the server says, and when
     fsync = "?"                  # what it promises about durability
     adds = ()                    # header fields it adds; left out only in the second look
 

@@ -1,7 +1,6 @@
 """postrider as it comes: its defaults, durability included."""
 import json
 import os
-import signal
 
 from .base import Peer, write
 
@@ -9,7 +8,7 @@ from .base import Peer, write
 class Postrider(Peer):
     key, name, protocols, mirror = "postrider", "postrider", {"imap", "pop3"}, True
     fsync = "file, directory and index of every message, in batches, before it is recorded"
-    look_signal = signal.SIGUSR1
+    logs_the_wire = True
     path = None                  # set once the binary is built
 
     def available(self):
@@ -25,6 +24,8 @@ class Postrider(Peer):
         if a.protocol == "pop3":
             account["retention"] = "delete" if a.delete else "keep"
         config = {"state_dir": os.path.join(a.dir, "state"), "accounts": {"bench": account}}
+        if a.push:
+            config["log"] = {"format": "json", "level": "trace"}
         write(os.path.join(a.dir, "config.yaml"), json.dumps(config, indent=1))      # JSON is YAML
 
     def setup_many(self, a, users, push):

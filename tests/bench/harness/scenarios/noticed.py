@@ -1,6 +1,7 @@
 """How soon a running client notices: a message that comes to the server, a flag that a reader sets."""
 import contextlib
-import functools
+import datetime
+import json
 import os
 import re
 import statistics
@@ -12,6 +13,7 @@ from ..messages import Messages
 from ..results import log
 
 SHOTS = 9
+TOLD = re.compile(r"S: \* (?:\d+ EXISTS|STATUS \S+ \(MESSAGES)")
 NEVER = 40            # seconds after which nothing is waited for any more
 PAUSE = 1.2           # seconds between two flags: the second is not to profit from what the first has woken
 
@@ -42,27 +44,49 @@ def latency(bench):
 
 
 def arrival(bench):
-    """Seconds from the server's OK to an APPEND, and the signal to look, until the file is in the Maildir."""
+    """Seconds from the line by which the server tells of a message, as the client reads it, until the file is in the Maildir; then with
+    the long wire."""
     for peer in bench.those("imap"):
-        if peer.look_signal is None:
+        if not peer.logs_the_wire:
             continue
-        user = bench.store.clone(200, 1, "arrival")
-        account = bench.runs.account(peer, user, push=True)
-        with running(bench, peer, account) as runs:
-            if runs:
-                wake = functools.partial(os.kill, child(runs), peer.look_signal)
-                report(bench, "arrival", peer, shots(bench, user, lambda before: stored(account) > before, lambda: stored(account),
-                                                     bench.size["latency"], wake))
+        for far in (False, True) if bench.servers.wire else (False,):
+            user = bench.store.clone(200, 1, "arrival")
+            account = bench.runs.account(peer, user, push=True)
+            with running(bench, peer, account, far) as runs:
+                if runs:
+                    came = arrivals(bench, user, account)
+                    told = announced(account)
+                    # The first line after it was sent: the look says how many there are too.
+                    waits = [round(file - min((line for line in told if line >= sent), default=file - NEVER), 4) for sent, file in came]
+                    report(bench, "arrival" + (bench.rtt if far else ""), peer, waits)
 
 
-def child(process):
-    """The client's own process, which the measuring one has started."""
-    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
-        return int(children.read().split()[0])
+def arrivals(bench, user, account):
+    """When each message was sent, and when it was in the Maildir, by the clock of the log; each after the one before has come."""
+    mail, imap, out = Messages(7), ImapClient(bench.servers.ports["imap"], user), []
+    for i in range(bench.size["latency"]):
+        before, start, sent = stored(account), time.monotonic(), time.time()
+        imap.append("INBOX", mail.message(i)[0])
+        while stored(account) == before and time.monotonic() - start < NEVER:
+            time.sleep(.001)
+        out.append((sent, time.time() if stored(account) > before else time.time() + NEVER))
+        time.sleep(PAUSE)
+    imap.close()
+    return out
+
+
+def announced(account):
+    """When the client read of new messages, by its log of what is said on the wire."""
+    told = []
+    with open(os.path.join(account.dir, "daemon.log")) as lines:
+        for line in lines:
+            if TOLD.search(line):
+                told.append(datetime.datetime.fromisoformat(json.loads(line)["timestamp"].replace("Z", "+00:00")).timestamp())
+    return told
 
 
 @contextlib.contextmanager
-def running(bench, peer, account):
+def running(bench, peer, account, far=False):
     """The process that runs the client's daemon after a first sync, for as long as this lasts; False when it has none."""
     command = peer.daemon(account)
     if not command:
@@ -71,13 +95,17 @@ def running(bench, peer, account):
         return
     bench.runs.once(peer, account)
     with open(os.path.join(account.dir, "daemon.log"), "ab") as out:
-        daemon = subprocess.Popen(bench.runs.argv(account, command, False, os.path.join(account.dir, "daemon.json"), 600),
+        daemon = subprocess.Popen(bench.runs.argv(account, command, far, os.path.join(account.dir, "daemon.json"), 600),
                                   env=bench.runs.environment(account), cwd=account.dir, stdin=subprocess.DEVNULL,
                                   stdout=out, stderr=out)
+    if far:
+        bench.servers.wire.delay(True)
     try:
         time.sleep(8)
         yield daemon
     finally:
+        if far:
+            bench.servers.wire.delay(False)
         daemon.terminate()
         try:
             daemon.wait(10)
@@ -128,13 +156,12 @@ def stored(account):
     return sum(len(files) for path, _, files in os.walk(account.maildir) if os.path.basename(path) in ("cur", "new"))
 
 
-def shots(bench, user, arrived, before, count=SHOTS, wake=lambda: None):
+def shots(bench, user, arrived, before):
     mail, imap, out = Messages(7), ImapClient(bench.servers.ports["imap"], user), []
-    for i in range(count):
+    for i in range(SHOTS):
         was = before()
         imap.append("INBOX", mail.message(i)[0])
         start = time.monotonic()
-        wake()
         while not arrived(was) and time.monotonic() - start < NEVER:
             time.sleep(.002)
         out.append(round(time.monotonic() - start, 4))

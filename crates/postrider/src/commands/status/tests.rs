@@ -5,8 +5,8 @@ use crate::control::words::{Amount, Filled, Listens, Quota};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::settings::{
-    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, ServerAddress,
-    TlsMode,
+    AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, Push,
+    ServerAddress, TlsMode,
 };
 use postrider_engine::Braked;
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> AccountSettings {
         layout: Layout::Fs,
         folders: FolderChoice::default(),
         poll: Duration::from_secs(300),
+        push: Push::Auto,
+        idle_refresh: None,
         timeout: Duration::from_secs(60),
         connections: 3,
         retention: Policy::KEEP,
