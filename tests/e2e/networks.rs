@@ -1,12 +1,13 @@
 //! The built daemon on a network that comes, goes and comes back: two machines and a line between them, as root.
 
-use postrider_mailserver::{Action, Fault, Mailstore, Options, Service};
+use postrider_mailserver::{Action, Fault, Mailstore, Options, Server, Service};
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::network::{Network, SERVER};
 use postrider_tests::postrider::Home;
 use postrider_tests::rig::message;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -18,9 +19,13 @@ fn home(more: &str) -> Home {
 }
 
 fn home_with(password: &str, more: &str) -> Home {
+    home_by("none, allow_cleartext: true", password, more)
+}
+
+fn home_by(tls: &str, password: &str, more: &str) -> Home {
     Home::new(&format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
-         home: {{host: {SERVER}, tls: none, allow_cleartext: true, user: ada, password: {password}, poll: 1h, \
+         home: {{host: {SERVER}, port: 143, tls: {tls}, user: ada, password: {password}, poll: 1h, \
          maildir: \"{{home}}/Mail\"{more}}}\n"
     ))
 }
@@ -99,6 +104,91 @@ async fn a_refused_password_is_not_sent_again_because_the_network_changed() {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r9_what_answers_without_tls_in_the_servers_place_is_tried_again_in_another_network() {
+    let network = Network::make();
+    // A captive portal takes every connection, and speaks what it likes.
+    let connections = network.serve_imap(service());
+    network.lead();
+    let home = home_by("implicit", "secret", "");
+    let daemon = start(&network, &home);
+    let failed = daemon.after(0, "account.failed", "home");
+    assert_eq!(failed["kind"], "tls", "{failed}");
+    assert!(
+        failed["hint"].as_str().unwrap().contains("captive portal"),
+        "{failed}"
+    );
+    assert!(failed["retry_in_s"].as_u64() >= Some(15), "{failed}");
+    let mut mark = daemon.mark();
+    for _ in 0..2 {
+        daemon.signal(Signal::USR1);
+        let again = daemon.after(mark, "account.retried", "home");
+        assert_eq!(again["kind"], "tls", "{again}");
+        mark = daemon.mark();
+    }
+    let before = connections.load(Ordering::SeqCst);
+    let changed = Instant::now();
+    network.mislead();
+    network.lead();
+    let again = daemon.after(mark, "account.retried", "home");
+    assert!(changed.elapsed() < SECONDS, "{:?}", changed.elapsed());
+    // Its pauses begin anew: the way to the server may be a step away.
+    assert!(again["retry_in_s"].as_u64() <= Some(30), "{again}");
+    assert_eq!(connections.load(Ordering::SeqCst), before + 1);
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+/// A sandbox without AF_NETLINK, as systemd's `RestrictAddressFamilies=` makes it (seccomp(2)): socket(2) with that
+/// family fails with EAFNOSUPPORT. What follows is run in it.
+const WITHOUT_NETLINK: &str = "
+import ctypes, os, platform, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+socket = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
+code = [
+    (0x20, 0, 0, 0), (0x15, 0, 3, socket), (0x20, 0, 0, 16), (0x15, 0, 1, 16),
+    (0x06, 0, 0, 0x00050000 | 97), (0x06, 0, 0, 0x7fff0000),
+]
+octets = b''.join(struct.pack('HBBI', *step) for step in code)
+octets = ctypes.create_string_buffer(octets)
+program = struct.pack('HP', len(code), ctypes.addressof(octets))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, program, 0, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_without_netlink_is_said_once_and_no_hindrance() {
+    let store = Mailstore::new();
+    let _ada = store.account("ada", "secret");
+    let server = Server::start(store, Options::default()).await.unwrap();
+    let home = Home::new(&format!(
+        "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
+         home: {{host: 127.0.0.1, port: {}, tls: none, user: ada, password: secret, poll: 1h, \
+         maildir: \"{{home}}/Mail\"}}\n",
+        server.imap_addr.port()
+    ));
+    let inner = home.command(&["run"]);
+    let mut outer = Command::new("python3");
+    outer.args(["-c", WITHOUT_NETLINK]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    let environment = inner.get_envs();
+    outer
+        .env_clear()
+        .envs(environment.filter_map(|(name, value)| Some((name, value?))));
+    let daemon = RunningDaemon::started_by(&home, outer);
+    let told = daemon.after(0, "daemon.network_unwatched", "");
+    assert_eq!(told["level"], "debug", "{told}");
+    assert!(told["error"].as_str().unwrap().contains("97"), "{told}");
+    for _ in 0..2 {
+        let mark = daemon.mark();
+        daemon.signal(Signal::USR1);
+        daemon.after(mark, "sync.finished", "home");
+    }
+    let ended = daemon.end(Signal::TERM);
+    ended.assert_orderly();
+    assert_eq!(ended.events("daemon.network_unwatched").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 const UNIT: &str = "postrider.service";
 
+/// As docs/systemd.md has it.
+const CREDENTIAL: &str = "LoadCredential=home:/etc/postrider/credentials/home";
+
 /// The contract's limit from TERM to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -19,7 +22,7 @@ fn machine(dovecot: &Dovecot) -> Machine {
     let machine = Machine::boot();
     machine.push(&dovecot.ca_file, "/etc/postrider/ca.pem");
     machine.write("/etc/postrider/credentials/home", Dovecot::PASSWORD);
-    machine.drop_in(UNIT, "LoadCredential=home:/etc/postrider/credentials/home");
+    machine.drop_in(UNIT, CREDENTIAL);
     machine
 }
 
@@ -82,6 +85,9 @@ fn it_serves_tells_reloads_and_stops() {
     let mut ada = Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD);
     let machine = machine(&dovecot);
     configure(&machine, &config(&dovecot));
+    // It takes its time: who returned too early has not waited for it.
+    let slow = "ExecStart=\nExecStart=/bin/sh -c 'sleep 1; exec /usr/bin/postrider run'";
+    machine.drop_in(UNIT, &format!("{CREDENTIAL}\n{slow}"));
     machine.succeed(&["systemctl", "start", UNIT]);
     // `start` returned: it serves.
     assert_eq!(machine.property(UNIT, "SubState"), "running");
@@ -235,9 +241,8 @@ fn what_died_or_hangs_is_started_again() {
     let dovecot = Dovecot::start();
     let mut ada = Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD);
     let machine = machine(&dovecot);
-    let more =
-        "LoadCredential=home:/etc/postrider/credentials/home\nRestartSec=100ms\nWatchdogSec=2";
-    machine.drop_in(UNIT, more);
+    let soon = "RestartSec=100ms\nWatchdogSec=2";
+    machine.drop_in(UNIT, &format!("{CREDENTIAL}\n{soon}"));
     configure(&machine, &config(&dovecot));
     machine.succeed(&["systemctl", "start", UNIT]);
 

@@ -81,12 +81,12 @@ impl Supervisor {
         Ok(became)
     }
 
-    /// Starts paused accounts again; each waits for the end of its task before.
+    /// Starts paused accounts again, many of them one after the other; each waits for the end of its task before.
     pub(super) async fn resume(
         &mut self,
         accounts: &Accounts,
     ) -> Result<Vec<(AccountName, Became)>, EngineError> {
-        let mut became = Vec::new();
+        let (mut became, mut nth) = (Vec::new(), 0);
         for name in self.names(accounts)? {
             let paused = self.running.get(&name).is_some_and(|r| r.paused);
             if !paused {
@@ -94,7 +94,8 @@ impl Supervisor {
                 continue;
             }
             if let Some(running) = self.running.remove(&name) {
-                self.start_again(running).await?;
+                self.start_again(running, nth).await?;
+                nth += 1;
             }
             let account = name.as_str();
             events::AccountResumed { account }.emit();
@@ -103,7 +104,7 @@ impl Supervisor {
         Ok(became)
     }
 
-    async fn start_again(&mut self, paused: Running) -> Result<(), EngineError> {
+    async fn start_again(&mut self, paused: Running, nth: usize) -> Result<(), EngineError> {
         let Running {
             settings,
             live,
@@ -111,7 +112,7 @@ impl Supervisor {
             ..
         } = paused;
         live.begins(Activity::Starting, now().0);
-        let task = (Some(task), Duration::ZERO);
+        let task = (Some(task), pause_before_first(nth, jitter()));
         let started = self.start(settings.clone(), live.clone(), task).await;
         if started.is_err() {
             let name = settings.name.clone();

@@ -263,3 +263,25 @@ impl Pen {
         written.map_err(|_| io::ErrorKind::TimedOut)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut pen = Pen(ours.into_split().1);
+        let begun = tokio::time::Instant::now();
+        let account = "x".repeat(100_000);
+        let ended = loop {
+            let account = account.clone();
+            if let Err(error) = pen.write(&Answer::Gone { account }).await {
+                break error;
+            }
+        };
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed(), TAKEN_WITHIN);
+        drop(theirs);
+    }
+}

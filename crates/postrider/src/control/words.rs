@@ -238,6 +238,9 @@ pub struct Live {
     pub stored: Amount,
     /// What is known to be at the server and not here.
     pub backlog: Amount,
+    /// When it last stored a message, since the daemon started.
+    #[serde(with = "maybe_time")]
+    pub last_mail_at: Option<UnixTime>,
     /// When a pass was last complete.
     #[serde(with = "maybe_time")]
     pub last_success_at: Option<UnixTime>,
@@ -260,6 +263,7 @@ impl From<&LiveAccount> for Live {
             found: live.found.into(),
             stored: live.stored.into(),
             backlog: live.backlog().into(),
+            last_mail_at: live.last_mail_at,
             last_success_at: live.last_success_at,
             last_report: live.last_report.as_ref().map(Report::from),
             last_failure: live.last_failure.as_ref().map(Failed::from),
@@ -440,6 +444,7 @@ fn read_time(text: &str) -> Option<UnixTime> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PROTOCOL;
     use super::*;
     use serde_json::{Value, json};
 
@@ -496,6 +501,66 @@ mod tests {
         assert_eq!(value["live"]["last_report"]["elapsed_ms"], 7);
         let report = live.last_report.as_ref().unwrap();
         assert_eq!(&PassReport::from(&Report::from(report)), report);
+    }
+
+    /// What docs/control.md says is a promise to scripts.
+    #[test]
+    fn the_protocol_is_documented() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/control.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let accounts = Vec::new;
+        let requests = [
+            Request::Pause {
+                accounts: accounts(),
+            },
+            Request::Reload { wait: true },
+            Request::Resume {
+                accounts: accounts(),
+            },
+            Request::Status { follow: true },
+            Request::Sync {
+                accounts: accounts(),
+                mailbox: None,
+            },
+            Request::SyncNow {
+                accounts: accounts(),
+            },
+        ];
+        for request in requests {
+            let value = serde_json::to_value(&request).unwrap();
+            let name = value["request"].as_str().unwrap();
+            let row = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+            for field in value
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| *key != "request")
+            {
+                assert!(row.contains(&format!("`{field}`")), "{name}: {field}");
+            }
+        }
+        let live = Live::from(&LiveAccount::default());
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: String::new(),
+            pid: 1,
+            state_dir: PathBuf::new(),
+            started_at: UnixTime::from_seconds(0),
+        };
+        let shown = [serde_json::to_value(live), serde_json::to_value(hello)];
+        for value in shown.map(Result::unwrap) {
+            for field in value.as_object().unwrap().keys() {
+                assert!(page.contains(&format!("`{field}`")), "{field}");
+            }
+        }
+        let answers = "account became current done failed gone hello outcome reloaded waiting";
+        for answer in answers.split(' ') {
+            assert!(page.contains(&format!("`{answer}`")), "{answer}");
+        }
+        assert!(page.contains(&format!("`\"postrider\": {PROTOCOL}`")));
     }
 
     #[test]

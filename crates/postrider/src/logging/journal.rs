@@ -163,6 +163,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         let socket = UnixDatagram::bind(&path).unwrap();
+        let patience = std::time::Duration::from_secs(10);
+        socket.set_read_timeout(Some(patience)).unwrap();
         let journal = Journal::at(&path).unwrap();
         assert!(next(&socket).is_empty());
         let subscriber = tracing_subscriber::registry().with(journal);

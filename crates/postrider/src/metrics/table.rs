@@ -201,6 +201,12 @@ pub const TABLE: &[Metric] = &[
         "When a pass over all mailboxes was last complete; before this daemon started too",
     )
     .in_unit(Unit::Seconds),
+    gauge(
+        "postrider_last_mail_timestamp",
+        |live| live.last_mail_at.map(|at| at.as_seconds()),
+        "When a message was last stored, since this daemon started",
+    )
+    .in_unit(Unit::Seconds),
     Metric::of(
         "postrider_account_state",
         Source::Gauges("state", states),

@@ -208,6 +208,7 @@ pub(super) fn live(state: &str) -> Live {
         found: Amount::default(),
         stored: Amount::default(),
         backlog: Amount::default(),
+        last_mail_at: None,
         last_success_at: None,
         last_report: None,
         last_failure: None,

@@ -33,23 +33,27 @@ struct Known {
     statuses: Vec<AccountStatus>,
     /// Who tells, and what.
     daemon: Option<(Hello, Lives)>,
-    /// Why something is not known.
-    trouble: Option<String>,
+    /// Why the daemon does not tell, and why the index is not known.
+    unasked: Option<String>,
+    unread: Option<String>,
 }
 
 impl Known {
     fn take(&mut self, news: News) {
         match news {
-            News::Index(Ok(statuses)) => self.statuses = statuses,
             News::Daemon(hello, lives) => {
                 self.daemon = Some((hello, lives));
-                self.trouble = None;
+                self.unasked = None;
             }
             News::NoDaemon(why) => {
                 self.daemon = None;
-                self.trouble = why;
+                self.unasked = why;
             }
-            News::Index(Err(why)) => self.trouble = Some(why),
+            News::Index(Ok(statuses)) => {
+                self.statuses = statuses;
+                self.unread = None;
+            }
+            News::Index(Err(why)) => self.unread = Some(why),
         }
     }
 }
@@ -91,7 +95,7 @@ fn draw(config: &Config, known: &Known, (size, scroll): ((u16, u16), &mut Scroll
     let view = View {
         rows: rows(&config.accounts, &known.statuses, lives),
         hello: known.daemon.as_ref().map(|(hello, _)| hello),
-        trouble: known.trouble.as_deref(),
+        trouble: known.unread.as_deref().or(known.unasked.as_deref()),
         now: now(),
         stale_after: config.status.stale_after,
     };
