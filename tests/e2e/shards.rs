@@ -80,7 +80,13 @@ async fn every_account_is_kept_by_exactly_one() {
 fn whose_an_account_is_can_be_computed_as_the_page_says() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scaling.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let block = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = page
+        .split("```sh\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let function = block.lines().next().unwrap();
     for name in ["ada", "bob@example.org", "büro", "user7"] {
         let account = AccountName::parse(name).unwrap();
