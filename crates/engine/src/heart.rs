@@ -238,7 +238,7 @@ mod tests {
     async fn a_wait_that_is_over_excuses_nothing_that_follows() {
         let heart = live(async {
             within(DISK, sleep(Duration::from_secs(100))).await;
-            pending().await
+            pending::<()>().await;
         });
         assert_eq!(stall_after(&heart, 190).await, None);
         assert!(stall_after(&heart, 1).await.is_some());
@@ -254,7 +254,7 @@ mod tests {
         let waits = async { tokio::spawn(shared(work)).await.unwrap() };
         let heart = live(async {
             waits.await;
-            pending().await
+            pending::<()>().await;
         });
         for _ in 0..4 {
             assert_eq!(stall_after(&heart, 99).await, None);
