@@ -12,7 +12,6 @@ from ..imap_client import ImapClient
 from ..messages import Messages
 from ..results import log
 from ..runs import NOBODY
-from .noticed import child
 
 PATIENCE = 600        # seconds after which nothing is waited for any more
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -63,6 +62,12 @@ def one_daemon(bench, peer, users, push, tls):
     finally:
         daemon.terminate()
         daemon.wait()
+
+
+def child(process):
+    """The client's own process, which the measuring one has started."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+        return int(children.read().split()[0])
 
 
 def quiet(process, seconds):
