@@ -12,11 +12,11 @@ pub(crate) const PASSWORD: &str = "hunter2-is-secret";
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The top of a configuration; accounts follow.
+/// The top of a configuration; accounts follow, which make passes only when they are asked to.
 pub(crate) fn header(more: &str) -> String {
     format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\n{more}\
-         defaults:\n  tls: none\n  host: 127.0.0.1\n  user: ada\n  password: {PASSWORD}\n  poll: 1h\naccounts:\n"
+         defaults:\n  tls: none\n  host: 127.0.0.1\n  user: ada\n  password: {PASSWORD}\n  poll: 1h\n  push: off\naccounts:\n"
     )
 }
 
@@ -26,9 +26,14 @@ pub(crate) fn account(name: &str, port: u16, more: &str) -> String {
 }
 
 pub(crate) async fn server() -> (Server, Account) {
+    server_with(Options::default()).await
+}
+
+/// One that can do more than usual, or less.
+pub(crate) async fn server_with(options: Options) -> (Server, Account) {
     let store = Mailstore::new();
     let ada = store.account("ada", PASSWORD);
-    let server = Server::start(store, Options::default()).await.unwrap();
+    let server = Server::start(store, options).await.unwrap();
     (server, ada)
 }
 

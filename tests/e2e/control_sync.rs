@@ -1,8 +1,10 @@
 //! `sync`, `sync-now`, `pause`, `resume` and `approve` beside a running daemon: who connects when, what is shown
 //! meanwhile, and that it ends as if there were no daemon.
 
-use crate::control_kit::{account, dead_port, ended, fill, header, of, server, status, until};
-use postrider_mailserver::Misbehaviour;
+use crate::control_kit::{
+    account, dead_port, ended, fill, header, of, server, server_with, status, until,
+};
+use postrider_mailserver::{Misbehaviour, Options};
 use postrider_tests::control::Control;
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::maildir::MaildirTree;
@@ -211,7 +213,7 @@ async fn a_paused_account_makes_no_connection_until_it_is_resumed() {
     // Whatever starts passes starts none of this account.
     let mark = daemon.mark();
     daemon.signal(Signal::USR1);
-    daemon.after(mark, "account.failed", "work");
+    daemon.after(mark, "sync.started", "work");
     let now = home.run(&["sync-now", "home"]);
     assert_eq!(now.status.code(), Some(75), "{}", said(&now));
     let now = home.succeed(&["sync-now"]);
@@ -256,6 +258,43 @@ async fn a_paused_account_makes_no_connection_until_it_is_resumed() {
     daemon.end(Signal::TERM).assert_orderly();
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+/// Connections to a port of this machine that stand, of whichever process (proc(5)).
+fn standing(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let server = format!("0100007F:{port:04X}");
+    let to_server = |line: &&str| {
+        let mut words = line.split_whitespace().skip(2);
+        words.next() == Some(&server) && words.next() == Some("01")
+    };
+    table.lines().filter(to_server).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_hangs_up_where_an_account_listens() {
+    let (server, ada) = server_with(Options::default().with(&["IDLE"])).await;
+    let port = server.imap_addr.port();
+    let home = Home::new(&(header("") + &account("home", port, ", push: auto")));
+    let daemon = RunningDaemon::start(&home);
+    let listening = until("it listens", || {
+        let live = of(&status(&home), "home")["live"].clone();
+        live["listening"].is_object().then_some(live)
+    });
+    assert_eq!(listening["state"], "waiting", "{listening}");
+    assert_eq!(standing(port), 1);
+    home.succeed(&["pause"]);
+    until("it hangs up", || (standing(port) == 0).then_some(()));
+    let live = until("it rests", || {
+        let live = of(&status(&home), "home")["live"].clone();
+        (live["state"] == "paused").then_some(live)
+    });
+    assert_eq!(live["listening"], Value::Null, "{live}");
+    let mark = daemon.mark();
+    fill(&ada, 0, 1);
+    home.succeed(&["resume"]);
+    daemon.after(mark, "message.stored", "home");
     daemon.end(Signal::TERM).assert_orderly();
 }
 

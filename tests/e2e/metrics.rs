@@ -56,14 +56,18 @@ fn config(port: u16, at: SocketAddr) -> String {
         + &account("work", port, ", password: mistyped")
 }
 
-/// Waits for the end of the passes that began after `mark`, as metrics tell it: a moment after the log does.
-fn passes(daemon: &RunningDaemon, mark: usize, at: SocketAddr, number: f64) {
-    daemon.after(mark, "sync.finished", "home");
-    daemon.after(mark, "account.failed", "work");
+/// Waits until so many passes of each account are counted, and none is under way.
+fn passes(at: SocketAddr, number: f64) {
     until("the passes are counted", || {
-        let over = "postrider_account_state{account=\"home\",state=\"waiting\"}";
-        let counted = "postrider_passes_total{account=\"home\",result=\"complete\"}";
-        (value(at, over) > 0.0 && value(at, counted) >= number).then_some(())
+        let samples = scrape(at);
+        let over = |account: &str, result: &str| {
+            let waits =
+                format!("postrider_account_state{{account=\"{account}\",state=\"waiting\"}}");
+            let passes =
+                format!("postrider_passes_total{{account=\"{account}\",result=\"{result}\"}}");
+            samples[&waits] > 0.0 && samples[&passes] >= number
+        };
+        (over("home", "complete") && over("work", "failed")).then_some(())
     });
 }
 
@@ -75,12 +79,11 @@ async fn a_scrape_before_and_after_says_what_happened_between_them() {
     let at = free();
     let home = Home::new(&config(server.imap_addr.port(), at));
     let daemon = RunningDaemon::start(&home);
-    passes(&daemon, 0, at, 1.0);
+    passes(at, 1.0);
     let before = scrape(at);
     fill(&ada, 3, 5);
-    let mark = daemon.mark();
     daemon.signal(Signal::USR1);
-    passes(&daemon, mark, at, 2.0);
+    passes(at, 2.0);
     let (added, after) = (&ada.messages("INBOX")[3..], scrape(at));
     let octets: usize = added.iter().map(|message| message.bytes.len()).sum();
     for (series, more) in [
@@ -163,7 +166,7 @@ async fn metrics_name_accounts_and_nothing_else_and_a_restart_forgets_no_success
     let at = free();
     let home = Home::new(&config(server.imap_addr.port(), at));
     let daemon = RunningDaemon::start(&home);
-    passes(&daemon, 0, at, 1.0);
+    passes(at, 1.0);
     let samples = scrape(at);
     let version = format!(
         "postrider_build_info{{version=\"{}\"}}",

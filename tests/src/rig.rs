@@ -270,8 +270,12 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
-            let list = if path.is_dir() { &mut open } else { &mut found };
-            list.push(path);
+            if path.is_dir() {
+                open.push(path);
+            } else if path.is_file() {
+                // A socket has no content.
+                found.push(path);
+            }
         }
     }
     found
