@@ -1,6 +1,7 @@
 """Many accounts in one process: what they cost while nothing happens, and who is served when mail comes to many at once."""
 import json
 import os
+import signal
 import statistics
 import subprocess
 import time
@@ -12,7 +13,6 @@ from ..imap_client import ImapClient
 from ..messages import Messages
 from ..results import log
 from ..runs import NOBODY
-from .noticed import child
 
 PATIENCE = 600        # seconds after which nothing is waited for any more
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -59,10 +59,16 @@ def one_daemon(bench, peer, users, push, tls):
         row["wall"] = max(first.values())
         bench.record(name + "-idle", peer, 0, row, messages=len(users),
                      check=f"{row['rss_mb']:.1f} MB, {row['cpu_share']:.2%} of a core, {row['files']} files, {row['threads']} threads, {len(first)} accounts")
-        served(bench, peer, users[-bench.size["served"]:], name, path, process)
+        served(bench, peer, users[-bench.size["served"]:], name, (path, process))
     finally:
         daemon.terminate()
         daemon.wait()
+
+
+def child(process):
+    """The client's own process, which the measuring one has started."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+        return int(children.read().split()[0])
 
 
 def quiet(process, seconds):
@@ -85,15 +91,15 @@ def status(process, field):
         return next(int(line.split()[1]) for line in f if line.startswith(field + ":"))
 
 
-def served(bench, peer, users, name, path, process):
+def served(bench, peer, users, name, of):
     """A message to each, and then the signal to look: when is it stored for the first, the median, the last?"""
-    mail = Messages(11)
+    (path, process), mail = of, Messages(11)
     for number, user in enumerate(users):
         imap = ImapClient(bench.servers.ports["imap"], user)
         imap.append("INBOX", mail.message(number)[0])
         imap.close()
     start = time.time()
-    os.kill(process, peer.look_signal)
+    os.kill(process, signal.SIGUSR1)
     # With push some have come before the signal.
     times = sorted(events(path, "message.stored", len(users), start, least=4).values())
     bench.record(name + "-served", peer, 0, {"wall": times[-1]}, messages=len(users),
