@@ -28,7 +28,7 @@ fn config(dovecot: &Dovecot) -> String {
     format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\n\
          defaults:\n  host: localhost\n  password: {{command: echo {}}}\n  ca_file: {}\n  poll: 1s\n\
-         accounts:\n  home: {{port: {}, user: ada, maildir: \"{{home}}/Mail\"}}\n  \
+         accounts:\n  home: {{push: off, port: {}, user: ada, maildir: \"{{home}}/Mail\"}}\n  \
          isp: {{protocol: pop3, port: {}, user: bob, maildir: \"{{home}}/Maildir\"}}\n",
         Dovecot::PASSWORD,
         dovecot.ca_file.display(),

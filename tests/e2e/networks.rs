@@ -266,3 +266,64 @@ async fn a_server_that_vanishes_without_a_word_and_returns_is_found_again() {
     assert_eq!(connections.load(Ordering::SeqCst), 2);
     daemon.end(Signal::TERM).assert_orderly();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_lost_again_and_again_is_opened_anew_when_the_network_changes() {
+    let network = Network::make();
+    let store = Mailstore::new();
+    let _ada = store.account("ada", "secret");
+    let service = Service::new(store, Options::default().with(&["IDLE"]));
+    service
+        .faults()
+        .plan(Fault::on("IDLE", Action::Cut).always());
+    let connections = network.serve_imap(service);
+    network.lead();
+    let home = home("");
+    let daemon = start(&network, &home);
+    let mut lost = daemon.after(0, "push.lost", "home");
+    for _ in 0..20 {
+        if lost["retry_in_s"].as_u64() >= Some(60) {
+            break;
+        }
+        let mark = daemon.mark();
+        daemon.signal(Signal::USR1);
+        lost = daemon.after(mark, "push.lost", "home");
+    }
+    assert!(lost["retry_in_s"].as_u64() >= Some(60), "{lost}");
+    let before = connections.load(Ordering::SeqCst);
+    let (mark, changed) = (daemon.mark(), Instant::now());
+    network.mislead();
+    network.lead();
+    daemon.after(mark, "sync.finished", "home");
+    assert!(changed.elapsed() < SECONDS, "{:?}", changed.elapsed());
+    assert!(connections.load(Ordering::SeqCst) > before);
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_listens_is_noticed_to_be_gone_and_opened_anew_within_seconds() {
+    let network = Network::make();
+    let store = Mailstore::new();
+    let ada = store.account("ada", "secret");
+    let service = Service::new(store, Options::default().with(&["IDLE"]));
+    let connections = network.serve_imap(service);
+    network.lead();
+    let home = home(", timeout: 10m");
+    let daemon = start(&network, &home);
+    daemon.after(0, "sync.finished", "home");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    std::thread::sleep(Duration::from_secs(1));
+    let gone = Instant::now();
+    network.mislead();
+    daemon.after(0, "push.lost", "home");
+    assert!(gone.elapsed() < SECONDS, "{:?}", gone.elapsed());
+    // Nothing is to be had meanwhile.
+    daemon.after(0, "account.failed", "home");
+    ada.append("INBOX", message("INBOX", 1), &[], 1_700_000_000);
+    let back = Instant::now();
+    network.lead();
+    daemon.after(0, "message.stored", "home");
+    assert!(back.elapsed() < SECONDS, "{:?}", back.elapsed());
+    daemon.after(0, "push.restored", "home");
+    daemon.end(Signal::TERM).assert_orderly();
+}

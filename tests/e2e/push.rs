@@ -302,8 +302,8 @@ async fn a_server_that_will_not_notify_is_asked_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_will_not_idle_is_polled() {
     let scene = Scene::refusing("IDLE", "NO not now").await;
-    let limited = scene.daemon.after(0, "push.limited", "home");
-    assert_eq!(limited["kind"], "idle", "{limited}");
+    let is_idle = |line: &Value| line["kind"] == "idle";
+    scene.daemon.after_where(0, "push.limited", is_idle);
     scene.ada.append("INBOX", message("INBOX", 1), &[], WHEN);
     let mark = scene.daemon.mark();
     scene.daemon.signal(Signal::USR1);

@@ -134,6 +134,8 @@ fn a_line_that_swallows_everything_is_noticed_and_mail_comes_again() {
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     bring(&daemon, &mut ada, "INBOX", 0);
+    // A pass that met the dead line would open another without a word.
+    std::thread::sleep(Duration::from_secs(1));
     // From the next octet of the server on nothing passes, either way.
     proxy.plan(Some(Cut {
         side: Side::Server,

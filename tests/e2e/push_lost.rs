@@ -164,6 +164,7 @@ async fn a_server_without_unselect_gets_a_new_session_for_each_listing() {
     let scene = Scene::on(options, "").await;
     scene.listens("IDLE");
     scene.bring("INBOX", 1);
+    scene.bring_to_rest("IDLE");
     assert_eq!(scene.logins(), 1, "a quick pass needs no listing");
     let mark = scene.daemon.mark();
     scene.daemon.signal(rustix::process::Signal::USR1);

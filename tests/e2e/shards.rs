@@ -1,11 +1,15 @@
 //! `run --shard`: daemons that know nothing of each other keep every account exactly once between them.
 
+use postrider_core::account::AccountName;
+use postrider_core::shard::Shard;
 use postrider_mailserver::{Mailstore, Options, Server};
 use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::postrider::{Home, said};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_account_is_kept_by_exactly_one() {
@@ -70,6 +74,29 @@ async fn every_account_is_kept_by_exactly_one() {
     }
     assert_eq!(kept.len(), names.len(), "{kept:?}");
     assert!(kept.values().all(|times| *times == 1), "{kept:?}");
+}
+
+/// What docs/scaling.md gives to others, run by a shell.
+#[test]
+fn whose_an_account_is_can_be_computed_as_the_page_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scaling.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page
+        .split("```sh\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let function = block.lines().next().unwrap();
+    for name in ["ada", "bob@example.org", "büro", "user7"] {
+        let account = AccountName::parse(name).unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{function}\nshard_of {name} 5")]);
+        let said = String::from_utf8(shell.output().unwrap().stdout).unwrap();
+        let shard: Shard = format!("{}/5", said.trim()).parse().unwrap();
+        assert!(shard.keeps(&account), "{name}: {said}");
+    }
 }
 
 #[test]

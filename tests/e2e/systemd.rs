@@ -136,8 +136,8 @@ fn it_serves_tells_reloads_and_stops() {
     machine.succeed(&["systemctl", "reload", UNIT]);
     assert_eq!(reloaded("EVENT=daemon.reloaded"), 1);
     configure(&machine, &config(&dovecot).replace("host:", "hots:"));
-    // Whether the command fails too is the business of ExecReload=.
-    drop(machine.run(&["systemctl", "reload", UNIT]));
+    let refused = machine.run(&["systemctl", "reload", UNIT]);
+    assert!(!refused.status.success(), "{}", said(&refused));
     assert_eq!(reloaded("EVENT=daemon.reload_failed"), 1);
     assert!(status("; the last reload failed, see the log").contains("1 fine"));
     ada.append("INBOX", message("INBOX", 1).as_bytes(), &[], 1_700_000_000);

@@ -36,8 +36,10 @@ pub const AT_ONCE: usize = 8;
 /// The distance at which the others begin, after a start, a reload or a change around us: forty logins a
 /// second are few for a server and for us, and a thousand accounts have all begun after 25 s.
 pub const APART: Duration = Duration::from_millis(25);
-/// Over how long accounts spread at the least when all are called together.
+/// Over how long accounts spread when all are called together: at the least, and at the most. Whoever waits for mail
+/// after a wake does not wait for ten thousand others.
 const LEAST_SPREAD: Duration = Duration::from_millis(500);
+const LARGEST_SPREAD: Duration = Duration::from_secs(30);
 
 /// A number from 0 to 1, drawn by the caller: this crate has no dice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,7 +119,7 @@ pub fn pause_before_first(nth: usize, jitter: Jitter) -> Duration {
 /// How long an account waits when `accounts` of them are called together.
 #[must_use]
 pub fn pause_before_call(accounts: usize, jitter: Jitter) -> Duration {
-    let spread = times(APART, accounts).max(LEAST_SPREAD);
+    let spread = times(APART, accounts).clamp(LEAST_SPREAD, LARGEST_SPREAD);
     spread.mul_f64(jitter.0)
 }
 

@@ -95,6 +95,11 @@ impl Rhythm {
         pause
     }
 
+    /// The line that was listened on is lost, for such a reason: what changes around us may give it back.
+    pub(crate) const fn lost(&mut self, fault: Fault) {
+        self.trouble = Some(fault);
+    }
+
     /// Returns when something around us has changed that the account may have been waiting for.
     pub(crate) async fn called(&mut self) {
         let Some(fault) = self.trouble else {

@@ -11,7 +11,7 @@ use crate::compressing::Bodies;
 use crate::early::Early;
 use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
-use crate::ext::{enable, id};
+use crate::ext::{enable, id, notify};
 use crate::fetch::RowItems;
 use crate::intake::Incoming;
 use crate::launch::commands;
@@ -376,7 +376,11 @@ impl<'s> Flight<'s> {
                 }
                 if let Some((_, Gather::Notify)) = commands.first() {
                     // It begins to tell before it says OK.
-                    self.session.listening.notifying = true;
+                    let before = std::mem::replace(&mut self.session.listening.notifying, true);
+                    // Quirk::DeafAfterSecondNotify.
+                    if before {
+                        commands.insert(0, (notify::end_command(), Gather::Nothing));
+                    }
                 }
                 let open = OpenStep {
                     commands_left: commands.len(),

@@ -29,6 +29,17 @@ impl Flight<'_> {
             let command = "to go on";
             return Err(ImapError::Refused { command, refusal });
         }
+        self.take_gathered((at, command), status, refusal);
+        Ok(())
+    }
+
+    /// Takes in what a command has gathered by its end; `at` is where it stood among those in flight.
+    fn take_gathered(
+        &mut self,
+        (at, command): (usize, InFlight),
+        status: StatusText,
+        mut refusal: Option<Refusal>,
+    ) {
         let step = command.step;
         match command.gather {
             Gather::Select(mut selecting) => {
@@ -84,7 +95,6 @@ impl Flight<'_> {
             | Gather::Unselect => {}
         }
         self.end_command(step, refusal);
-        Ok(())
     }
 
     /// The command that was answered, and where it stood among those in flight.

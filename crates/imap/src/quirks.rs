@@ -8,6 +8,8 @@
 /// A deviation that the code knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
+    /// A second NOTIFY SET silences the first and tells nothing itself.
+    DeafAfterSecondNotify,
     /// `INBOX` is listed as `Inbox`.
     InboxInOtherCase,
     /// LIST with RETURN shows every mailbox, INBOX too, as `\Noselect`.
@@ -73,7 +75,13 @@ const fn sighting(
 
 impl Quirk {
     /// All of them.
-    pub const TABLE: [Sighting; 17] = [
+    pub const TABLE: [Sighting; 18] = [
+        sighting(
+            Self::DeafAfterSecondNotify,
+            "quirk-deaf-after-second-notify",
+            "Dovecot 2.3.19",
+            "NOTIFY NONE goes before a further NOTIFY SET (`flight.rs`)",
+        ),
         sighting(
             Self::InboxInOtherCase,
             "quirk-inbox-in-other-case",

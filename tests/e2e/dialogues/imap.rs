@@ -38,6 +38,8 @@ enum Asked {
     Idle,
     /// What NOTIFY tells of two mailboxes.
     Notify,
+    /// The same asked twice.
+    NotifyTwice,
     /// INBOX opened and closed.
     Close,
     List,
@@ -118,7 +120,7 @@ impl Asked {
                 session.log_out().await;
                 lines.push("gone".to_owned());
             }
-            Self::Close | Self::Idle | Self::Notify => {
+            Self::Close | Self::Idle | Self::Notify | Self::NotifyTwice => {
                 let mut session = Session::greet(stream, TlsMode::Implicit).await?;
                 listening::listened(self, &mut session, lines).await?;
             }
@@ -158,6 +160,7 @@ impl Asked {
             | Self::LogIn(..)
             | Self::LogOut
             | Self::Notify
+            | Self::NotifyTwice
             | Self::StartTls => Vec::new(),
             Self::Create | Self::Expunge | Self::ExpungeDeleted | Self::Move | Self::Store => {
                 changes::steps(self)

@@ -71,6 +71,7 @@ fn accounts_that_are_called_together_come_one_by_one() {
     assert!(come(3, 1.0) <= Duration::from_millis(500));
     assert_eq!(come(1_000, 0.0), Duration::ZERO);
     assert_eq!(come(1_000, 1.0), Duration::from_secs(25));
+    assert_eq!(come(100_000, 1.0), Duration::from_secs(30));
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl Push {
                 Next::Stop => return false,
                 Next::Yield => self.hang_up(account).await,
                 Next::Lost(lost) => {
+                    rhythm.lost(lost.error.fault());
                     let pause = self.lost(account, &lost);
                     due = due.min(Instant::now() + pause);
                 }

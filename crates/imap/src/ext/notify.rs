@@ -27,6 +27,11 @@ impl Session {
     }
 }
 
+/// Ends what is in force.
+pub(crate) fn end_command() -> CommandText {
+    CommandText::new("NOTIFY NONE")
+}
+
 /// The command; `None` where the server lacks it. So many names that a line would be too long
 /// (RFC 7162 §4) are all of the user's.
 pub(crate) fn command(

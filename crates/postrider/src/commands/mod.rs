@@ -38,7 +38,12 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
     let named = cli.config.as_deref();
     let config = match config::load(named, around) {
         Ok(config) => config,
-        Err(error) => return vec![error.into()],
+        Err(error) => {
+            if matches!(cli.command, Command::Reload(_)) {
+                reload::tell_of_a_wrong_one(around);
+            }
+            return vec![error.into()];
+        }
     };
     let done = match &cli.command {
         Command::Run(args) => on_runtime(run::run(args, named, config, around)),

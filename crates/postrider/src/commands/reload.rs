@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::logging::Logging;
 
 /// Asks for it, and with `--wait` says what came of it. The configuration was read by this command too, to know
-/// where the daemon is: one that is wrong has ended it before.
+/// where the daemon is: one that is wrong has ended it before ([`tell_of_a_wrong_one`]).
 ///
 /// # Errors
 /// When no daemon runs, or it does not take the new configuration over.
@@ -31,4 +31,14 @@ pub fn run(args: &ReloadArgs, config: &Config, around: &Surroundings) -> Result<
     let lines: Vec<String> = answers.iter().filter_map(line).collect();
     answer(&lines.join("\n"))?;
     Ok(Vec::new())
+}
+
+/// The configuration is wrong, which this command says itself. The daemon is asked all the same, where it is found without
+/// one, so that its log and its status say that it was not taken over.
+pub fn tell_of_a_wrong_one(around: &Surroundings) {
+    let reached = around.state_dir().map(|dir| client::reach_in(&dir));
+    if let Some(Ok(Some(client))) = reached {
+        // It refuses, for the same reason.
+        let _refused = client.ask_all(&Request::Reload { wait: true }).is_err();
+    }
 }

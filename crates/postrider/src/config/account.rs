@@ -63,6 +63,20 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
+    fn of(reading: &mut Reading<'_>, entry: &'a Entry, defaults: &'a [Entry]) -> Option<Self> {
+        let own = reading.map("accounts", &entry.node)?;
+        reading.keys(own, KEYS);
+        let name = AccountName::parse(&entry.key)
+            .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
+            .ok()?;
+        Some(Self {
+            at: entry.at,
+            name,
+            own,
+            defaults,
+        })
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&'a Node> {
         find(self.own, key).or_else(|| find(self.defaults, key))
     }
@@ -106,19 +120,7 @@ pub(super) fn account(
     entry: &Entry,
     defaults: &[Entry],
 ) -> Option<AccountSettings> {
-    let own = reading.map("accounts", &entry.node)?;
-    reading.keys(own, KEYS);
-    let name = AccountName::parse(&entry.key)
-        .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
-        .ok()?;
-    let at = entry.at;
-    let keys = Account {
-        at,
-        name,
-        own,
-        defaults,
-    };
-
+    let keys = Account::of(reading, entry, defaults)?;
     let protocol = protocol(reading, &keys);
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);

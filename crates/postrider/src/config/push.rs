@@ -1,6 +1,7 @@
 //! `push` and `idle_refresh`.
 
 use super::account::Account;
+use super::duration::parse_duration;
 use super::reading::{Reading, or};
 use postrider_core::account::Protocol;
 use postrider_core::settings::Push;
@@ -25,10 +26,16 @@ pub(super) fn push(
     let push = or(node, usual, |node| reading.word("push", node, &words));
     let node = keys.imap_only(reading, protocol, ("idle_refresh", POLLED));
     let refresh = or(node, None, |node| {
-        if reading.text("idle_refresh", node)? == "auto" {
-            return Some(None);
+        let found = reading.text("idle_refresh", node)?;
+        match parse_duration(found) {
+            _ if found == "auto" => Some(None),
+            Ok(duration) if !duration.is_zero() => Some(Some(duration)),
+            _ => {
+                let wanted = "`auto` is wanted, or a duration: `9m`".to_owned();
+                reading.wrong_form("idle_refresh", node.at, (found, wanted));
+                None
+            }
         }
-        reading.duration("idle_refresh", node).map(Some)
     });
     Some((push?, refresh?))
 }

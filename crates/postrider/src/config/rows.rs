@@ -189,7 +189,7 @@ fn read_row(
 /// The keys of a row: an empty cell is a key that is not there.
 fn entries(reading: &mut Reading<'_>, row: &Row, columns: &Columns) -> Vec<Entry> {
     let mut own: Vec<Entry> = Vec::new();
-    for (number, column) in columns.keys.iter() {
+    for (number, column) in &columns.keys {
         let Some((at, text)) = row.cell(*number).filter(|(_, text)| !text.is_empty()) else {
             continue;
         };

@@ -25,7 +25,19 @@ pub struct Client {
 /// # Errors
 /// When it runs and may not be spoken to, or does not answer.
 pub fn reach(config: &Config) -> Result<Option<Client>, ControlError> {
-    for path in places(config) {
+    reach_by(places(config), &config.state_dir)
+}
+
+/// The same where the configuration cannot be read: by the link in the state directory.
+///
+/// # Errors
+/// As [`reach`].
+pub fn reach_in(state_dir: &Path) -> Result<Option<Client>, ControlError> {
+    reach_by(vec![state_dir.join(place::NAME)], state_dir)
+}
+
+fn reach_by(places: Vec<PathBuf>, state_dir: &Path) -> Result<Option<Client>, ControlError> {
+    for path in places {
         let stream = match connect(&path) {
             Ok(stream) => stream,
             Err(error) if nobody(&error) => continue,
@@ -44,7 +56,7 @@ pub fn reach(config: &Config) -> Result<Option<Client>, ControlError> {
             Answer::Failed(trouble) => return Err(ControlError::Refused { trouble }),
             _ => return Err(lines.garbled()),
         };
-        if !same_dir(&hello.state_dir, &config.state_dir) {
+        if !same_dir(&hello.state_dir, state_dir) {
             continue;
         }
         if hello.protocol != PROTOCOL {

@@ -38,8 +38,10 @@ class Postrider(Peer):
         if push != "auto":
             defaults["push"] = push
         config |= {"accounts_from": "users.csv", "defaults": defaults, "log": {"format": "json"}}
-        write(os.path.join(a.dir, "config.yaml"), json.dumps(config, indent=1))
-        write(os.path.join(a.dir, "users.csv"), "account,user\n" + "".join(f"{user},{user}\n" for user in users))
+        files = os.path.join(a.dir, "config.yaml"), os.path.join(a.dir, "users.csv")
+        write(files[0], json.dumps(config, indent=1))
+        write(files[1], "account,user\n" + "".join(f"{user},{user}\n" for user in users))
+        return files
 
     def command(self, a):
         return [self.path, "--config", os.path.join(a.dir, "config.yaml"), "sync"]

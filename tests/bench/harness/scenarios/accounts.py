@@ -11,6 +11,7 @@ from ..dovecot import VMAIL
 from ..imap_client import ImapClient
 from ..messages import Messages
 from ..results import log
+from ..runs import NOBODY
 from .noticed import child
 
 PATIENCE = 600        # seconds after which nothing is waited for any more
@@ -42,7 +43,8 @@ def fill(store, users):
 
 def one_daemon(bench, peer, users, push, tls):
     account = bench.runs.account(peer, users[0], push=True, tls=tls)
-    peer.setup_many(account, users, push)
+    for written in peer.setup_many(account, users, push):
+        os.chown(written, NOBODY.pw_uid, NOBODY.pw_gid)
     name = f"accounts-{push}" + ("-tls" if tls else "")
     path = os.path.join(account.dir, "daemon.log")
     with open(path, "wb") as out:

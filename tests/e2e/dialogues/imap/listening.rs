@@ -1,6 +1,6 @@
 //! What is told unasked: IDLE, NOTIFY, and the way out of a mailbox.
 
-use crate::dialogues::imap::Asked::{self, Close, Idle, Notify};
+use crate::dialogues::imap::Asked::{self, Close, Idle, Notify, NotifyTwice};
 use crate::dialogues::imap::fly;
 use crate::dialogues::{Row, play, row};
 use postrider_imap::{Heard, ImapError, SelectMode, Session, Step, WireName};
@@ -84,6 +84,11 @@ pub(super) async fn listened(
         Close => {
             open(session).await?;
             return fly(session, vec![Step::Unselect, Step::Noop], lines).await;
+        }
+        NotifyTwice => {
+            let names = ["INBOX", "Work"].map(WireName::encode).to_vec();
+            let twice = [names.clone(), names].map(Step::Notify);
+            return fly(session, twice.to_vec(), lines).await;
         }
         Notify => {
             let names = ["INBOX", "Work"].map(WireName::encode).to_vec();

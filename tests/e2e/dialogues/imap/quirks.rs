@@ -1,10 +1,18 @@
 //! What known servers do, and what we make of it.
 
-use crate::dialogues::imap::Asked::{self, Bodies, Expunge, First, List, Search, Select, Status};
+use crate::dialogues::imap::Asked::{
+    self, Bodies, Expunge, First, List, NotifyTwice, Search, Select, Status,
+};
 use crate::dialogues::{Row, directory, play, row};
 use postrider_imap::Quirk;
 
 pub(super) const SIGHTINGS: &[Row<Asked>] = &[
+    row(
+        "quirk-deaf-after-second-notify",
+        NotifyTwice,
+        "0 done
+        1 done",
+    ),
     row(
         "quirk-inbox-in-other-case",
         List,

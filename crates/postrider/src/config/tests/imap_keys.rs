@@ -3,7 +3,7 @@
 use super::{accepted, account, refused};
 use postrider_core::brake::{Brake, Percent};
 use postrider_core::retention::{Policy, Vanished};
-use postrider_core::settings::{AccountSettings, FlagSync, LabelChoice, Moves};
+use postrider_core::settings::{AccountSettings, FlagSync, LabelChoice, Moves, Push};
 use std::time::Duration;
 
 fn settings(lines: &str) -> AccountSettings {
@@ -57,6 +57,21 @@ folders: {rename: {\"[Gmail]/Sent Mail\": Sent, inbox: In/Box}, subscribed: true
         renamed,
         wanted.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn the_server_is_listened_to_unless_that_is_turned_off() {
+    for (lines, push, refresh) in [
+        ("", Push::Auto, None),
+        ("push: auto\nidle_refresh: auto", Push::Auto, None),
+        ("push: off", Push::Off, None),
+        ("idle_refresh: 9m", Push::Auto, Some(540)),
+        ("protocol: pop3", Push::Off, None),
+    ] {
+        let home = settings(lines);
+        let wanted = (push, refresh.map(Duration::from_secs));
+        assert_eq!((home.push, home.idle_refresh), wanted, "{lines}");
+    }
 }
 
 #[test]
@@ -266,6 +281,18 @@ const COMPLAINTS: &[(&str, &str)] = &[
     (
         "protocol: pop3\nmax_age: 3d",
         "7:5: `max_age` is for IMAP accounts",
+    ),
+    (
+        "protocol: pop3\npush: auto",
+        "7:5: `push` is for IMAP accounts: a POP3 server tells nothing unasked; `poll` says how often it is asked",
+    ),
+    (
+        "push: yes",
+        "6:11: `push` cannot be `yes`; it is one of `auto`, `off`",
+    ),
+    (
+        "idle_refresh: soon",
+        "6:19: `idle_refresh` cannot be `soon`: `auto` is wanted, or a duration: `9m`",
     ),
     (
         "protocol: pop3\ndeleted_flag: true",
