@@ -48,10 +48,8 @@ impl Flight<'_> {
                 self.events
                     .push_back(FlightEvent::Unreadable { step, kind });
             }
-            Gather::Notify if refusal.is_some() => self.session.listening.notifying = false,
-            Gather::Unselect if refusal.is_none() => {
-                self.session.state = SessionState::Authenticated;
-                self.session.forget_open_news();
+            gather @ (Gather::Notify | Gather::Unselect) => {
+                self.end_closing(&gather, refusal.is_none());
             }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
@@ -71,15 +69,23 @@ impl Flight<'_> {
             | Gather::ListBelow
             | Gather::Namespaces
             | Gather::Nothing
-            | Gather::Notify
             | Gather::Quota
             | Gather::Status { .. }
             | Gather::Store { .. }
-            | Gather::Subscriptions(_)
-            | Gather::Unselect => {}
+            | Gather::Subscriptions(_) => {}
         }
         self.end_command(step, refusal);
         Ok(())
+    }
+
+    /// Takes in whether NOTIFY is in force, or no mailbox open.
+    fn end_closing(&mut self, gather: &Gather, is_done: bool) {
+        if matches!(gather, Gather::Unselect) && is_done {
+            self.session.state = SessionState::Authenticated;
+            self.session.forget_open_news();
+        } else if matches!(gather, Gather::Notify) {
+            self.session.listening.notifying &= is_done;
+        }
     }
 
     /// The command that was answered, and where it stood among those in flight.

@@ -38,7 +38,7 @@ pub(super) async fn changed(watched: &mut Option<Watched>) {
         None => false,
     };
     if !changed {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

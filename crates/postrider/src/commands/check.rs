@@ -148,7 +148,7 @@ mod tests {
     use postrider_core::mailbox::Role;
     use postrider_core::retention::{Policy, Vanished};
     use postrider_core::settings::{
-        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, ServerAddress,
+        AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, Push, ServerAddress,
     };
     use postrider_engine::Choice;
     use std::time::Duration;

@@ -109,9 +109,8 @@ pub(super) fn account(
     let name = AccountName::parse(&entry.key)
         .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
         .ok()?;
-    let at = entry.at;
     let keys = Account {
-        at,
+        at: entry.at,
         name,
         own,
         defaults,
@@ -134,10 +133,8 @@ pub(super) fn account(
     let push = push::push(reading, &keys, assumed);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
-    let (max_size_octets, max_age) = limits?;
-    let (retention, vanished) = retention?;
-    let readers = readers?;
-    let (poll, timeout, connections) = pace?;
+    let ((max_size_octets, max_age), (retention, vanished)) = (limits?, retention?);
+    let ((poll, timeout, connections), readers) = (pace?, readers?);
     let (push, idle_refresh) = push?;
     Some(AccountSettings {
         protocol: protocol?,
