@@ -57,6 +57,14 @@ fn of(events: &[Value], account: &str) -> Vec<Value> {
     of.cloned().collect()
 }
 
+/// Every failed try of an account: the first is told aloud, those that follow soon to whoever reads everything.
+fn failures(log: &[Value], account: &str) -> Vec<Value> {
+    let is_failure =
+        |line: &&Value| line["event"] == "account.failed" || line["event"] == "account.retried";
+    let failures: Vec<_> = log.iter().filter(is_failure).cloned().collect();
+    of(&failures, account)
+}
+
 /// Every failure of an account is announced with a pause between the bounds of the pace, and they grow.
 fn assert_paced(failures: &[Value], fault: Kind) {
     for (failure, nth) in failures.iter().zip(1..) {
@@ -65,40 +73,14 @@ fn assert_paced(failures: &[Value], fault: Kind) {
         let pause = failure["retry_in_s"].as_u64().unwrap();
         assert!((least..=most).contains(&pause), "{nth}: {failure}");
         assert_eq!(failure["kind"], fault.kind(), "{failure}");
-        assert_eq!(failure["level"], "error", "{failure}");
+        let level = if nth == 1 { "error" } else { "debug" };
+        assert_eq!(failure["level"], level, "{failure}");
         assert!(failure["error"].as_str().unwrap().len() > 10, "{failure}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() {
-    let (server, ada) = server(Options::default()).await;
-    fill(&ada, 0, 3);
-    let port = server.imap_addr.port();
-    let config = header("info")
-        + &account("good", port, ", poll: 1s")
-        + &account("wrong", port, ", password: mistyped-here")
-        + &account("down", dead_port(), "")
-        + &account("blocked", port, "");
-    let home = Home::new(&config);
-    std::fs::write(home.path().join("blocked"), "a file, not a mail tree").unwrap();
-    let daemon = RunningDaemon::start(&home);
-    daemon.after(0, "sync.finished", "good");
-    for round in 1..=4 {
-        for name in ["wrong", "down", "blocked"] {
-            while of(&daemon.events("account.failed"), name).len() < round {
-                let mark = daemon.mark();
-                daemon.signal(Signal::USR1);
-                daemon.after(mark, "account.failed", name);
-            }
-        }
-    }
-    fill(&ada, 3, 4);
-    let stored = daemon.after_where(0, "message.stored", |line| {
-        line["account"] == "good" && line["uid"] == 4
-    });
-    assert_eq!(stored["mailbox"], "INBOX");
-
+/// `status` beside three accounts that fail and a good one.
+fn assert_status_of_failures(home: &Home) {
     let status = home.run(&["status", "--json"]);
     assert_eq!(status.status.code(), Some(0), "{}", said(&status));
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
@@ -114,19 +96,56 @@ async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() 
     assert!(row("good").contains(" ago "), "{table}");
     assert!(row("wrong").contains("never"), "{table}");
     assert!(row("wrong").contains("auth: "), "{table}");
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn failing_accounts_are_retried_ever_later_and_leave_the_good_one_alone() {
+    let (server, ada) = server(Options::default()).await;
+    fill(&ada, 0, 3);
+    let port = server.imap_addr.port();
+    let config = header("debug")
+        + &account("good", port, ", poll: 1s")
+        + &account("wrong", port, ", password: mistyped-here")
+        + &account("down", dead_port(), "")
+        + &account("blocked", port, "");
+    let home = Home::new(&config);
+    std::fs::write(home.path().join("blocked"), "a file, not a mail tree").unwrap();
+    let daemon = RunningDaemon::start(&home);
+    daemon.after(0, "sync.finished", "good");
+    for round in 1..=4 {
+        for name in ["wrong", "down", "blocked"] {
+            daemon.after(0, "account.failed", name);
+            while failures(&daemon.lines(), name).len() < round {
+                let mark = daemon.mark();
+                daemon.signal(Signal::USR1);
+                daemon.after(mark, "account.retried", name);
+            }
+        }
+    }
+    fill(&ada, 3, 4);
+    let stored = daemon.after_where(0, "message.stored", |line| {
+        line["account"] == "good" && line["uid"] == 4
+    });
+    assert_eq!(stored["mailbox"], "INBOX");
+
+    assert_status_of_failures(&home);
     let ended = daemon.end(Signal::TERM);
     ended.assert_orderly();
-    let failures = ended.events("account.failed");
-    assert_paced(&of(&failures, "wrong"), Kind::Auth);
-    assert_paced(&of(&failures, "down"), Kind::Unreachable);
-    assert_paced(&of(&failures, "blocked"), Kind::LocalIo);
-    let hint = of(&failures, "wrong")[0]["hint"]
+    for (name, fault) in [
+        ("wrong", Kind::Auth),
+        ("down", Kind::Unreachable),
+        ("blocked", Kind::LocalIo),
+    ] {
+        let failures = failures(&ended.log, name);
+        assert!(failures.len() >= 4, "{failures:?}");
+        assert_paced(&failures, fault);
+    }
+    let hint = failures(&ended.log, "wrong")[0]["hint"]
         .as_str()
         .unwrap()
         .to_owned();
     assert!(hint.contains("password"), "{hint}");
-    assert_eq!(of(&failures, "good"), Vec::<Value>::new());
+    assert_eq!(failures(&ended.log, "good"), Vec::<Value>::new());
     let tree = MaildirTree::read(home.path().join("good")).unwrap();
     tree.assert_sound();
     assert_eq!(tree.len(), 4);
@@ -164,20 +183,20 @@ async fn a_mail_tree_that_cannot_be_looked_at_stops_no_other_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_comes_back_is_a_recovery_and_pauses_begin_anew() {
+async fn a_server_that_comes_back_is_a_recovery_and_pauses_do_not_begin_anew_at_once() {
     let (server, ada) = server(Options::default()).await;
     fill(&ada, 0, 2);
     server.faults().start(Misbehaviour::RefusesConnections);
-    let home = Home::new(&(header("info") + &account("home", server.imap_addr.port(), "")));
+    let home = Home::new(&(header("debug") + &account("home", server.imap_addr.port(), "")));
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "account.failed", "home");
     let mark = daemon.mark();
     daemon.signal(Signal::USR1);
-    daemon.after(mark, "account.failed", "home");
+    daemon.after(mark, "account.retried", "home");
     server.faults().stop(Misbehaviour::RefusesConnections);
     // Nobody asks: the announced pause ends by itself.
     let recovered = daemon.after(mark, "account.recovered", "home");
-    let before = daemon.events("account.failed");
+    let before = failures(&daemon.lines(), "home");
     assert_eq!(recovered["failures"], before.len(), "{recovered}");
     assert_paced(&before, Kind::Unreachable);
     let finished = daemon.after(mark, "sync.finished", "home");
@@ -186,8 +205,11 @@ async fn a_server_that_comes_back_is_a_recovery_and_pauses_begin_anew() {
     server.faults().start(Misbehaviour::RefusesConnections);
     let mark = daemon.mark();
     daemon.signal(Signal::USR1);
-    let again = daemon.after(mark, "account.failed", "home");
-    assert_paced(&[again], Kind::Unreachable);
+    daemon.after(mark, "account.retried", "home");
+    // It had worked for a moment: the back-off goes on where it was.
+    let all = failures(&daemon.lines(), "home");
+    assert_eq!(all.len(), before.len() + 1);
+    assert_paced(&all, Kind::Unreachable);
     let ended = daemon.end(Signal::INT);
     ended.assert_orderly();
     assert_eq!(ended.events("account.recovered").len(), 1);
@@ -239,7 +261,8 @@ async fn hup_takes_accounts_in_and_out_and_touches_no_other() {
             .notified()
             .starts_with("RELOADING=1\nMONOTONIC_USEC=")
     );
-    assert_eq!(daemon.notified(), "READY=1\nSTATUS=keeping stays, comes");
+    let ready = daemon.notified();
+    assert!(ready.starts_with("READY=1\nSTATUS=2 accounts: "), "{ready}");
     let passes = of(&daemon.events("sync.started"), "stays");
     assert_eq!(passes.len(), 1, "the other account was touched");
 
@@ -384,8 +407,8 @@ async fn r10_a_second_instance_ends_with_75_and_names_the_first() {
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     let connections = server.store().connections();
-    for command in ["run", "sync"] {
-        let second = home.run(&[command]);
+    for command in [&["run"][..], &["verify", "--repair"]] {
+        let second = home.run(command);
         let said = said(&second);
         assert_eq!(second.status.code(), Some(75), "{said}");
         assert!(said.contains(&daemon.pid().to_string()), "{said}");

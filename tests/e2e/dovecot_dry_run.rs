@@ -162,7 +162,7 @@ fn r10_beside_a_daemon_it_only_reads() {
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
     let lock = std::fs::read_to_string(home.path().join("state/lock")).unwrap();
-    assert_eq!(home.run(&["sync", "home"]).status.code(), Some(75));
+    assert_eq!(home.run(&["run"]).status.code(), Some(75));
     let dry = json(&home, &["sync", "--dry-run", "--json", "home"]);
     assert_eq!(dry["accounts"][0]["new"], 0);
     let after = std::fs::read_to_string(home.path().join("state/lock")).unwrap();

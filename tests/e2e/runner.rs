@@ -1,7 +1,17 @@
 //! The one end-to-end test binary: every file beside this one is a module here (`tidy` checks it).
 
 #[cfg(test)]
+mod accounts_from;
+#[cfg(test)]
 mod append_cuts;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod control_kit;
+#[cfg(test)]
+mod control_sync;
+#[cfg(test)]
+mod control_watch;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -10,6 +20,8 @@ mod daemon;
 mod dialogue_kit;
 #[cfg(test)]
 mod dialogues;
+#[cfg(test)]
+mod disk_free;
 #[cfg(test)]
 mod dovecot_brake;
 #[cfg(test)]
@@ -37,15 +49,25 @@ mod exports;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
+#[cfg(test)]
+mod logs;
 #[cfg(test)]
 mod mailboxes;
 #[cfg(test)]
 mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
+mod networks;
+#[cfg(test)]
+mod outages;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
@@ -58,6 +80,10 @@ mod push_lost;
 mod reader_kit;
 #[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod shards;
+#[cfg(test)]
+mod shares;
 #[cfg(test)]
 mod simulation_deletions;
 #[cfg(test)]
@@ -95,6 +121,14 @@ mod simulation_retention_pop3;
 #[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
+mod systemd;
+#[cfg(test)]
+mod systemd_users;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod watch;
+#[cfg(test)]
+mod watchdog;

@@ -15,6 +15,7 @@ fn engine(rig: &Rig) -> EngineSettings {
     EngineSettings {
         state_dir: rig.state_dir(),
         accounts: vec![rig.settings.clone()],
+        limits: rig.limits,
     }
 }
 

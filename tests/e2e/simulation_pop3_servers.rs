@@ -83,6 +83,7 @@ async fn logins_of_a_daemon(options: Options) -> usize {
     let settings = EngineSettings {
         state_dir: rig.state_dir(),
         accounts: vec![rig.settings.clone()],
+        limits: rig.limits,
     };
     let daemon = Daemon::start(settings, None).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_500)).await;

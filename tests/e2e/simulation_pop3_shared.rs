@@ -34,6 +34,7 @@ async fn outcomes_of_both(rig: &Rig) -> Vec<AccountOutcome> {
     let settings = EngineSettings {
         state_dir: rig.state_dir(),
         accounts: vec![rig.settings.clone(), second],
+        limits: rig.limits,
     };
     let (_trigger, shutdown) = Shutdown::new();
     let outcomes = sync(settings, SyncOptions::default(), shutdown);

@@ -293,11 +293,12 @@ async fn r5_a_tree_that_goes_and_comes_back_is_no_change_but_what_is_new_in_it_i
 
     // A pass that finds it gone fails; when it is back, nobody waits for the next attempt.
     fs::rename(&tree, &aside).unwrap();
-    let mut pause = 0;
+    let (mut pause, mut event) = (0, "account.failed");
     while pause < 20 {
         let mark = scene.daemon.mark();
         scene.daemon.signal(Signal::USR1);
-        let failed = scene.daemon.after(mark, "account.failed", "imap");
+        let failed = scene.daemon.after(mark, event, "imap");
+        event = "account.retried";
         assert_eq!(failed["kind"], "local_io", "{failed}");
         pause = failed["retry_in_s"].as_u64().unwrap();
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,7 +21,10 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RunningDaemon {
     child: Child,
-    socket: UnixDatagram,
+    /// What it has told the service manager, and how much of that was looked at.
+    told: Arc<Log>,
+    looked_at: AtomicUsize,
+    listening: Arc<AtomicBool>,
     log: Arc<Log>,
     reader: Option<JoinHandle<()>>,
 }
@@ -46,6 +50,49 @@ impl Log {
     fn lines(&self) -> MutexGuard<'_, Vec<String>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn push(&self, line: String) {
+        self.lines().push(line);
+        self.more.notify_all();
+    }
+
+    /// Waits for the first line from `from` on of which `wanted` makes something, and where it stands.
+    fn wait<T>(
+        &self,
+        from: usize,
+        mut wanted: impl FnMut(&str) -> Option<T>,
+    ) -> Option<(usize, T)> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.lines();
+        let mut read = from;
+        loop {
+            while let Some(line) = lines.get(read) {
+                if let Some(found) = wanted(line) {
+                    return Some((read, found));
+                }
+                read += 1;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let waited = self.more.wait_timeout(lines, left);
+            (lines, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Takes in what comes to the socket at once, as systemd does: a sender must never wait. Ends when nobody
+/// listens any more.
+fn take_in(socket: &UnixDatagram, told: &Log, listening: &AtomicBool) {
+    let mut octets = [0; 4_096];
+    while listening.load(Ordering::Relaxed) {
+        // An error is the timeout, after which it looks whether anybody listens.
+        if let Ok(length) = socket.recv(&mut octets) {
+            let datagram = octets.get(..length).unwrap_or_default();
+            told.push(String::from_utf8_lossy(datagram).trim_end().to_owned());
+        }
+    }
 }
 
 impl RunningDaemon {
@@ -67,7 +114,13 @@ impl RunningDaemon {
         let notify = home.path().join("notify");
         std::fs::remove_file(&notify).ok();
         let socket = UnixDatagram::bind(&notify).expect("a socket of our own");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let pause = Duration::from_millis(100);
+        socket.set_read_timeout(Some(pause)).expect("a timeout");
+        let (told, listening) = (Arc::new(Log::default()), Arc::new(AtomicBool::new(true)));
+        std::thread::spawn({
+            let (told, listening) = (Arc::clone(&told), Arc::clone(&listening));
+            move || take_in(&socket, &told, &listening)
+        });
         let mut child = command
             .env("NOTIFY_SOCKET", &notify)
             .stdout(Stdio::null())
@@ -80,14 +133,15 @@ impl RunningDaemon {
             let log = Arc::clone(&log);
             move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    log.lines().push(line);
-                    log.more.notify_all();
+                    log.push(line);
                 }
             }
         });
         let daemon = Self {
             child,
-            socket,
+            told,
+            looked_at: AtomicUsize::new(0),
+            listening,
             log,
             reader: Some(reader),
         };
@@ -102,17 +156,51 @@ impl RunningDaemon {
         self.child.id()
     }
 
-    /// The next datagram to the service manager.
+    /// The next datagram to the service manager that is more than a status or food for the watchdog.
     ///
     /// # Panics
     /// When none comes.
     #[must_use]
     pub fn notified(&self) -> String {
-        let mut octets = [0; 4_096];
-        let length = self.socket.recv(&mut octets);
-        let length = length.unwrap_or_else(|error| panic!("{error}\n{}", self.text()));
-        let told = octets.get(..length).unwrap_or_default();
-        String::from_utf8_lossy(told).trim_end().to_owned()
+        let more = |told: &str| {
+            let plain = told.starts_with("STATUS=") || told == "WATCHDOG=1";
+            (!plain).then(|| told.to_owned())
+        };
+        let from = self.looked_at.load(Ordering::Relaxed);
+        let found = self.told.wait(from, more);
+        let (at, told) = found.unwrap_or_else(|| panic!("it told nothing:\n{}", self.text()));
+        self.looked_at.store(at + 1, Ordering::Relaxed);
+        told
+    }
+
+    /// Waits for a status that is `wanted`, told since the start or from now on.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn status_where(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let status = |told: &str| {
+            let status = told.lines().find_map(|line| line.strip_prefix("STATUS="))?;
+            wanted(status).then(|| status.to_owned())
+        };
+        let found = self.told.wait(0, status);
+        let all = || self.told.lines().join("\n");
+        found
+            .unwrap_or_else(|| panic!("no such status:\n{}", all()))
+            .1
+    }
+
+    /// How many statuses it has told, each with what it was told with.
+    #[must_use]
+    pub fn statuses(&self) -> usize {
+        let lines = self.told.lines();
+        lines.iter().filter(|told| told.contains("STATUS=")).count()
+    }
+
+    /// How often it has fed the watchdog.
+    #[must_use]
+    pub fn fed(&self) -> usize {
+        let lines = self.told.lines();
+        lines.iter().filter(|told| *told == "WATCHDOG=1").count()
     }
 
     /// Sends a signal.
@@ -135,6 +223,12 @@ impl RunningDaemon {
         self.log.lines().join("\n")
     }
 
+    /// The whole log so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        self.log.lines().iter().map(|line| parsed(line)).collect()
+    }
+
     /// Waits for the first event of this name from `mark` on that is about `account` (empty: about none).
     ///
     /// # Panics
@@ -151,29 +245,19 @@ impl RunningDaemon {
     /// # Panics
     /// When it does not come; the log is part of the message.
     pub fn after_where(&self, mark: usize, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.log.lines();
-        let mut read = mark;
-        loop {
-            while let Some(line) = lines.get(read) {
-                let line = parsed(line);
-                if is_named(&line, event) && wanted(&line) {
-                    return line;
-                }
-                read += 1;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no {event}:\n{}", lines.join("\n"));
-            let waited = self.log.more.wait_timeout(lines, left);
-            (lines, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
+        let found = self.log.wait(mark, |line| {
+            let line = parsed(line);
+            (is_named(&line, event) && wanted(&line)).then_some(line)
+        });
+        found
+            .unwrap_or_else(|| panic!("no {event}:\n{}", self.text()))
+            .1
     }
 
     /// The events of this name so far.
     #[must_use]
     pub fn events(&self, event: &str) -> Vec<Value> {
-        let lines: Vec<Value> = self.log.lines().iter().map(|line| parsed(line)).collect();
-        named(&lines, event)
+        named(&self.lines(), event)
     }
 
     /// Sends a signal and waits for the end.
@@ -236,6 +320,7 @@ impl Drop for RunningDaemon {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+        self.listening.store(false, Ordering::Relaxed);
     }
 }
 

@@ -7,12 +7,17 @@
 //! - [`digest`]: the hashes by which messages are compared.
 //! - [`postrider`]: the built binary, with a home of its own.
 //! - [`daemon`]: that binary as a daemon: its log, its notify socket, its signals.
+//! - [`control`]: its control socket, spoken to by a client that is not ours.
+//! - [`counting_relay`]: how many connections there are at once.
 //! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
+//! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
+//! - [`soak`]: a daemon that works for long, and what it takes meanwhile.
+//! - [`systemd`]: a machine with a real systemd and postrider on it.
 //! - [`terminal`]: a screen for programs that want one.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
@@ -25,6 +30,8 @@
 
 mod cell;
 mod certificate;
+pub mod control;
+pub mod counting_relay;
 pub mod courier;
 pub mod cutting_proxy;
 pub mod cyrus;
@@ -35,6 +42,7 @@ pub mod dovecot;
 pub mod foretold;
 pub mod lossy_disk;
 pub mod maildir;
+pub mod network;
 pub mod oracle;
 pub mod policies;
 pub mod postrider;
@@ -42,4 +50,6 @@ pub mod readers;
 pub mod rig;
 pub mod server;
 pub mod small_disk;
+pub mod soak;
+pub mod systemd;
 pub mod terminal;

@@ -88,6 +88,19 @@ impl Home {
     }
 }
 
+/// The command that runs the binary of `home` with these arguments behind `outer`, which leads somewhere else:
+/// another network, another view of the disk.
+pub(crate) fn inside_of(mut outer: Command, home: &Home, arguments: &[&str]) -> Command {
+    let inner = home.command(arguments);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    let environment = inner.get_envs();
+    outer
+        .env_clear()
+        .envs(environment.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
+    outer
+}
+
 /// Both streams of a finished process.
 #[must_use]
 pub fn said(output: &Output) -> String {

@@ -2,6 +2,7 @@
 
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::brake::Brake;
+use postrider_core::limits::Limits;
 use postrider_core::retention::{Policy, Vanished};
 use postrider_core::secret::Secret;
 use postrider_core::settings::{
@@ -27,6 +28,8 @@ pub struct Rig {
     pub account: Account,
     /// What the user chose; change it before a pass.
     pub settings: AccountSettings,
+    /// What all accounts together may use.
+    pub limits: Limits,
     dir: TempDir,
 }
 
@@ -49,6 +52,7 @@ impl Rig {
             server,
             account,
             settings,
+            limits: Limits::default(),
             dir,
         }
     }
@@ -77,6 +81,7 @@ impl Rig {
         let settings = EngineSettings {
             state_dir: self.state_dir(),
             accounts: vec![self.settings.clone()],
+            limits: self.limits,
         };
         let options = SyncOptions {
             steps,
@@ -95,6 +100,7 @@ impl Rig {
         let settings = EngineSettings {
             state_dir: self.state_dir(),
             accounts: vec![self.settings.clone()],
+            limits: self.limits,
         };
         let (_trigger, shutdown) = Shutdown::new();
         let mut outcomes = rehearse(settings, SyncOptions::default(), shutdown).await?;
@@ -252,6 +258,7 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
         moves: Moves::Push,
         upload: false,
         labels: LabelChoice::Link,
+        on_new: None,
     }
 }
 
@@ -263,8 +270,12 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
-            let list = if path.is_dir() { &mut open } else { &mut found };
-            list.push(path);
+            if path.is_dir() {
+                open.push(path);
+            } else if path.is_file() {
+                // A socket has no content.
+                found.push(path);
+            }
         }
     }
     found

@@ -3,7 +3,7 @@
 //! It is a tmpfs in a mount namespace that lives as long as its value. Works as root, and as an ordinary user
 //! where the kernel lets users make namespaces.
 
-use crate::postrider::Home;
+use crate::postrider::{Home, inside_of};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -53,14 +53,7 @@ impl SmallDisk {
     /// When it cannot be run.
     #[must_use]
     pub fn run(&self, home: &Home, arguments: &[&str]) -> Output {
-        let inner = home.command(arguments);
-        let mut outer = self.inside();
-        outer.arg(inner.get_program()).args(inner.get_args());
-        let environment = inner.get_envs();
-        outer
-            .env_clear()
-            .envs(environment.filter_map(|(name, value)| Some((name, value?))))
-            .stdin(Stdio::null());
+        let mut outer = inside_of(self.inside(), home, arguments);
         outer.output().expect("nsenter runs")
     }
 
@@ -79,11 +72,20 @@ impl SmallDisk {
     /// # Panics
     /// When there are fewer already.
     pub fn fill(&self, leave: u64) {
-        let stat = rustix::fs::statvfs(self.seen(&self.dir)).expect("a disk");
-        let surplus = (stat.f_bfree * stat.f_frsize).checked_sub(leave);
+        let surplus = self.free_octets().checked_sub(leave);
         let zeros = usize::try_from(surplus.expect("room to fill")).expect("a small disk");
         let mut ballast = fs::File::create(self.ballast()).expect("a writable disk");
         ballast.write_all(&vec![0; zeros]).expect("room to fill");
+    }
+
+    /// Octets that are free.
+    ///
+    /// # Panics
+    /// When there is no such disk any more.
+    #[must_use]
+    pub fn free_octets(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.seen(&self.dir)).expect("a disk");
+        stat.f_bfree * stat.f_frsize
     }
 
     /// Makes room again.

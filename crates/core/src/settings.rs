@@ -4,6 +4,7 @@
 
 use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
+use crate::hook::Hook;
 use crate::mailbox::MailboxName;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
@@ -64,6 +65,8 @@ pub struct AccountSettings {
     pub upload: bool,
     /// How a server whose mailboxes are labels is read. Requires X-GM-EXT-1; no effect elsewhere.
     pub labels: LabelChoice,
+    /// What is run when a pass has stored mail.
+    pub on_new: Option<Hook>,
 }
 
 /// Where a server is and how the way there is secured.

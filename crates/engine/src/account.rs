@@ -8,6 +8,7 @@ use crate::report::{PassReport, Progress};
 use crate::{imap, pop3};
 use postrider_core::account::Protocol;
 use postrider_core::fault::Fault;
+use postrider_core::outage::Failure;
 use postrider_index::Index;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ pub(crate) async fn pass(account: &Account) -> Result<PassReport, EngineError> {
         result = journey(account) => result,
         () = grace(account) => Err(EngineError::Stopped),
     };
+    account.hooks.pass_ended();
     match result {
         Ok(mut report) => {
             report.elapsed = begun.elapsed();
@@ -62,12 +64,16 @@ async fn grace(account: &Account) {
 }
 
 async fn succeeded(account: &Account, report: &PassReport) -> Result<(), EngineError> {
-    // A quick pass has not seen everything.
-    if account.quick.is_none() {
-        let (id, index) = (account.id, &account.shared.index);
-        let record = move |index: &mut Index| index.record_success(id, now());
-        index.call(record).await?;
+    let id = account.id;
+    let index = &account.shared.index;
+    // Of what it did not look at, a pass over some mailboxes can say nothing.
+    let whole = account.sees_all();
+    if whole {
+        index
+            .call(move |index| index.record_success(id, now()))
+            .await?;
     }
+    account.live.succeeded(now().0, report, whole);
     events::SyncFinished {
         account: account.log_name(),
         mailboxes: report.mailboxes,
@@ -98,23 +104,49 @@ async fn failed(account: &Account, error: &EngineError) {
     ) {
         return;
     }
+    account.live.failed(now().0, error);
     let (id, fault, story) = (account.id, error.fault(), error.story());
     let record = move |index: &mut Index| index.record_error(id, now(), fault, &story);
     // The pass failed already; an index that fails too is told by the next pass.
     let _recorded = account.shared.index.call(record).await.is_ok();
 }
 
-/// Tells the log that a pass failed, once, with when it is tried again.
-pub(crate) fn report_failure(account: &str, error: &EngineError, retry_in: Option<Duration>) {
+/// Tells the log that a pass failed and when it is tried again; `failure` is which one in the daemon's outage it is.
+pub(crate) fn report_failure(
+    account: &str,
+    error: &EngineError,
+    retry_in: Option<Duration>,
+    failure: Option<&Failure>,
+) {
     let (kind, story, hint) = (error.fault().kind(), error.story(), error.hint());
     let retry_in_s = retry_in.map(|pause| pause.as_secs());
+    let again = failure.filter(|failure| failure.nth > 1);
+    let again = again.map(ToString::to_string);
+    if let Some(failure) = failure.filter(|failure| !failure.aloud) {
+        events::AccountRetried {
+            account,
+            kind,
+            again: again.as_deref().unwrap_or_default(),
+            error: &story,
+            retry_in_s: retry_in_s.unwrap_or_default(),
+            failures: failure.nth,
+        }
+        .emit();
+        return;
+    }
+    let failures = failure.map(|failure| failure.nth);
+    let since = failure.map(|failure| failure.since.to_string_utc());
+    let (again, since) = (again.as_deref(), since.as_deref());
     match error.fault() {
         Fault::Throttled | Fault::Busy => events::AccountThrottled {
             account,
             kind,
+            again,
             error: &story,
             hint: hint.as_deref(),
             retry_in_s,
+            failures,
+            since,
         }
         .emit(),
         Fault::Auth
@@ -126,9 +158,12 @@ pub(crate) fn report_failure(account: &str, error: &EngineError, retry_in: Optio
             account,
             mailbox: error.mailbox(),
             kind,
+            again,
             error: &story,
             hint: hint.as_deref(),
             retry_in_s,
+            failures,
+            since,
         }
         .emit(),
     }

@@ -2,6 +2,7 @@
 
 use crate::error::EngineError;
 use crate::events;
+use crate::heart::announced;
 use crate::password;
 use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
@@ -40,6 +41,8 @@ impl Access {
         let events = match flown.await {
             // A server that hangs up on who asks before being let in is asked one by one.
             Err(error) if session.left_early() && error.ends_talk() => {
+                // Where there may be one connection only, it makes room for the next.
+                drop(session);
                 session = greeted(settings, connector).await?;
                 let events = log_in(&mut session, login, &Memory::default(), first).await;
                 session.note_login_alone();
@@ -75,7 +78,9 @@ async fn greeted(
 ) -> Result<Session, EngineError> {
     let (address, calm) = (&settings.server, Calm::default());
     let stream = connector.connect_for(address, settings.timeout, &calm);
-    let greeted = Session::greet(stream.await?, address.tls).await;
+    // Others decide when it is its turn; from then on `timeout` does.
+    let stream = announced(None, stream).await?;
+    let greeted = Session::greet(stream, address.tls).await;
     let mut session = greeted.map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
@@ -91,7 +96,8 @@ pub(crate) async fn pop3(
     connector: &Connector,
 ) -> Result<Transaction, EngineError> {
     let address = &settings.server;
-    let stream = connector.connect(address, settings.timeout).await?;
+    // Others decide when it is its turn; from then on `timeout` does.
+    let stream = announced(None, connector.connect(address, settings.timeout)).await?;
     let mut session = Authorization::greet(stream, address.tls).await?;
     if address.tls == TlsMode::StartTls {
         session = session.start_tls(connector, address).await?;

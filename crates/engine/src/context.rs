@@ -1,14 +1,19 @@
 //! What every pass is given: the account's settings and the ways to disk, index and server.
 
+use crate::connections::Connections;
 use crate::delivery_pool::DeliveryPool;
+use crate::error::EngineError;
+use crate::hooks::Hooks;
 use crate::imap::quick::Quick;
 use crate::index_thread::IndexHandle;
 use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::surroundings::Surroundings;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
@@ -26,9 +31,13 @@ pub(crate) struct Shared {
     /// The token of this process in the names of its files.
     pub(crate) writer: Arc<str>,
     pub(crate) connector: Arc<Connector>,
+    /// What all accounts together may use.
+    pub(crate) shares: Shares,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,
+    /// What happens around us: networks, suspends.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// One account, ready for a pass.
@@ -38,8 +47,12 @@ pub(crate) struct Account {
     pub(crate) settings: Arc<AccountSettings>,
     pub(crate) shared: Shared,
     pub(crate) shutdown: Shutdown,
+    /// How many connections its server has left it.
+    pub(crate) connections: Connections,
     /// Where it tells what it is doing.
     pub(crate) live: Teller,
+    /// Who is told of what a pass has stored.
+    pub(crate) hooks: Hooks,
     /// Only mailboxes that match this glob; `None`: all that are chosen.
     pub(crate) only: Option<Arc<str>>,
     /// What a quick pass is about; `None`: it is none.
@@ -68,6 +81,15 @@ impl Account {
         &self.settings.name
     }
 
+    /// Tells when it was last well, before this process started.
+    pub(crate) async fn remember(&self) -> Result<(), EngineError> {
+        let id = self.id;
+        let index = &self.shared.index;
+        let last = index.call(move |index| index.last_success(id)).await?;
+        self.live.change(|live| live.last_success_at = last);
+        Ok(())
+    }
+
     /// The name as the log shows it.
     pub(crate) fn log_name(&self) -> &str {
         self.settings.name.as_str()
@@ -87,6 +109,9 @@ impl Account {
 
     pub(crate) fn tell(&self, progress: Progress) {
         self.live.progressed(&progress);
+        if matches!(progress, Progress::Stored { .. }) {
+            self.live.change(|live| live.last_mail_at = Some(now().0));
+        }
         if let Some(sender) = &self.shared.progress {
             // Whoever showed the progress may have gone; the pass goes on.
             let _nobody_listens = sender.send(progress).is_err();

@@ -8,12 +8,14 @@
 //! is in the Maildir (R3).
 //!
 //! While one batch is flushed the one before gets its names and its rows, and the next is received; no two
-//! get their names at once.
+//! get their names at once. Where a proof is waited for ([`Delivery::proving`]), a batch is read back meanwhile too.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::heart::shared;
 use crate::imap::quick;
+use crate::prove::prove;
 use crate::rehearsal::Leave;
 use crate::report::Progress;
 use crate::step::{Step, Steps};
@@ -25,8 +27,8 @@ use postrider_maildir::Disk;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use watched::Watched;
 use whole::{Whole, log_stored};
 
@@ -101,6 +103,30 @@ struct Carried {
     watched: Watched,
     /// All that was stored since the beginning.
     stored: Vec<Stored>,
+    proving: Proving,
+}
+
+/// The proof of one batch, while the next arrives. Given up when it is dropped.
+#[derive(Debug, Default)]
+struct Proving(JoinSet<Result<(), EngineError>>);
+
+impl Proving {
+    /// Begins with a batch that is recorded, when the one before is done: a disk that is slower at reading
+    /// than at writing holds up what is to come.
+    async fn begin(&mut self, account: &Account, keys: Vec<MessageKey>) -> Result<(), EngineError> {
+        self.done().await?;
+        let account = account.clone();
+        let prove = async move { prove(&account, &keys).await.map(drop) };
+        self.0.spawn(prove);
+        Ok(())
+    }
+
+    async fn done(&mut self) -> Result<(), EngineError> {
+        while let Some(done) = self.0.join_next().await {
+            done.map_err(|_| EngineError::JobLost)??;
+        }
+        Ok(())
+    }
 }
 
 /// A batch on its way into Maildir and index.
@@ -134,14 +160,20 @@ pub(crate) struct Delivery {
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
     disks: Disks,
+    /// Whether what is stored is proven at once.
+    proves: bool,
     /// Turns of the batches that are on their way.
     turns: Arc<Semaphore>,
     before: Before,
+    /// Its turn to have files open.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Delivery {
-    /// To be called before the first of its messages is on its way to the disk.
+    /// To be called before the first of its messages is on its way to the disk. Waits while too many others
+    /// have files open.
     pub(crate) async fn start(account: Account, _leave: Leave) -> Result<Self, EngineError> {
+        let turn = account.shared.shares.download().await;
         let tree = account.settings.maildir.clone();
         let disks = DeliveryPool::run(move || Disks::open(&tree)).await?;
         Ok(Self {
@@ -152,9 +184,19 @@ impl Delivery {
             held_octets: 0,
             expected: Orphans::new(),
             disks,
+            proves: false,
             turns: Arc::new(Semaphore::new(UNDER_WAY)),
             before: Before::Stored(Box::default()),
+            _turn: turn,
         })
+    }
+
+    /// The same, and what is stored is read back at once (R1): for those who wait for the proof.
+    pub(crate) fn proving(self) -> Self {
+        Self {
+            proves: true,
+            ..self
+        }
     }
 
     /// Known messages that may be among those to come.
@@ -183,8 +225,12 @@ impl Delivery {
     pub(crate) async fn finish(mut self) -> Result<Vec<Stored>, EngineError> {
         self.store().await?;
         let Carried {
-            watched, stored, ..
+            watched,
+            stored,
+            mut proving,
+            ..
         } = self.before.stored().await?;
+        proving.done().await?;
         watched.finish(&self.account).await?;
         Ok(stored)
     }
@@ -229,15 +275,16 @@ impl Delivery {
         let batch = Batch {
             account: self.account.clone(),
             disks: self.disks.clone(),
+            proves: self.proves,
             arrivals: std::mem::take(&mut self.batch),
             expected: std::mem::take(&mut self.expected),
         };
         self.batch_octets = 0;
-        self.before = Before::Storing(tokio::spawn(async move {
+        self.before = Before::Storing(tokio::spawn(shared(async move {
             let stored = batch.store(before).await;
             drop(turn);
             stored
-        }));
+        })));
         Ok(())
     }
 }
@@ -246,6 +293,7 @@ impl Delivery {
 struct Batch {
     account: Account,
     disks: Disks,
+    proves: bool,
     arrivals: Vec<Arrival>,
     expected: Orphans,
 }
@@ -256,8 +304,9 @@ impl Batch {
         // Also when ours has failed: nothing goes on behind the back of a pass that has ended.
         let mut carried = before.stored().await?;
         carried.orphans.extend(self.expected);
+        let (flushed, short) = flushed?;
         let mut fresh = Vec::new();
-        for whole in flushed? {
+        for whole in flushed {
             let place = (whole.mailbox.id, whole.received.sha256);
             let found = carried.orphans.get_mut(&place);
             match found.and_then(Vec::pop) {
@@ -273,24 +322,38 @@ impl Batch {
                 None => fresh.push(whole),
             }
         }
-        deliver(&self.account, fresh, (carried, self.disks.directories)).await
+        let disk = self.disks.directories;
+        let before = carried.stored.len();
+        let mut carried = deliver(&self.account, fresh, (carried, disk)).await?;
+        if self.proves {
+            let stored = carried.stored.get(before..).unwrap_or_default();
+            let keys = stored.iter().map(|stored| stored.key).collect();
+            carried.proving.begin(&self.account, keys).await?;
+        }
+        short.map_or(Ok(carried), Err)
     }
 }
 
-/// Waits until the messages lie whole in `tmp`, and makes them durable there.
+/// Waits until the messages lie whole in `tmp`, and makes them durable there. Those for which there is no room
+/// are left out, and why: the others need not be fetched again.
 async fn flush(
     account: &Account,
     arrivals: Vec<Arrival>,
     disk: Option<Arc<Disk>>,
-) -> Result<Vec<Whole>, EngineError> {
+) -> Result<(Vec<Whole>, Option<EngineError>), EngineError> {
     let mut batch = Vec::with_capacity(arrivals.len());
+    let mut short = None;
     for arrival in arrivals {
-        batch.push(Whole::of(arrival, account).await?);
+        match Whole::of(arrival, account).await {
+            Ok(whole) => batch.push(whole),
+            Err(error @ EngineError::DiskNearlyFull { .. }) => short = Some(error),
+            Err(error) => return Err(error),
+        }
     }
     let flush = move || postrider_maildir::flush(&batch, disk.as_deref()).map(|()| batch);
     let flushed = DeliveryPool::run(flush).await?.map_err(EngineError::disk)?;
     account.shared.steps.reached(Step::Flushed)?;
-    Ok(flushed)
+    Ok((flushed, short))
 }
 
 /// A known message arrived under another name: the file is here already, only the name is new.
@@ -335,6 +398,8 @@ async fn deliver(
     debug_assert_eq!(keys.len(), counted, "one key for each journal entry");
     let octets = placed.iter().map(|whole| whole.octets).sum();
     placed.iter().for_each(|whole| log_stored(account, whole));
+    let mailboxes = placed.iter().map(|whole| &whole.mailbox.name);
+    mailboxes.for_each(|mailbox| account.hooks.stored(mailbox));
     account.tell(Progress::Stored {
         account: account.name().clone(),
         messages: placed.len() as u64,

@@ -5,10 +5,12 @@
 //! line (R11).
 
 use crate::context::now_micros;
+use crate::disk_space::DiskSpace;
 use crate::error::EngineError;
+use crate::heart::{DISK, shared, within};
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
-use postrider_maildir::{Disk, Incoming, Mailbox, MaildirError, Namer, Original, Received};
+use postrider_maildir::{Disk, Incoming, Mailbox, Namer, Original, Received};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -32,14 +34,16 @@ pub(crate) struct DeliveryPool {
     room: Arc<Semaphore>,
     writers: Arc<Semaphore>,
     namer: Arc<Namer>,
+    space: DiskSpace,
 }
 
 impl DeliveryPool {
-    pub(crate) fn new(namer: Namer) -> Self {
+    pub(crate) fn new(namer: Namer, space: DiskSpace) -> Self {
         Self {
             room: Arc::new(Semaphore::new(IN_FLIGHT_KIB as usize)),
             writers: Arc::new(Semaphore::new(WRITERS)),
             namer: Arc::new(namer),
+            space,
         }
     }
 
@@ -47,22 +51,22 @@ impl DeliveryPool {
     pub(crate) async fn run<T: Send + 'static>(
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        let done = tokio::task::spawn_blocking(job).await;
+        let done = within(DISK, tokio::task::spawn_blocking(job)).await;
         done.map_err(|_| EngineError::JobLost)
     }
 
     /// Queues a writing job; the jobs before it come first.
     fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> Result<T, MaildirError> + Send + 'static,
+        job: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
     ) -> JoinHandle<Result<T, EngineError>> {
         let writers = Arc::clone(&self.writers);
-        tokio::spawn(async move {
-            let turn = writers.acquire_owned().await;
-            let done = Self::run(job).await?.map_err(EngineError::disk);
+        tokio::spawn(shared(async move {
+            let turn = within(DISK, writers.acquire_owned()).await;
+            let done = Self::run(job).await?;
             drop(turn);
             done
-        })
+        }))
     }
 
     /// Writes held messages by one job: waking a thread for each of thousands of small ones cost a
@@ -74,10 +78,10 @@ impl DeliveryPool {
     ) -> Result<(), EngineError> {
         let octets = held.iter().map(|(held, _)| held.octets).sum();
         let room = self.room_for(octets).await?;
-        let namer = Arc::clone(&self.namer);
+        let (namer, space) = (Arc::clone(&self.namer), self.space.clone());
         let job = move || {
             for (held, done) in held {
-                let mut received = held.write(&namer).map_err(EngineError::disk);
+                let mut received = held.write(&namer, &space);
                 if let (Ok(received), Some(disk)) = (&mut received, &disk) {
                     received.leave_to(disk);
                 }
@@ -107,8 +111,8 @@ impl DeliveryPool {
     async fn room_for(&self, octets: usize) -> Result<OwnedSemaphorePermit, EngineError> {
         let kib = u32::try_from(octets / 1024).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room);
-        let permit = room.acquire_many_owned(kib.clamp(1, IN_FLIGHT_KIB)).await;
-        permit.map_err(|_| EngineError::JobLost)
+        let permit = room.acquire_many_owned(kib.clamp(1, IN_FLIGHT_KIB));
+        within(DISK, permit).await.map_err(|_| EngineError::JobLost)
     }
 }
 
@@ -133,12 +137,18 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn write(self, namer: &Namer) -> Result<Received, MaildirError> {
-        let mut incoming = Incoming::create(&self.mailbox, namer, now_micros())?;
-        for chunk in self.chunks {
-            incoming.write(&chunk)?;
-        }
-        incoming.finish(self.internal_date)
+    fn write(self, namer: &Namer, space: &DiskSpace) -> Result<Received, EngineError> {
+        let admitted = space.admit(self.mailbox.dir(), self.octets as u64)?;
+        let write = move || {
+            let mut incoming = Incoming::create(&self.mailbox, namer, now_micros())?;
+            for chunk in self.chunks {
+                incoming.write(&chunk)?;
+            }
+            incoming.finish(self.internal_date)
+        };
+        let received = write().map_err(EngineError::disk);
+        drop(admitted);
+        received
     }
 }
 
@@ -198,7 +208,8 @@ impl Intake {
         }
         let write = self.write_job().await?;
         let (done, coming) = oneshot::channel();
-        let writing = self.pool.write(move || write()?.finish(internal_date));
+        let finish = move || write()?.finish(internal_date).map_err(EngineError::disk);
+        let writing = self.pool.write(finish);
         tokio::spawn(async move {
             let received = writing.await.unwrap_or(Err(EngineError::JobLost));
             drop(done.send(received));
@@ -209,28 +220,36 @@ impl Intake {
     /// A job that writes what is held, behind what was written before.
     async fn write_job(
         &mut self,
-    ) -> Result<impl FnOnce() -> Result<Incoming, MaildirError> + Send + use<>, EngineError> {
+    ) -> Result<impl FnOnce() -> Result<Incoming, EngineError> + Send + use<>, EngineError> {
         let before = match self.writing.take() {
             Some(writing) => {
-                let incoming = writing.await.map_err(|_| EngineError::JobLost)?;
+                let incoming = within(DISK, writing).await;
+                let incoming = incoming.map_err(|_| EngineError::JobLost)?;
                 Some(incoming?)
             }
             None => None,
         };
         let chunks = std::mem::take(&mut self.chunks);
-        let room = self.pool.room_for(self.octets).await?;
-        self.octets = 0;
-        let (mailbox, namer) = (Arc::clone(&self.mailbox), Arc::clone(&self.pool.namer));
-        Ok(move || {
+        let octets = std::mem::take(&mut self.octets);
+        let room = self.pool.room_for(octets).await?;
+        let (mailbox, pool) = (Arc::clone(&self.mailbox), self.pool.clone());
+        let write = move || {
             let mut incoming = match before {
                 Some(incoming) => incoming,
-                None => Incoming::create(&mailbox, &namer, now_micros())?,
+                None => Incoming::create(&mailbox, &pool.namer, now_micros())?,
             };
             for chunk in chunks {
                 incoming.write(&chunk)?;
             }
             drop(room);
             Ok(incoming)
+        };
+        let (place, space) = (Arc::clone(&self.mailbox), self.pool.space.clone());
+        Ok(move || {
+            let admitted = space.admit(place.dir(), octets as u64)?;
+            let incoming = write().map_err(EngineError::disk);
+            drop(admitted);
+            incoming
         })
     }
 }

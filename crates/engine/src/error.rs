@@ -2,6 +2,7 @@
 
 use crate::step::Step;
 use postrider_core::fault::Fault;
+use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
 use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
@@ -73,11 +74,50 @@ pub enum EngineError {
         /// How many messages should lie in it.
         messages: u64,
     },
+    /// Somebody paused the account.
+    #[error("the account is paused")]
+    Paused {
+        /// Whose.
+        account: String,
+    },
+    /// The running daemon does not know the account.
+    #[error("the running daemon has no account {name}")]
+    NotRunning {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// More passes of one account are waited for than a person asks for.
+    #[error("too many passes of the account are waited for already")]
+    TooManyCalls {
+        /// Whose.
+        account: String,
+    },
     /// POP3 has no command that puts a message into a maildrop (RFC 1939).
     #[error("account {account} is read by POP3, which has no way to put a message back")]
     NoWayBack {
         /// The account.
         account: String,
+    },
+    /// A download would leave less room on a disk than `limits.disk_free_min`.
+    #[error("the disk of {} has {free} octets free, and {least} are to stay", .path.display())]
+    DiskNearlyFull {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Octets that are free.
+        free: u64,
+        /// Octets that stay free.
+        least: u64,
+    },
+    /// The system does not say how much room there is.
+    #[error("asking how much room the disk of {} has", .path.display())]
+    DiskUnknown {
+        /// What lies on it.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// A reload would have to change the state directory.
     #[error("the state directory cannot change from {} to {} while the daemon runs", .was.display(), .now.display())]
@@ -166,27 +206,47 @@ impl EngineError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchAccount { .. } | Self::NoWayBack { .. } | Self::StateDirChanged { .. } => {
-                Fault::Config
-            }
+            Self::NoSuchAccount { .. }
+            | Self::NotRunning { .. }
+            | Self::NoWayBack { .. }
+            | Self::StateDirChanged { .. } => Fault::Config,
             Self::Connect(source) => source.fault(),
             Self::Imap { source, .. } => source.fault(),
             Self::Pop3(source) => source.fault(),
             Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
-            Self::Refused { .. } => Fault::Protocol,
-            Self::Thread { .. } | Self::TreeMissing { .. } => Fault::LocalIo,
-            Self::IndexGone | Self::JobLost | Self::Stopped | Self::Interrupted { .. } => {
-                Fault::Busy
+            Self::Refused { text, .. } => {
+                Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
             }
+            Self::DiskNearlyFull { .. }
+            | Self::DiskUnknown { .. }
+            | Self::Thread { .. }
+            | Self::TreeMissing { .. } => Fault::LocalIo,
+            Self::IndexGone
+            | Self::JobLost
+            | Self::Paused { .. }
+            | Self::Stopping
+            | Self::Stopped
+            | Self::TooManyCalls { .. }
+            | Self::Interrupted { .. } => Fault::Busy,
         }
     }
 
-    /// How long the server wants to be left alone, where it said so.
-    pub(crate) const fn wait(&self) -> Option<Duration> {
+    /// How long the server wants between two logins, where it said so.
+    pub(crate) const fn login_delay(&self) -> Option<Duration> {
         match self {
             Self::Pop3(source) => source.wait(),
+            _ => None,
+        }
+    }
+
+    /// What the server wants of us, where its words say so.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        match self {
+            Self::Imap { source, .. } => source.wish(),
+            Self::Pop3(source) => source.wish(),
+            Self::Refused { text, .. } => Wish::read(text),
             _ => None,
         }
     }
@@ -203,6 +263,13 @@ impl EngineError {
             Self::NoSuchAccount { .. } => Some(
                 "`postrider check --offline` lists the accounts of the configuration".to_owned(),
             ),
+            Self::NotRunning { .. } => {
+                Some("if it is new in the configuration: postrider reload --wait".to_owned())
+            }
+            Self::Paused { account } => Some(format!("postrider resume {account}")),
+            Self::TooManyCalls { account } => Some(format!(
+                "postrider sync-now {account} starts one without waiting for it"
+            )),
             Self::NoWayBack { account } => Some(format!(
                 "its messages are in the Maildir: postrider history {account} --action expired says where"
             )),
@@ -211,6 +278,11 @@ impl EngineError {
                  `tmp` in it, or remove index.db from the state directory to begin anew",
                 path.join("INBOX").display()
             )),
+            Self::DiskNearlyFull { path, .. } => Some(format!(
+                "make room there: df -h {}; or lower `limits: {{disk_free_min: ...}}`; nothing is fetched or \
+                 deleted meanwhile",
+                path.display()
+            )),
             Self::StateDirChanged { .. } => {
                 Some("restart the daemon: systemctl restart postrider".to_owned())
             }
@@ -218,10 +290,12 @@ impl EngineError {
                 "run the `password:` command by hand, or read the file or variable it names"
                     .to_owned(),
             ),
-            Self::Refused { .. }
+            Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
+            Self::DiskUnknown { .. }
             | Self::Thread { .. }
             | Self::IndexGone
             | Self::JobLost
+            | Self::Stopping
             | Self::Stopped
             | Self::Interrupted { .. } => None,
         }

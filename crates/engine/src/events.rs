@@ -66,11 +66,23 @@ events! {
     "daemon.reloaded" INFO "the configuration was read again" DaemonReloaded { config: &'a str, accounts: u64, added: u64, removed: u64, changed: u64 }
     "daemon.reload_failed" ERROR "the configuration was not reloaded, the one before stays" DaemonReloadFailed { kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "daemon.stopping" INFO "the daemon is stopping" DaemonStopping { because: &'a str }
+    "daemon.woke" INFO "the machine was suspended" DaemonWoke { since: &'a str, asleep_s: u64 }
+    "daemon.network_changed" DEBUG "the network has changed, what waits for it is tried anew" DaemonNetworkChanged { what: &'a str }
+    "daemon.network_unwatched" DEBUG "the system does not tell of the network: outages end by themselves" DaemonNetworkUnwatched { error: &'a str }
+    "daemon.crowded" WARN "the system allows fewer open files than all accounts may need at once: connections wait for each other" DaemonCrowded { needed: u64, allowed: u64, connections: u64, hint: &'a str }
+    "daemon.control_moved" WARN "another daemon answers at the usual control socket, so it lies in the state directory" DaemonControlMoved { socket: &'a str, usual: &'a str, hint: &'a str }
+    "daemon.halted" ERROR "a part of the daemon does not go on, the watchdog is not fed" DaemonHalted { part: &'a str, because: &'a str }
     "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
+    "account.disabled" ERROR "a row of accounts_from is wrong, its account is not served" AccountDisabled { account: Option<&'a str>, path: &'a str, line: u64, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
-    "account.failed" ERROR "the account's pass failed" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
-    "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64> }
-    "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64 }
+    "account.failed" ERROR "the account's pass failed; of a failure that lasts, with growing distance" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
+    "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
+    "account.retried" DEBUG "the account failed again, as was told before" AccountRetried { account: &'a str, kind: &'a str, again: &'a str, error: &'a str, retry_in_s: u64, failures: u64 }
+    "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64, since: &'a str, lasted_s: u64 }
+    "connections.lowered" WARN "the server wants fewer connections" ConnectionsLowered { account: &'a str, connections: u64, hint: &'a str }
+    "account.paused" INFO "somebody paused the account" AccountPaused { account: &'a str }
+    "account.resumed" INFO "somebody let the account go on" AccountResumed { account: &'a str }
+    "account.halted" ERROR "the account's task does not go on, the watchdog is not fed" AccountHalted { account: &'a str, because: &'a str }
     "sync.started" DEBUG "a pass has started" SyncStarted { account: &'a str }
     "sync.finished" INFO "a pass is complete" SyncFinished { account: &'a str, mailboxes: u64, new: u64, flags_pulled: u64, flags_pushed: u64, expired: u64, vanished: u64, octets: u64, round_trips: u64, elapsed_ms: u64 }
     "message.stored" INFO "a message was stored" MessageStored { account: &'a str, mailbox: &'a str, uid: Option<u64>, uidl: Option<&'a str>, octets: u64, file: &'a str }
@@ -92,6 +104,8 @@ events! {
     "quota.neared" WARN "the box at the server is nearly full" QuotaNeared { account: &'a str, resource: &'a str, used: u64, limit: u64, share: u64, hint: &'a str }
     "server_expiry.announced" WARN "the server deletes earlier than the policy would" ServerExpiryAnnounced { account: &'a str, days: u64, hint: &'a str }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
+    "hook.finished" DEBUG "the command of on_new has ended" HookFinished { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str> }
+    "hook.failed" WARN "the command of on_new has failed" HookFailed { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "watch.limited" WARN "the system cannot watch all directories, the rest is polled" WatchLimited { account: &'a str, directories: u64, because: &'a str, hint: &'a str }
     "index.repaired" WARN "the index was brought in line with the Maildir" IndexRepaired { account: Option<&'a str>, mailbox: Option<&'a str>, path: Option<&'a str>, recorded: u64, forgotten: u64, because: &'a str }
 }

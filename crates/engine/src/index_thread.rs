@@ -1,6 +1,7 @@
 //! The index has one owner, a thread; everybody else sends it work over a bounded channel.
 
 use crate::error::EngineError;
+use crate::heart::{DISK, Heart, within};
 use postrider_index::{Index, IndexError};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ type Job = Box<dyn FnOnce(&mut Index) + Send>;
 #[derive(Clone, Debug)]
 pub(crate) struct IndexHandle {
     jobs: mpsc::Sender<Job>,
+    heart: Heart,
     state_dir: Arc<Path>,
 }
 
@@ -31,10 +33,17 @@ impl IndexThread {
         state_dir: Arc<Path>,
     ) -> Result<(Self, IndexHandle), EngineError> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(WAITING);
+        let heart = Heart::new(DISK);
+        let own = heart.clone();
         let serve = move || {
+            let _life = own.life();
+            let mut idle = own.waits(None);
             while let Some(job) = waiting.blocking_recv() {
+                drop(idle);
                 job(&mut index);
+                idle = own.waits(None);
             }
+            drop(idle);
             // All that is lost with an end out of order is time: the next start checks the index.
             let _sealed = index.close().is_ok();
         };
@@ -42,7 +51,12 @@ impl IndexThread {
             .name("index".to_owned())
             .spawn(serve)
             .map_err(|source| EngineError::Thread { source })?;
-        Ok((Self { thread }, IndexHandle { jobs, state_dir }))
+        let handle = IndexHandle {
+            jobs,
+            heart,
+            state_dir,
+        };
+        Ok((Self { thread }, handle))
     }
 
     /// Waits for the thread after the last handle was dropped, so that the database is closed in
@@ -54,6 +68,11 @@ impl IndexThread {
 }
 
 impl IndexHandle {
+    /// The thread's heart.
+    pub(crate) const fn heart(&self) -> &Heart {
+        &self.heart
+    }
+
     /// Runs `work` on the index and waits for what it returns.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
@@ -65,8 +84,11 @@ impl IndexHandle {
             let _asker_gone = answer.send(work(index)).is_err();
         });
         let gone = || EngineError::IndexGone;
-        self.jobs.send(job).await.map_err(|_| gone())?;
-        let answered = answered.await.map_err(|_| gone())?;
+        let ask = async {
+            self.jobs.send(job).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())
+        };
+        let answered = within(DISK, ask).await?;
         answered.map_err(EngineError::index(&self.state_dir))
     }
 }

@@ -1,6 +1,7 @@
 //! Getting a password, when it is needed and not before.
 
 use crate::error::EngineError;
+use crate::heart::{MARGIN, within};
 use postrider_core::secret::Secret;
 use postrider_core::settings::PasswordSource;
 use std::path::Path;
@@ -8,9 +9,9 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long a password command may take. Long enough to type a passphrase into a pinentry, short
+/// How long a password command may take, or a file to be read, which may be a pipe. Long enough to type a passphrase into a pinentry, short
 /// enough that an account does not hang for ever.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How much of a command's own words is shown when it fails.
 const SHOWN: usize = 300;
 /// More than this is no password but a wrong path.
@@ -18,6 +19,10 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Fetches the password from where the user keeps it.
 pub(crate) async fn obtain(source: &PasswordSource) -> Result<Secret, EngineError> {
+    within(PATIENCE.saturating_add(MARGIN), from(source)).await
+}
+
+async fn from(source: &PasswordSource) -> Result<Secret, EngineError> {
     match source {
         PasswordSource::Inline(secret) => Ok(secret.clone()),
         PasswordSource::Command(command) => from_command(command).await,
@@ -49,10 +54,16 @@ async fn from_file(path: std::path::PathBuf) -> Result<Secret, EngineError> {
         file.take(LONGEST).read_to_end(&mut text)?;
         Ok::<_, std::io::Error>(text)
     });
-    match read.await {
-        Ok(Ok(text)) => first_line(text, &shown),
-        Ok(Err(error)) => Err(no_password(format!("{shown}: {error}"))),
-        Err(_) => Err(no_password(format!("{shown}: reading it was cancelled"))),
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok(Ok(text))) => first_line(text, &shown),
+        Ok(Ok(Err(error))) => Err(no_password(format!("{shown}: {error}"))),
+        Ok(Err(_)) => Err(no_password(format!("{shown}: reading it was cancelled"))),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            Err(no_password(format!(
+                "{shown}: nothing came out of it for {seconds} s"
+            )))
+        }
     }
 }
 
@@ -66,9 +77,9 @@ async fn from_command(command: &str) -> Result<Secret, EngineError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| no_password(format!("`{command}` could not be started: {error}")))?;
-    let finished = tokio::time::timeout(COMMAND_TIMEOUT, child.wait_with_output()).await;
+    let finished = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
     let Ok(finished) = finished else {
-        let seconds = COMMAND_TIMEOUT.as_secs();
+        let seconds = PATIENCE.as_secs();
         return Err(no_password(format!(
             "`{command}` took longer than {seconds} s"
         )));
@@ -126,6 +137,29 @@ mod tests {
         let shown = error.unwrap_err().to_string();
         assert!(shown.contains("no such entry"), "{shown}");
         assert!(!shown.contains("\nhunter2"), "{shown}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_nothing_comes_out_of_does_not_hold_the_account_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("password");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        let source = PasswordSource::File(pipe.clone());
+        let asked = tokio::spawn(async move { obtain(&source).await });
+        // The paused clock does not move while a thread reads: it is moved.
+        tokio::task::yield_now().await;
+        tokio::time::advance(PATIENCE + MARGIN).await;
+        let error = asked.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("nothing came out of it"), "{error}");
+        // The thread that reads it ends with this.
+        drop(std::fs::OpenOptions::new().write(true).open(pipe));
     }
 
     #[tokio::test]

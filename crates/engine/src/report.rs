@@ -76,7 +76,7 @@ impl AccountOutcome {
     /// read nothing but the log. A success has been told already.
     pub fn log_failure(&self) {
         if let Err(error) = &self.result {
-            report_failure(self.account.as_str(), error, None);
+            report_failure(self.account.as_str(), error, None, None);
         }
     }
 }

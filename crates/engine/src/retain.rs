@@ -96,14 +96,16 @@ pub(crate) fn facts(row: &RetainedRow, mailbox: i64, place: Option<u32>) -> Fact
     }
 }
 
-/// Which server copies of these mailboxes may go now. What the brake or a missing proof holds is told.
+/// Which server copies of these mailboxes may go now. What the brake or a missing proof holds is told. If
+/// those that were `stored` in this pass are proven, then in this pass.
 pub(crate) async fn let_go(
     account: &Account,
-    mut held: Vec<Held<'_>>,
+    (mut held, stored): (Vec<Held<'_>>, &HashSet<MessageKey>),
     judge_by: Judge,
     report: &mut PassReport,
 ) -> Result<Vec<Going>, EngineError> {
-    let fresh = prove_all(account, &mut held).await?;
+    let mut fresh = prove_all(account, &mut held).await?;
+    fresh.extend(stored);
     let mut verdicts = judge(&held, judge_by);
     if stand_again(account, &mut held, (&going(&verdicts), &fresh)).await? {
         verdicts = judge(&held, judge_by);

@@ -1,16 +1,21 @@
 //! The state directory, opened: locked, healed, ready for accounts.
 
+use crate::connections::Connections;
 use crate::context::{Account, Shared, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
+use crate::hooks::Hooks;
 use crate::index_thread::{IndexHandle, IndexThread};
 use crate::listen::Kept;
 use crate::live::Teller;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
+use crate::surroundings::Surroundings;
 use crate::take_in;
+use postrider_core::limits::Limits;
 use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, StateLock, set_aside};
 use postrider_maildir::Namer;
@@ -26,6 +31,8 @@ pub struct EngineSettings {
     pub state_dir: PathBuf,
     /// The accounts.
     pub accounts: Vec<AccountSettings>,
+    /// What all accounts together may use.
+    pub limits: Limits,
 }
 
 /// The opened state directory. While it lives, no other process works with it (R10).
@@ -70,15 +77,18 @@ impl State {
         lock: Option<StateLock>,
         (progress, steps): (Option<ProgressSender>, Steps),
     ) -> Result<Self, EngineError> {
+        let shares = Shares::new(Arc::clone(&dir));
         let (thread, index) = IndexThread::start(index, dir)?;
         let namer = new_writer(&index).await?;
         let shared = Shared {
             index,
             writer: namer.token().into(),
             connector: Arc::new(Connector::new()),
-            pool: DeliveryPool::new(namer),
+            pool: DeliveryPool::new(namer, shares.space.clone()),
+            shares,
             steps,
             progress,
+            surroundings: Surroundings::default(),
         };
         Ok(Self {
             shared,
@@ -96,14 +106,22 @@ impl State {
     ) -> Result<Account, EngineError> {
         let (name, protocol) = (settings.name.clone(), settings.protocol);
         let index = &self.shared.index;
+        let place = (&settings.name, settings.maildir.clone());
+        let hooks = Hooks::new(settings.on_new.as_ref(), place, &shutdown);
+        let connector = self.shared.shares.connector(&self.shared.connector);
         Ok(Account {
             id: index
                 .call(move |index| index.account(&name, protocol))
                 .await?,
             settings: Arc::new(settings),
-            shared: self.shared.clone(),
+            shared: Shared {
+                connector: Arc::new(connector),
+                ..self.shared.clone()
+            },
             shutdown,
+            connections: Connections::default(),
             live: Teller::default(),
+            hooks,
             only: None,
             quick: None,
             kept: Kept::default(),

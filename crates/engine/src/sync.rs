@@ -42,10 +42,16 @@ pub async fn sync(
 ) -> Result<Vec<AccountOutcome>, EngineError> {
     let accounts = chosen(settings.accounts, &options.only)?;
     let state = State::open(settings.state_dir, options.progress, options.steps).await?;
+    let room = state.shared.shares.set(&settings.limits, &accounts);
+    room.tell();
     let only = options.mailbox.map(Arc::from);
     let journey = |mut account: Account| {
         account.only.clone_from(&only);
-        async move { pass(&account).await }
+        async move {
+            let result = pass(&account).await;
+            account.hooks.settled().await;
+            result
+        }
     };
     let ended = each(state, accounts, shutdown, journey).await?;
     let outcome = |(account, result)| AccountOutcome { account, result };
@@ -75,6 +81,7 @@ pub async fn rehearse(
 ) -> Result<Vec<(AccountName, Result<Rehearsal, EngineError>)>, EngineError> {
     let accounts = chosen(settings.accounts, &options.only)?;
     let state = State::rehearse(settings.state_dir, options.progress).await?;
+    state.shared.shares.set(&settings.limits, &accounts);
     let only = options.mailbox.map(Arc::from);
     let journey = |mut account: Account| {
         account.only.clone_from(&only);

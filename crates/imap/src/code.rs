@@ -61,6 +61,8 @@ pub enum Code {
     ReadWrite,
     /// `SERVERBUG`.
     ServerBug,
+    /// `THROTTLED`: less of us, please. In no RFC; some servers say it.
+    Throttled,
     /// `TOOBIG`: the message is larger than the server takes (RFC 4469).
     TooBig,
     /// `TRYCREATE`.
@@ -148,6 +150,7 @@ fn arguments(cursor: &mut Cursor<'_>, word: &[u8]) -> Parsed<Code> {
         b"READ-ONLY" => Code::ReadOnly,
         b"READ-WRITE" => Code::ReadWrite,
         b"SERVERBUG" => Code::ServerBug,
+        b"THROTTLED" => Code::Throttled,
         b"TOOBIG" => Code::TooBig,
         b"TRYCREATE" => Code::TryCreate,
         b"UIDNEXT" => Code::UidNext(Uid::new(number32(cursor)?).ok_or(Malformed)?),

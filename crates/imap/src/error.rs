@@ -6,6 +6,7 @@ use crate::framer::FrameError;
 use crate::parse::{NotAResponse, StatusText, Verdict};
 use crate::shown::shown;
 use postrider_core::fault::Fault;
+use postrider_core::wish::{Limit, Wish};
 use postrider_transport::TransportError;
 use std::fmt;
 use std::io;
@@ -127,7 +128,7 @@ impl ImapError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Bye { code, .. } => code.as_ref().map_or(Fault::Unreachable, bye_fault),
+            Self::Bye { code, text } => bye_fault(code.as_ref(), text),
             Self::Abandoned | Self::Closed | Self::Io(_) | Self::Patience { .. } => {
                 Fault::Unreachable
             }
@@ -152,20 +153,31 @@ impl ImapError {
     /// Whether the server ended the conversation, or its sense, without a reason that would hold for
     /// another one.
     #[must_use]
-    pub const fn ends_talk(&self) -> bool {
-        matches!(
-            self,
-            Self::Bye { code: None, .. }
-                | Self::Closed
-                | Self::Frame(_)
-                | Self::NotAResponse(_)
-                | Self::UnknownTag { .. }
-        )
+    pub fn ends_talk(&self) -> bool {
+        match self {
+            Self::Bye { code: None, text } => Wish::read(text).is_none(),
+            Self::Closed | Self::Frame(_) | Self::NotAResponse(_) | Self::UnknownTag { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What the server wants of us, where its words say so.
+    #[must_use]
+    pub fn wish(&self) -> Option<Wish> {
+        match self {
+            Self::Bye { code, text } => wish(code.as_ref(), text),
+            Self::Greeting { text } => Wish::read(text),
+            Self::LoginRefused { refusal } | Self::Refused { refusal, .. } => refusal.wish(),
+            _ => None,
+        }
     }
 
     /// What a user may do about it, when there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Some(wish) = self.wish() {
+            return Some(wish.limit.hint().to_owned());
+        }
         let hint = match self {
             Self::Cleartext => "use `tls: implicit` or `tls: starttls`",
             Self::LoginDisabled { .. } => "use `tls: implicit`, or another `auth`",
@@ -173,7 +185,10 @@ impl ImapError {
                 "check `user` and `password`; many providers want an app password for IMAP"
             }
             Self::StartTlsMissing | Self::PreAuthBeforeTls => "try `tls: implicit`, port 993",
-            Self::Greeting { .. } => "check `host`, `port` and `tls`",
+            Self::Greeting { .. } => {
+                "check `host`, `port` and `tls`; a captive portal (the login page of a hotel's or train's network) \
+                 may answer in the server's place too"
+            }
             Self::Transport(error) => return error.hint(),
             _ => return None,
         };
@@ -181,11 +196,37 @@ impl ImapError {
     }
 }
 
-/// BYE with a code; a login that is refused by hanging up says why in it.
-const fn bye_fault(code: &Code) -> Fault {
+/// What a server wants that says this; its code comes first, then its words.
+fn wish(code: Option<&Code>, text: &str) -> Option<Wish> {
     match code {
-        Code::InUse | Code::Limit | Code::OverQuota => Fault::Throttled,
-        Code::AuthenticationFailed | Code::AuthorizationFailed | Code::Expired => Fault::Auth,
+        Some(Code::Throttled) => Some(Wish::of_code(Limit::Requests, text)),
+        _ => Wish::read(text),
+    }
+}
+
+/// What a code says of the credentials: words beside it do not make a wrong password a right one.
+const fn is_auth(code: Option<&Code>) -> bool {
+    matches!(
+        code,
+        Some(
+            Code::AuthenticationFailed
+                | Code::AuthorizationFailed
+                | Code::Expired
+                | Code::PrivacyRequired
+        )
+    )
+}
+
+/// BYE; a login that is refused by hanging up says why in it.
+fn bye_fault(code: Option<&Code>, text: &str) -> Fault {
+    if is_auth(code) {
+        return Fault::Auth;
+    }
+    if let Some(wish) = wish(code, text) {
+        return wish.limit.fault();
+    }
+    match code {
+        Some(Code::InUse | Code::Limit | Code::OverQuota) => Fault::Throttled,
         _ => Fault::Unreachable,
     }
 }
@@ -202,25 +243,47 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What the server wants of us, where its words say so.
+    #[must_use]
+    pub fn wish(&self) -> Option<Wish> {
+        wish(self.code.as_ref(), &self.text)
+    }
+
+    /// Whether it is about how much we ask for, and not about what: asking for something else does not help.
+    pub(crate) fn is_throttle(&self) -> bool {
+        let limit = self.wish().map(|wish| wish.limit.fault());
+        limit == Some(Fault::Throttled) && !is_auth(self.code.as_ref())
+    }
+
     /// What a refused command means for the account. A plain NO is taken for passing trouble.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match &self.code {
-            Some(Code::InUse | Code::Limit | Code::OverQuota) => Fault::Throttled,
             Some(Code::AuthorizationFailed | Code::PrivacyRequired) => Fault::Auth,
-            _ if self.bad => Fault::Protocol,
-            _ => Fault::Unreachable,
+            code => match self.wish() {
+                Some(wish) => wish.limit.fault(),
+                None => self.fault_of(code.as_ref(), Fault::Unreachable),
+            },
         }
     }
 
-    /// What a refused login means: the password is wrong, unless a code says otherwise (RFC 5530).
+    /// What a refused login means: the password is wrong, unless a code or known words say otherwise (RFC 5530).
     #[must_use]
     pub fn login_fault(&self) -> Fault {
-        match &self.code {
+        let code = self.code.as_ref();
+        match self.wish() {
+            _ if is_auth(code) => Fault::Auth,
+            Some(wish) => wish.limit.fault(),
+            None if matches!(code, Some(Code::Unavailable | Code::ServerBug)) => Fault::Unreachable,
+            None => self.fault_of(code, Fault::Auth),
+        }
+    }
+
+    const fn fault_of(&self, code: Option<&Code>, plain: Fault) -> Fault {
+        match code {
             Some(Code::InUse | Code::Limit | Code::OverQuota) => Fault::Throttled,
-            Some(Code::Unavailable | Code::ServerBug) => Fault::Unreachable,
             _ if self.bad => Fault::Protocol,
-            _ => Fault::Auth,
+            _ => plain,
         }
     }
 
@@ -251,3 +314,6 @@ impl fmt::Display for Refusal {
         f.write_str(&shown(self.text.as_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,22 @@ impl Flight<'_> {
         if self.end_early(&command, refusal.is_some()) {
             return Ok(());
         }
+        // Whoever is told to ask for less does not ask for the rest.
+        if let Some(refusal) = refusal.take_if(|refusal| !command.void && refusal.is_throttle()) {
+            let command = "to go on";
+            return Err(ImapError::Refused { command, refusal });
+        }
+        self.take_gathered((at, command), status, refusal);
+        Ok(())
+    }
+
+    /// Takes in what a command has gathered by its end; `at` is where it stood among those in flight.
+    fn take_gathered(
+        &mut self,
+        (at, command): (usize, InFlight),
+        status: StatusText,
+        mut refusal: Option<Refusal>,
+    ) {
         let step = command.step;
         match command.gather {
             Gather::Select(mut selecting) => {
@@ -48,8 +64,10 @@ impl Flight<'_> {
                 self.events
                     .push_back(FlightEvent::Unreadable { step, kind });
             }
-            gather @ (Gather::Notify | Gather::Unselect) => {
-                self.end_closing(&gather, refusal.is_none());
+            Gather::Notify if refusal.is_some() => self.session.listening.notifying = false,
+            Gather::Unselect if refusal.is_none() => {
+                self.session.state = SessionState::Authenticated;
+                self.session.forget_open_news();
             }
             Gather::Compress => self.end_compress(refusal.as_ref()),
             Gather::Search(found) => self.end_search(step, found),
@@ -69,23 +87,14 @@ impl Flight<'_> {
             | Gather::ListBelow
             | Gather::Namespaces
             | Gather::Nothing
+            | Gather::Notify
             | Gather::Quota
             | Gather::Status { .. }
             | Gather::Store { .. }
-            | Gather::Subscriptions(_) => {}
+            | Gather::Subscriptions(_)
+            | Gather::Unselect => {}
         }
         self.end_command(step, refusal);
-        Ok(())
-    }
-
-    /// Takes in whether NOTIFY is in force, or no mailbox open.
-    fn end_closing(&mut self, gather: &Gather, is_done: bool) {
-        if matches!(gather, Gather::Unselect) && is_done {
-            self.session.state = SessionState::Authenticated;
-            self.session.forget_open_news();
-        } else if matches!(gather, Gather::Notify) {
-            self.session.listening.notifying &= is_done;
-        }
     }
 
     /// The command that was answered, and where it stood among those in flight.

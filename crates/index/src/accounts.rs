@@ -1,10 +1,11 @@
 //! Accounts: when they last went well, and what last went wrong.
 
+use crate::column;
 use crate::error::IndexError;
 use crate::open::Index;
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::fault::Fault;
-use postrider_core::time::Now;
+use postrider_core::time::{Now, UnixTime};
 use rusqlite::{OptionalExtension, params};
 
 /// An account's row.
@@ -105,6 +106,17 @@ impl Index {
             .connection
             .execute(sql, params![greeting, session, account.0]);
         changed.map(drop).map_err(IndexError::sql(doing))
+    }
+
+    /// When a pass over the account last went through.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn last_success(&self, account: AccountId) -> Result<Option<UnixTime>, IndexError> {
+        let sql = "SELECT last_success_at FROM account WHERE id = ?";
+        let read = |row: &rusqlite::Row<'_>| column::time(row, "last_success_at");
+        let found = self.connection.query_row(sql, [account.0], read);
+        found.map_err(IndexError::sql("read when the account was last well"))
     }
 
     /// A pass over the account went through.

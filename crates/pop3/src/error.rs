@@ -3,6 +3,7 @@
 use crate::codec::LONGEST_LINE;
 use crate::reply::Refusal;
 use postrider_core::fault::Fault;
+use postrider_core::wish::Wish;
 use postrider_transport::{TransportError, escape_server_text};
 use std::io;
 use std::time::Duration;
@@ -134,7 +135,18 @@ impl Pop3Error {
         }
     }
 
-    /// How long the server wants to be left alone, where it said so.
+    /// What the server wants of us, where its words say so.
+    #[must_use]
+    pub fn wish(&self) -> Option<Wish> {
+        match self {
+            Self::GreetingRefused { refusal }
+            | Self::LoginRefused { refusal, .. }
+            | Self::Refused { refusal, .. } => refusal.wish(),
+            _ => None,
+        }
+    }
+
+    /// How long the server wants between two logins, where it said so.
     #[must_use]
     pub const fn wait(&self) -> Option<Duration> {
         match self {
@@ -146,6 +158,9 @@ impl Pop3Error {
     /// What to type or change next, where we know it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Some(wish) = self.wish() {
+            return Some(wish.limit.hint().to_owned());
+        }
         let hint = match self {
             Self::Transport(source) => return source.hint(),
             Self::GreetingRefused { refusal } | Self::LoginRefused { refusal, .. }
@@ -162,7 +177,10 @@ impl Pop3Error {
             },
             Self::Reply {
                 command: GREETING, ..
-            } => "what listens there is no POP3 server; check `host:`, `port:` and `tls:`",
+            } => {
+                "what listens there is no POP3 server; check `host:`, `port:` and `tls:`, and whether a captive \
+                 portal answers in its place"
+            }
             Self::StlsMissing | Self::StlsRefused { .. } => "set `tls: implicit` (port 995)",
             Self::InjectedBeforeTls => {
                 "somebody on the way tampers with the connection; set `tls: implicit` (port 995)"

@@ -2,6 +2,7 @@
 
 use crate::ext::capa::LONGEST_DELAY;
 use postrider_core::fault::Fault;
+use postrider_core::wish::Wish;
 use postrider_transport::escape_server_text;
 use std::fmt;
 use std::time::Duration;
@@ -58,21 +59,34 @@ impl Refusal {
         }
     }
 
-    /// What the code means for the account; `None` without one, when the command decides.
+    /// What the code means for the account, or else words that are known; `None` without either, when the
+    /// command decides.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
-        self.code.map(|code| match code {
-            Code::InUse => Fault::Busy,
-            Code::LoginDelay => Fault::Throttled,
-            Code::SysTemp => Fault::Unreachable,
+        let said = || self.wish().map(|wish| wish.limit.fault());
+        match self.code {
+            Some(Code::InUse) => Some(Fault::Busy),
+            Some(Code::LoginDelay) => Some(Fault::Throttled),
+            Some(Code::SysTemp) => Some(said().unwrap_or(Fault::Unreachable)),
             // RFC 3206 §4: it "requires manual intervention".
-            Code::SysPerm | Code::Auth => Fault::Auth,
-        })
+            Some(Code::SysPerm | Code::Auth) => Some(Fault::Auth),
+            None => said(),
+        }
     }
-}
 
-impl Refusal {
-    /// How long the server wants to be left alone, where its code says so (`[LOGIN-DELAY/900]`).
+    /// What the server wants of us, where its words say so.
+    #[must_use]
+    pub fn wish(&self) -> Option<Wish> {
+        Wish::read(&self.text)
+    }
+
+    /// Whether it is about how much we ask for, and not about what.
+    pub(crate) fn is_throttle(&self) -> bool {
+        self.fault() == Some(Fault::Throttled)
+    }
+
+    /// How long the server wants to be left alone between two logins, where its code says so
+    /// (`[LOGIN-DELAY/900]`).
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         if self.code != Some(Code::LoginDelay) {
@@ -177,6 +191,13 @@ mod tests {
             ("[unknown] no", None),
             ("[IN-USE", None),
             ("wrong password [IN-USE]", None),
+            (
+                "Account exceeded command or bandwidth limits",
+                Some(Fault::Throttled),
+            ),
+            ("[SYS/TEMP] too many connections", Some(Fault::Throttled)),
+            ("[AUTH] too many login failures", Some(Fault::Auth)),
+            ("Web login required", Some(Fault::Auth)),
             ("", None),
         ] {
             assert_eq!(Refusal::parse(text).fault(), fault, "{text}");

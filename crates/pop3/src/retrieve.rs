@@ -151,6 +151,11 @@ impl<'a> Retrieval<'a> {
         let wire = &mut self.session.wire;
         let Some(octets) = &mut self.octets else {
             let event = match wire.reply(Follows::Data).await? {
+                // Whoever is told to ask for less does not ask for the rest.
+                Reply::Refused(refusal) if refusal.is_throttle() => {
+                    let command = "to give out more";
+                    return Err(Pop3Error::Refused { command, refusal });
+                }
                 Reply::Refused(refusal) => {
                     self.sent.pop_front();
                     RetrieveEvent::Refused { number, refusal }

@@ -4,6 +4,7 @@ use crate::config::duration::parse_duration;
 use crate::moment::parse_moment;
 use crate::readers::Reader;
 use clap::{Args, Parser, Subcommand};
+use postrider_core::shard::Shard;
 use postrider_core::time::UnixTime;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,13 +38,14 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The daemon, in the foreground: TERM stops it, HUP reloads the configuration, USR1 syncs now
+    /// The daemon, in the foreground: TERM stops it, HUP reloads the configuration, USR1 syncs now; other
+    /// commands speak to it by its control socket
     #[command(after_help = EXIT_STATUS)]
-    Run,
-    /// One complete pass of every account, or of those named, then exit
+    Run(RunArgs),
+    /// One complete pass of every account, or of those named, then exit; a running daemon makes it
     #[command(after_help = EXIT_STATUS)]
     Sync(SyncArgs),
-    /// How the accounts are doing, from the index
+    /// How the accounts are doing: what a running daemon tells, and what is in the index
     #[command(after_help = EXIT_STATUS)]
     Status(StatusArgs),
     /// Check the configuration; then connect, log in, list mailboxes, and change nothing
@@ -63,9 +65,48 @@ pub enum Command {
     /// Put expired messages back on an IMAP server, from their local copies
     #[command(after_help = EXIT_STATUS)]
     Undo(UndoArgs),
-    /// Let an account go on that the brake has stopped; the next pass removes what it showed, no more
+    /// Let an account go on that the brake has stopped; the next pass removes what it showed, no more. A running
+    /// daemon makes that pass at once
     #[command(after_help = EXIT_STATUS)]
     Approve(ApproveArgs),
+    /// Let the running daemon rest an account, or all: no connection, no pass, until it is resumed or the daemon
+    /// is started anew
+    #[command(after_help = EXIT_STATUS)]
+    Pause(PauseArgs),
+    /// Let a paused account go on, or all
+    #[command(after_help = EXIT_STATUS)]
+    Resume(PauseArgs),
+    /// Let the running daemon begin a pass of an account, or of all, and do not wait for it
+    #[command(after_help = EXIT_STATUS)]
+    SyncNow(PauseArgs),
+    /// Let the running daemon read its configuration again
+    #[command(after_help = EXIT_STATUS)]
+    Reload(ReloadArgs),
+}
+
+/// Arguments of `pause`, `resume` and `sync-now`.
+#[derive(Args, Debug, Default)]
+pub struct PauseArgs {
+    /// The account [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+}
+
+/// Arguments of `reload`.
+#[derive(Args, Debug, Default)]
+pub struct ReloadArgs {
+    /// Wait until the new configuration is in force; when it is wrong, print why and exit with 78
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug, Default)]
+pub struct RunArgs {
+    /// Only the accounts that this of N daemons keeps, where I is from 0 to N-1: every account is kept by
+    /// exactly one, whichever machine each of them runs on
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `approve`.
@@ -192,9 +233,16 @@ pub struct StatusArgs {
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
-    /// Exit with 75 when the last success of an account is longer ago (30s, 5m, 2h, 3d)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub stale_after: Option<Duration>,
+    /// Show it on the whole terminal and keep it up to date; q leaves
+    #[arg(long, conflicts_with_all = ["json", "stale_after"])]
+    pub watch: bool,
+    /// Exit with 75 when the last success of an account is longer ago (30s, 5m, 2h, 3d; without a duration:
+    /// what the configuration says in `status`)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
+    pub stale_after: Option<Option<Duration>>,
+    /// Only the accounts of the daemon that was started with the same --shard
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// Arguments of `check`.
@@ -231,6 +279,10 @@ mod tests {
             "verify",
             "undo",
             "approve",
+            "pause",
+            "resume",
+            "sync-now",
+            "reload",
         ] {
             let command = match name {
                 "" => &mut command,
@@ -249,9 +301,14 @@ mod tests {
         for line in [
             "postrider",
             "postrider fetch",
-            "postrider status --watch",
+            "postrider status --watch --json",
+            "postrider status --watch --stale-after 5m",
+            "postrider pause home isp",
+            "postrider reload now",
             "postrider status --stale-after 5",
             "postrider run home",
+            "postrider run --shard 3/3",
+            "postrider run --shard 1",
             "postrider undo home",
             "postrider undo home --all --mailbox INBOX",
             "postrider history --action burnt",
@@ -268,6 +325,6 @@ mod tests {
         let Command::Status(args) = cli.command else {
             panic!("{cli:?}");
         };
-        assert_eq!(args.stale_after, Some(Duration::from_secs(900)));
+        assert_eq!(args.stale_after, Some(Some(Duration::from_secs(900))));
     }
 }

@@ -1,6 +1,8 @@
 //! What ends a command, and with which exit status.
 
 use crate::config::error::ConfigError;
+use crate::control::error::ControlError;
+use crate::control::words::Trouble;
 use crate::readers::Unfit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
@@ -32,6 +34,9 @@ pub enum Error {
     /// The configuration cannot be followed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The daemon cannot be spoken to, or cannot be spoken to as it should.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The engine as a whole cannot work.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -46,6 +51,17 @@ pub enum Error {
         /// Why not.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Metrics cannot be served.
+    #[error("serving metrics at {place}")]
+    Metrics {
+        /// Where.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A full-screen view was asked for where there is no screen.
+    #[error("--watch wants a terminal, and standard output is none")]
+    NoTerminal,
     /// Not every message that was asked for is back on its server.
     #[error("account {account}: {} could not be put back", crate::words::count(*copies + *refused, "message", "messages"))]
     NotRestored {
@@ -68,6 +84,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The account makes no pass, for somebody paused it.
+    #[error("account {account} is paused")]
+    Paused {
+        /// Whose.
+        account: AccountName,
+    },
     /// The process cannot set itself up: threads, signals.
     #[error("setting up the process")]
     Setup {
@@ -81,6 +103,16 @@ pub enum Error {
         account: AccountName,
         /// How long ago the last success was.
         since: Option<Duration>,
+    },
+    /// One account did not succeed in the daemon; the others may have.
+    #[error("account {account}: {}", trouble.error)]
+    Told {
+        /// Whose.
+        account: AccountName,
+        /// What happened, as the daemon told.
+        trouble: Trouble,
+        /// Whether an event of the log has told it where it would be reported again.
+        logged: bool,
     },
     /// The daemon did not come to an end in time.
     #[error("the daemon did not stop within {} s", within.as_secs())]
@@ -121,17 +153,22 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
+            Self::Control(error) => error.fault(),
+            Self::Told { trouble, .. } => trouble.fault(),
             Self::Config(_)
             | Self::Export(_)
             | Self::LogFilter { .. }
+            | Self::NoTerminal
             | Self::UnknownAccount { .. } => Fault::Config,
             Self::NotRestored { copies: 0, .. } => Fault::Unreachable,
-            Self::NotRestored { .. }
+            Self::Metrics { .. }
+            | Self::NotRestored { .. }
             | Self::Output { .. }
             | Self::Setup { .. }
             | Self::Unsound { .. } => Fault::LocalIo,
             Self::Braked { .. }
             | Self::NotSynced { .. }
+            | Self::Paused { .. }
             | Self::Stale { .. }
             | Self::StopTimedOut { .. } => Fault::Busy,
         }
@@ -140,7 +177,10 @@ impl Error {
     /// Whether it has been told already: a failure is told once, to whoever reads stderr.
     #[must_use]
     pub const fn is_logged(&self) -> bool {
-        matches!(self, Self::Account { logged: true, .. })
+        matches!(
+            self,
+            Self::Account { logged: true, .. } | Self::Told { logged: true, .. }
+        )
     }
 
     /// What to type next, where that is known.
@@ -152,10 +192,21 @@ impl Error {
                 "look whether they are gone on the server on purpose, then: postrider approve {account}"
             )),
             Self::Config(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::Told { trouble, .. } => trouble.hint.clone(),
+            Self::Metrics { .. } => Some(
+                "another program has the place already; `status: {metrics: ...}` names another"
+                    .to_owned(),
+            ),
+            Self::NoTerminal => Some(
+                "`postrider status` prints a table once, `postrider status --json` a document"
+                    .to_owned(),
+            ),
             Self::Export(unfit) => unfit.hint(),
             Self::LogFilter { .. } => {
                 Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())
             }
+            Self::Paused { account } => Some(format!("postrider resume {account}")),
             Self::NotSynced { account } => Some(format!("postrider sync {account}")),
             Self::Stale { account, .. } => Some(format!("postrider check {account}")),
             Self::UnknownAccount { nearest, .. } => nearest

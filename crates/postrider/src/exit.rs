@@ -1,5 +1,7 @@
 //! How a command ends: what is said on stderr, and the status (CONTRACT section 4).
 
+use crate::control::error::ControlError;
+use crate::control::words::Trouble;
 use crate::error::Error;
 use crate::readers::Unfit;
 use postrider_core::fault::Fault;
@@ -19,6 +21,7 @@ pub fn status(errors: &[Error]) -> u8 {
         matches!(
             error,
             Error::UnknownAccount { .. }
+                | Error::NoTerminal
                 | Error::Engine(EngineError::NoWayBack { .. })
                 | Error::Export(Unfit::Apart { .. })
         )
@@ -58,8 +61,29 @@ pub fn one_line(error: &Error) -> String {
     safe(&whole.collect::<Vec<_>>().join(": "))
 }
 
+/// Lines that are complete in themselves, as one, safe in a log.
+#[must_use]
+pub fn plain_line(lines: &str) -> String {
+    safe(&lines.lines().collect::<Vec<_>>().join("; "))
+}
+
+/// The same for another process.
+#[must_use]
+pub fn trouble(error: &Error) -> Trouble {
+    let (first, caused_by) = told(error);
+    Trouble {
+        kind: error.fault().kind().to_owned(),
+        error: first,
+        caused_by,
+        hint: error.hint(),
+    }
+}
+
 /// What happened, and the causes from the nearest on.
 fn told(error: &Error) -> (String, Vec<String>) {
+    if let Error::Control(ControlError::Refused { trouble }) | Error::Told { trouble, .. } = error {
+        return (error.to_string(), trouble.caused_by.clone());
+    }
     let (first, cause) = match error {
         Error::Account { source, .. } => (format!("{error}: {source}"), source.source()),
         other => (other.to_string(), other.source()),

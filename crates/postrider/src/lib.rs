@@ -6,16 +6,18 @@
 //!
 //! Reading order: [`cli`] (what can be asked), [`config`] (what was chosen), [`commands`] (one file
 //! per command), [`readers`] (what the configurations of mail readers need), [`logging`] and [`events`] (what is told), [`progress`] (what a terminal sees
-//! meanwhile), [`signals`] and [`systemd`] (who else has a say), [`error`] and [`exit`] (how it ends), [`moment`] and [`words`] (how
+//! meanwhile), [`signals`], [`systemd`] and [`control`] (who else has a say), [`metrics`] (who only counts), [`error`] and [`exit`] (how it ends), [`moment`] and [`words`] (how
 //! times and quantities read).
 
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod events;
 pub mod exit;
 pub mod logging;
+pub mod metrics;
 pub mod moment;
 pub mod progress;
 pub mod readers;

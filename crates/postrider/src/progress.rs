@@ -39,6 +39,15 @@ impl Screen {
         Counter(line)
     }
 
+    /// Lines for passes that somebody else makes.
+    #[must_use]
+    pub fn passes(&self) -> Passes {
+        Passes(Lines {
+            screen: self.0.clone(),
+            lines: HashMap::new(),
+        })
+    }
+
     /// Shows what the engine sends until the sender is dropped. Call it on the runtime.
     #[must_use]
     pub fn watch(&self) -> (ProgressSender, JoinHandle<()>) {
@@ -74,6 +83,34 @@ impl Counter {
     }
 }
 
+/// The passes of a daemon, by what it tells of them now and then.
+#[derive(Debug)]
+pub struct Passes(Lines);
+
+impl Passes {
+    /// How many messages of how many are stored, and of how many octets.
+    pub fn reached(&mut self, account: &AccountName, (stored, found): (u64, u64), size: u64) {
+        let line = self.0.line(account);
+        line.set_style(style("{prefix:12} {bar:24} {pos}/{len} {msg}"));
+        line.set_length(found);
+        line.set_position(stored);
+        line.set_message(format!("of {}", octets(size)));
+    }
+
+    /// What it does while there is nothing to count.
+    pub fn waits(&mut self, account: &AccountName, what: &str) {
+        self.0.line(account).set_message(what.to_owned());
+    }
+
+    /// It is over: complete, with what it did, or failed.
+    pub fn ended(&mut self, account: &AccountName, report: Option<&PassReport>) {
+        let line = self.0.line(account);
+        line.set_style(style("{prefix:12} {msg}"));
+        line.finish_with_message(report.map_or_else(|| "failed".to_owned(), summary));
+    }
+}
+
+#[derive(Debug)]
 struct Lines {
     screen: MultiProgress,
     lines: HashMap<AccountName, ProgressBar>,

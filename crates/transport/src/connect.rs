@@ -3,33 +3,24 @@
 use crate::calm::Calm;
 use crate::error::{Phase, TransportError};
 use crate::idle_timeout::IdleTimeout;
+use crate::probe::{Doubts, Probed};
+use crate::race::first_to_answer;
+use crate::resolve::Lookups;
+use crate::share::Share;
 use crate::tls::Tls;
-use crate::{Duplex, Stream};
+use crate::{Bandwidth, Duplex, Slots, Stream};
 use postrider_core::settings::{ServerAddress, TlsMode};
-use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// At most this many of a name's addresses are tried: big providers publish four to eight, and a
-/// name with hundreds would keep an account busy for an hour.
-const ADDRESSES_TRIED: usize = 8;
-
-/// How long one address may take to answer when there are more: a TCP handshake that needs more than
-/// three retransmissions (1, 2, 4 s) is better tried elsewhere.
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// A change around us lets an attempt begin anew, so often at the most: each has the whole `limit`.
+const BEGINNINGS: usize = 3;
 
 /// How long a TLS handshake after STARTTLS may take, whatever trickles in meanwhile. fetchmail had
 /// none and hung for weeks (CVE-2011-1947).
 const HANDSHAKE: Duration = Duration::from_secs(60);
-
-/// First keepalive probe after this much silence, then one per [`KEEPALIVE_INTERVAL`]: below the
-/// five minutes after which many NAT boxes forget a connection.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Makes connections; remembers trusted roots and TLS sessions between them.
 ///
@@ -38,6 +29,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default)]
 pub struct Connector {
     tls: Tls,
+    lookups: Lookups,
+    doubts: Doubts,
+    share: Share,
 }
 
 impl Connector {
@@ -47,14 +41,40 @@ impl Connector {
         Self::default()
     }
 
+    /// The same for the connections of one account, which has its share of what all may use together.
+    #[must_use]
+    pub fn sharing(&self, slots: &Slots, bandwidth: &Bandwidth) -> Self {
+        Self {
+            share: Share::of(slots, bandwidth),
+            ..self.clone()
+        }
+    }
+
+    /// The same for further connections of an account that has one: where all are in use, one is not
+    /// waited for.
+    #[must_use]
+    pub fn further(&self) -> Self {
+        Self {
+            share: self.share.further(),
+            ..self.clone()
+        }
+    }
+
+    /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
+    /// way is gone fail within seconds, and attempts to connect begin anew.
+    pub fn doubt(&self) {
+        self.doubts.raise();
+    }
+
     /// Connects to `address`: name, TCP, and TLS when it is implicit. `limit` bounds each step and
-    /// later every wait for an octet.
+    /// later every wait for an octet. Of several addresses the first that answers is taken (RFC 8305).
     ///
     /// With `tls: starttls` the stream is still cleartext; see [`Connector::start_tls`].
     ///
     /// # Errors
-    /// When the name has no address, none of them answers, or the certificate is not good. Of
-    /// several addresses, the last one's error is reported.
+    /// When the name has no address, none of them answers, or the certificate is not good. Of several
+    /// addresses, one that refused is reported, or else the one that failed last. Where there
+    /// may be only so many connections, it waits until it is its turn.
     pub async fn connect(
         &self,
         address: &ServerAddress,
@@ -73,8 +93,11 @@ impl Connector {
         limit: Duration,
         calm: &Calm,
     ) -> Result<Stream, TransportError> {
-        let tcp = open_tcp(address, limit).await?;
-        let stream: Stream = Box::new(IdleTimeout::with_calm(tcp, limit, calm.clone()));
+        let slot = self.share.slot().await?;
+        let tcp = self.open_tcp(address, limit).await?;
+        let probed = Probed::new(tcp, self.doubts.watch());
+        let bounded = IdleTimeout::with_calm(probed, limit, calm.clone());
+        let stream = self.share.carry(bounded, slot);
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),
@@ -96,6 +119,44 @@ impl Connector {
         self.handshake(stream, address, HANDSHAKE).await
     }
 
+    async fn open_tcp(
+        &self,
+        address: &ServerAddress,
+        limit: Duration,
+    ) -> Result<TcpStream, TransportError> {
+        let mut doubt = self.doubts.watch();
+        for _ in 1..BEGINNINGS {
+            tokio::select! {
+                biased;
+                opened = self.attempt(address, limit) => return opened,
+                () = doubt.next() => {}
+            }
+        }
+        self.attempt(address, limit).await
+    }
+
+    async fn attempt(
+        &self,
+        address: &ServerAddress,
+        limit: Duration,
+    ) -> Result<TcpStream, TransportError> {
+        let host = bare_host(&address.host);
+        let lookup = self.lookups.addresses(host, address.port);
+        let found = within(limit, Phase::Resolve, address, lookup).await?;
+        let found = found.map_err(|source| TransportError::Resolve {
+            host: address.host.clone(),
+            source,
+        })?;
+        let race = first_to_answer(found);
+        let opened = within(limit, Phase::Connect, address, race).await?;
+        opened.map_err(|failure| match failure {
+            Some((socket_address, source)) => TransportError::connect(socket_address, source),
+            None => TransportError::NoAddress {
+                host: address.host.clone(),
+            },
+        })
+    }
+
     async fn handshake<S: Duplex + 'static>(
         &self,
         stream: S,
@@ -106,47 +167,6 @@ impl Connector {
         let stream = within(limit, Phase::Tls, address, handshake).await??;
         Ok(Box::new(stream))
     }
-}
-
-async fn open_tcp(address: &ServerAddress, limit: Duration) -> Result<TcpStream, TransportError> {
-    let host = bare_host(&address.host);
-    let lookup = lookup_host((host, address.port));
-    let found = within(limit, Phase::Resolve, address, lookup).await?;
-    let found = found.map_err(|source| TransportError::Resolve {
-        host: address.host.clone(),
-        source,
-    })?;
-    let found: Vec<SocketAddr> = found.take(ADDRESSES_TRIED).collect();
-    let attempt = if found.len() > 1 {
-        limit.min(ATTEMPT)
-    } else {
-        limit
-    };
-    let mut failure = TransportError::NoAddress {
-        host: address.host.clone(),
-    };
-    for socket_address in found {
-        let open = TcpStream::connect(socket_address);
-        failure = match within(attempt, Phase::Connect, address, open).await {
-            Ok(Ok(tcp)) => match tune(&tcp) {
-                Ok(()) => return Ok(tcp),
-                Err(source) => TransportError::connect(socket_address, source),
-            },
-            Ok(Err(source)) => TransportError::connect(socket_address, source),
-            Err(timed_out) => timed_out,
-        };
-    }
-    Err(failure)
-}
-
-/// No delay, because commands are small and answers are awaited; keepalive, because a half-open
-/// connection is otherwise never noticed.
-fn tune(tcp: &TcpStream) -> io::Result<()> {
-    tcp.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(tcp).set_tcp_keepalive(&keepalive)
 }
 
 async fn within<T>(

@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
+    /// As many connections are open as there may be, and this one is not worth waiting for.
+    #[error("as many connections are open as `limits` allows")]
+    AllInUse,
     /// The name server did not give an address.
     #[error("looking up {host}")]
     Resolve {
@@ -199,6 +202,14 @@ fn shown_names(names: &[String]) -> String {
     }
 }
 
+/// A certificate that is not the server's, on a machine that moves about, is most often the network's.
+fn with_portal(hint: &str) -> String {
+    format!(
+        "{hint}. If a captive portal (the login page of a hotel's or train's network) answers in the server's \
+         place, log in there: it is tried again when the network changes, and within the hour"
+    )
+}
+
 impl TransportError {
     pub(crate) fn connect(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
@@ -211,6 +222,7 @@ impl TransportError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::AllInUse => Fault::Busy,
             Self::Resolve { .. }
             | Self::NoAddress { .. }
             | Self::Refused { .. }
@@ -239,6 +251,7 @@ impl TransportError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::AllInUse => "raise `limits: {connections: ...}`".to_owned(),
             Self::Resolve { host, .. } | Self::NoAddress { host } => {
                 format!("check the spelling of `host: {host}`, and the network")
             }
@@ -260,22 +273,21 @@ impl TransportError {
             Self::CaFile { .. } | Self::CaCertificate { .. } => {
                 "`ca_file:` must be a readable PEM file of CA certificates".to_owned()
             }
-            Self::CertificateExpired { .. } => {
-                "the server's operator must renew it; check this machine's clock as well".to_owned()
-            }
-            Self::CertificateNotYetValid { .. } => "check this machine's clock".to_owned(),
+            Self::CertificateExpired { .. } => with_portal(
+                "the server's operator must renew it; check this machine's clock as well",
+            ),
+            Self::CertificateNotYetValid { .. } => with_portal("check this machine's clock"),
             Self::CertificateName { names, .. } => match names.as_slice() {
-                [name] if !name.contains('*') => {
-                    format!("if {name} is your server's real name, set `host: {name}`")
-                }
-                _ => "set `host:` to a name that the certificate bears".to_owned(),
+                [name] if !name.contains('*') => with_portal(&format!(
+                    "if {name} is your server's real name, set `host: {name}`"
+                )),
+                _ => with_portal("set `host:` to a name that the certificate bears"),
             },
-            Self::UnknownIssuer { .. } => {
-                "if the server has a CA of its own, set `ca_file:` to that CA's certificate"
-                    .to_owned()
-            }
+            Self::UnknownIssuer { .. } => with_portal(
+                "if the server has a CA of its own, set `ca_file:` to that CA's certificate",
+            ),
             Self::NotTls { .. } => {
-                "set `tls: starttls`, or the port for TLS (993 for IMAP, 995 for POP3)".to_owned()
+                with_portal("set `tls: starttls`, or the port for TLS (993 for IMAP, 995 for POP3)")
             }
             Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
             Self::NotOffered { .. } => "set `auth: auto`".to_owned(),

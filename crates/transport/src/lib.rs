@@ -7,29 +7,39 @@
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
 //! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `tls` (roots and refusals), `idle_timeout`, [`Calm`], [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
+mod bandwidth;
 mod calm;
 mod connect;
 mod deflate;
 pub mod error;
 mod escape;
+mod fair_queue;
 mod idle_timeout;
+mod metered;
+mod probe;
+mod race;
+mod resolve;
 pub mod sasl;
 mod scram_guard;
+mod share;
+mod slots;
 mod tls;
 
 use postrider_core::secret::Secret;
 use postrider_core::settings::AuthChoice;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use bandwidth::Bandwidth;
 pub use calm::Calm;
 pub use connect::Connector;
 pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
+pub use slots::{Slot, Slots};
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

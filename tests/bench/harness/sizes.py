@@ -20,6 +20,10 @@ USUAL = {
     "pop3_idle": 20000,
     "pop3_idle_slow": 2000,
     "flushes": 100,
+    "accounts": 1000,        # in one daemon
+    "served": 200,           # of them, that get a message at once
+    "settle": 20,            # seconds between their first pass and the quiet time
+    "quiet": 60,             # seconds of quiet
     "latency": 50,           # flags that a reader sets, or messages that come, one after the other
 }
 
@@ -27,7 +31,7 @@ QUICK = {
     "big": 300, "quadratic": 300, "slow": 100, "rtt": 100, "rtt_slow": 50, "f200": 2, "f200_slow": 2, "wire": 1, "idle": 300,
     "large": 3_000_000, "million": 2000, "pop3": 200, "pop3_slow": 100, "pop3_rtt": 50, "pop3_rtt_slow": 20, "pop3_idle": 300,
     "pop3_trips": 100, "pop3_idle_slow": 100, "flushes": 50,
-    "latency": 3,
+    "latency": 3, "accounts": 20, "served": 5, "settle": 2, "quiet": 3,
 }
 
 

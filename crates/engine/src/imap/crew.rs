@@ -8,11 +8,13 @@
 use crate::connect::Access;
 use crate::context::Account;
 use crate::error::EngineError;
+use crate::heart::shared;
 use crate::imap::fetch::{Order, Worked, work};
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_imap::Session;
 use postrider_index::MailboxId;
+use postrider_transport::Slots;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
@@ -29,6 +31,8 @@ pub(crate) struct Queue {
     /// To store what is ordered.
     pub(crate) leave: Leave,
     orders: Arc<Mutex<VecDeque<Order>>>,
+    /// Where nothing more is taken once an account that has no connection waits for one.
+    yields: Option<Slots>,
 }
 
 impl Queue {
@@ -38,11 +42,22 @@ impl Queue {
         Self {
             leave,
             orders: Arc::new(Mutex::new(orders.into())),
+            yields: None,
         }
+    }
+
+    /// The same queue for a further connection, which ends when others have none.
+    fn while_unwanted(&self, slots: &Slots) -> Self {
+        let mut queue = self.clone();
+        queue.yields = Some(slots.clone());
+        queue
     }
 
     /// The next order.
     pub(crate) fn take(&self) -> Option<Order> {
+        if self.yields.as_ref().is_some_and(Slots::is_wanted) {
+            return None;
+        }
         // Nobody panics while holding it; and if, a queue has no half-done states.
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         orders.pop_front()
@@ -57,15 +72,19 @@ pub(crate) async fn fetch(
     (orders, leave): (Vec<Order>, Leave),
     report: &mut PassReport,
 ) -> Result<(Session, HashSet<MailboxId>), EngineError> {
+    let octets = orders.iter().map(|order| order.octets).sum();
+    let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
+    shares.admits(tree, octets).await?;
     let sizes = orders
         .iter()
         .map(|order| (order.uids.count(), order.octets));
-    let hands = hands(&sizes.collect::<Vec<_>>(), account.settings.connections);
+    let hands = hands(&sizes.collect::<Vec<_>>(), account.connections_now());
     let queue = Queue::new(orders, leave);
     let mut crew = JoinSet::new();
     for _ in 1..hands {
-        let (account, access, queue) = (account.clone(), access.clone(), queue.clone());
-        crew.spawn(async move { help(&account, &access, queue).await });
+        let (account, access) = (account.clone(), access.clone());
+        let queue = queue.while_unwanted(&account.shared.shares.slots);
+        crew.spawn(shared(async move { help(&account, &access, queue).await }));
     }
     let mut all = work(account, session, queue).await;
     while let Some(helped) = crew.join_next().await {
@@ -94,8 +113,9 @@ fn hands(orders: &[(u64, u64)], connections: usize) -> usize {
 /// One further connection; `None` where it cannot be had, for whatever reason: the first does the work
 /// then, and if that reason is worth telling the first will meet it too.
 async fn help(account: &Account, access: &Access, queue: Queue) -> Option<Worked> {
-    let (settings, connector) = (&account.settings, &account.shared.connector);
-    let opened = access.open(settings, connector, Vec::new()).await;
+    let (settings, connector) = (&account.settings, account.shared.connector.further());
+    let opened = access.open(settings, &connector, Vec::new()).await;
+    let opened = opened.inspect_err(|error| account.heed_limits(error));
     let (session, _) = opened.ok()?;
     let mut worked = work(account, session, queue).await;
     if let Some(session) = worked.session.take() {

@@ -19,7 +19,7 @@ use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{SelectMode, Session, WireName};
 use postrider_index::{Index, MailboxId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Why nothing goes into the trash.
 const NO_TRASH: &str = "no mailbox has the role \\Trash, and `method: trash` wants one; make one on the server, or choose `method: expunge`";
@@ -133,7 +133,7 @@ async fn expire(
         usage,
         now: how.now,
     };
-    let going = retain::let_go(account, held, judge, report).await?;
+    let going = retain::let_go(account, (held, &HashSet::new()), judge, report).await?;
     for mailbox in &boxes {
         remove(account, session, (mailbox, &how.whither), &going, report).await?;
     }
@@ -280,4 +280,5 @@ fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: Expire
         because: &because.to_string(),
     }
     .emit();
+    account.live.change(|live| live.totals.expired += 1);
 }

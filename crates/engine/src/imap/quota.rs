@@ -116,6 +116,7 @@ pub(crate) async fn warn(account: &Account, usage: Usage) -> Result<(), EngineEr
     if !usage.is_told() {
         return Ok(());
     }
+    account.live.change(|live| live.quota = usage);
     let share = share(&usage).unwrap_or_default();
     let reached = WARNINGS.into_iter().rfind(|warning| share >= *warning);
     let id = account.id;

@@ -105,6 +105,7 @@ fn tell(account: &Account, row: &MailboxRow, file: &MessageFile) {
         because: Vanished::Delete.as_rule(),
     }
     .emit();
+    account.live.change(|live| live.totals.removed += 1);
 }
 
 /// A file that a reader has moved to another mailbox is the reader's: it is left there.

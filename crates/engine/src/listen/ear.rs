@@ -68,6 +68,11 @@ impl Ear {
         self.line.as_ref().and_then(|line| line.kind)
     }
 
+    /// Whether it holds a connection.
+    pub(super) const fn has_line(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// Begins to listen with the session that was kept, if there is one and it does not listen yet. What has
     /// happened since the server was last looked at is news.
     pub(super) async fn begin(&mut self, account: &Account) -> Result<News, Lost> {

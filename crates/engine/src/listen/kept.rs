@@ -17,8 +17,6 @@ struct Slot {
     seen: HashMap<WireName, MailboxStatus>,
     /// Since when nothing but these was opened: what a quick pass has looked at. `None`: anything may have been.
     opened: Option<Vec<WireName>>,
-    /// What is kept is to be let go.
-    is_distrusted: bool,
 }
 
 impl Kept {
@@ -31,8 +29,7 @@ impl Kept {
     /// that the server is still there.
     pub(crate) fn take(&self) -> Option<Session> {
         let mut slot = self.slot()?;
-        let distrusted = std::mem::take(&mut slot.is_distrusted);
-        let mut session = slot.session.take().filter(|_| !distrusted)?;
+        let mut session = slot.session.take()?;
         session.count_anew();
         session.doubt();
         Some(session)
@@ -45,14 +42,6 @@ impl Kept {
         };
         slot.session = Some(session);
         None
-    }
-
-    /// The machine slept, or the network changed: what is kept now, or is listened to, is not used again.
-    #[expect(dead_code, reason = "whoever watches network and clock says it")]
-    pub(crate) fn distrust(&self) {
-        if let Some(mut slot) = self.slot() {
-            slot.is_distrusted = true;
-        }
     }
 
     /// A pass over all mailboxes has seen these.

@@ -16,15 +16,17 @@ mod spacing;
 pub(crate) use kept::Kept;
 pub(crate) use news::{News, Told};
 
-use crate::account::{pass, report_failure};
+use crate::account::pass;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::heart::{MARGIN, within};
 use crate::imap::quick::Quick;
 use crate::live::Activity;
+use crate::rhythm::{Rhythm, jitter};
 use crate::watch::{Heed, Watch};
 use ear::{Ear, Lost};
-use postrider_core::pace::{Jitter, pause_after};
+use postrider_core::pace::pause_after;
 use spacing::Spacing;
 use std::pin::pin;
 use std::sync::Arc;
@@ -41,15 +43,6 @@ const SPACING: Duration = Duration::from_millis(250);
 
 /// A line that served for so long was a good one: the next loss is the first again.
 const GOOD: Duration = Duration::from_secs(10 * 60);
-
-/// How a pause ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It is time for a pass; so many quick ones have failed meanwhile.
-    Due { failures: u32 },
-    /// It is time to stop.
-    Stop,
-}
 
 /// What of the pauses of one account is remembered from one to the next.
 #[derive(Debug)]
@@ -69,9 +62,11 @@ pub(crate) struct Push {
 enum Next {
     Bring,
     Due,
-    Stop,
-    News(News),
     Lost(Lost),
+    News(News),
+    Stop,
+    /// Another account waits for a connection, and ours does nothing but listen.
+    Yield,
 }
 
 impl Push {
@@ -87,39 +82,52 @@ impl Push {
         }
     }
 
-    /// Waits for the next pass and listens meanwhile; brings at once what the server tells of.
+    /// Waits for the next pass and listens meanwhile; brings at once what the server tells of. `false` when it is
+    /// time to stop.
     pub(crate) async fn wait(
         &mut self,
         account: &Account,
         wake: &Notify,
         (watch, heed): (&mut Watch, Heed),
-        pause: Duration,
-    ) -> Ended {
+        (rhythm, pause): (&mut Rhythm, Duration),
+    ) -> bool {
+        let (around, slots) = (&account.shared.surroundings, &account.shared.shares.slots);
         // One and the same throughout: what it has taken up is not lost by a quick pass.
         let mut calls = pin!(watch.calls(account, heed));
         let mut due = Instant::now() + pause;
-        let mut failures = 0;
         loop {
-            let next = match self.begin(account, due).await {
+            let begun = self.begin(account, due).await;
+            let left = due.saturating_duration_since(Instant::now());
+            let next = match begun {
                 Some(next) => next,
-                None => tokio::select! {
-                    heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
-                    () = account.shutdown.requested() => Next::Stop,
-                    () = wake.notified() => Next::Due,
-                    () = sleep_until(due) => Next::Due,
-                    () = &mut calls => Next::Due,
-                    () = may_bring(&self.told, &self.quick) => Next::Bring,
-                },
+                None => {
+                    let next = async {
+                        let listens = self.ear.has_line();
+                        tokio::select! {
+                            heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
+                            () = account.shutdown.requested() => Next::Stop,
+                            () = wake.notified() => Next::Due,
+                            () = around.sleep(left) => Next::Due,
+                            () = rhythm.called() => Next::Due,
+                            () = &mut calls => Next::Due,
+                            () = may_bring(&self.told, &self.quick) => Next::Bring,
+                            () = slots.wanted(), if listens => Next::Yield,
+                        }
+                    };
+                    within(left.saturating_add(MARGIN), next).await
+                }
             };
             match next {
                 Next::Due => {
                     // It brings everything.
                     self.told.clear();
                     self.ear.rest(account);
-                    return Ended::Due { failures };
+                    return true;
                 }
-                Next::Stop => return Ended::Stop,
+                Next::Stop => return false,
+                Next::Yield => self.hang_up(account).await,
                 Next::Lost(lost) => {
+                    rhythm.lost(lost.error.fault());
                     let pause = self.lost(account, &lost);
                     due = due.min(Instant::now() + pause);
                 }
@@ -127,13 +135,12 @@ impl Push {
                 Next::Bring => match self.bring(account).await {
                     Ok(true) => due = Instant::now(),
                     Ok(false) => {}
-                    Err(EngineError::Stopped | EngineError::Interrupted { .. }) => {
-                        return Ended::Stop;
-                    }
+                    Err(EngineError::Stopped | EngineError::Interrupted { .. }) => return false,
                     Err(error) => {
-                        failures += 1;
-                        let pause = pause_after(error.fault(), failures, jitter());
-                        report_failure(account.log_name(), &error, Some(pause));
+                        let pause = rhythm.failed(account, &error);
+                        account
+                            .live
+                            .change(|live| live.failures = rhythm.failures());
                         due = due.min(Instant::now() + pause);
                     }
                 },
@@ -142,8 +149,13 @@ impl Push {
         }
     }
 
-    /// Says goodbye.
+    /// Ends with the account's life.
     pub(crate) async fn end(mut self, account: &Account) {
+        self.hang_up(account).await;
+    }
+
+    /// Says goodbye.
+    async fn hang_up(&mut self, account: &Account) {
         self.ear.rest(account);
         if let Some(session) = account.kept.take() {
             session.log_out().await;
@@ -215,7 +227,10 @@ impl Push {
             self.losses.saturating_add(1)
         };
         self.is_lost = true;
+        // What the server wishes comes first, here too.
+        let wish = lost.error.wish().and_then(|wish| wish.wait);
         let pause = pause_after(lost.error.fault(), self.losses, jitter());
+        let pause = pause.max(wish.unwrap_or_default());
         events::PushLost {
             account: account.log_name(),
             because: &lost.error.story(),
@@ -241,8 +256,4 @@ fn tell_next(account: &Account, due: Instant) {
     account.live.change(|live| {
         live.next_pass_at = Some(now().0.after(left));
     });
-}
-
-fn jitter() -> Jitter {
-    Jitter::new(fastrand::f64())
 }

@@ -46,7 +46,15 @@ pub(crate) async fn download(
     let Some(leave) = account.leave(&mailbox.name, fetch) else {
         return promise(account, mailbox, listed, report).await;
     };
+    if !listed.is_empty() {
+        let octets = listed.iter().filter_map(|message| message.size_octets);
+        let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
+        shares.admits(tree, octets.sum()).await?;
+    }
     let mut delivery = Delivery::start(account.clone(), leave).await?;
+    if account.lets_go() {
+        delivery = delivery.proving();
+    }
     delivery.expect(orphans);
     let order = fetch::Order { mailbox, listed };
     let fetched = fetch::fetch(account, session, order, &mut delivery, report).await;

@@ -15,7 +15,7 @@ use postrider_core::retention::{Facts, Method, Usage};
 use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
 use postrider_pop3::{Quit, RetrieveEvent, Transaction};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What follows the rule in the ledger when a deletion was asked for and never answered, and the next
 /// listing lacks the message.
@@ -30,6 +30,8 @@ pub(crate) struct Holding {
     pub(crate) by_name: HashSet<u32>,
     /// Those that were retrieved in this session.
     pub(crate) retrieved: HashSet<MessageKey>,
+    /// Those among them that got a file in this session, and were read back then.
+    pub(crate) stored: HashSet<MessageKey>,
 }
 
 /// Deletes what the policy lets go and ends the session. Returns the session's round trips.
@@ -43,7 +45,7 @@ pub(crate) async fn expire_and_quit(
     let going = if account.settings.retention.has_rule() {
         let_go(account, mailbox, (&mut session, &holding), report).await?
     } else {
-        HashMap::new()
+        BTreeMap::new()
     };
     if announced::deletes_on_retrieval(session.capabilities())
         && !all_proven(account, mailbox, &holding.retrieved).await?
@@ -59,12 +61,8 @@ pub(crate) async fn expire_and_quit(
         return Ok(round_trips + 1);
     }
     let deeds = || {
-        let mut going: Vec<_> = going.iter().collect();
-        going.sort_unstable_by_key(|(number, _)| **number);
-        let deeds = going
-            .into_iter()
-            .map(|(_, going)| retain::deed(account, *going, Method::Expunge));
-        deeds.collect::<Vec<Deed>>()
+        let deed = |going: &Going| retain::deed(account, *going, Method::Expunge);
+        going.values().map(deed).collect::<Vec<Deed>>()
     };
     match account.leave(&mailbox.name, deeds) {
         Some(leave) => delete(account, mailbox, (session, leave), going, report).await,
@@ -82,7 +80,7 @@ async fn delete(
     account: &Account,
     mailbox: &LocalMailbox,
     (session, leave): (Transaction, Leave),
-    going: HashMap<u32, Going>,
+    going: BTreeMap<u32, Going>,
     report: &mut PassReport,
 ) -> Result<u64, EngineError> {
     let index = &account.shared.index;
@@ -132,7 +130,7 @@ async fn let_go(
     mailbox: &LocalMailbox,
     (session, holding): (&mut Transaction, &Holding),
     report: &mut PassReport,
-) -> Result<HashMap<u32, Going>, EngineError> {
+) -> Result<BTreeMap<u32, Going>, EngineError> {
     let held = &holding.held;
     retain::look_for_absent(account, mailbox, report).await?;
     let id = mailbox.id;
@@ -168,10 +166,11 @@ async fn let_go(
         usage: Usage::default(),
         now: retain::clock(account).await?,
     };
-    let going = retain::let_go(account, vec![held], judge, report).await?;
+    let held = (vec![held], &holding.stored);
+    let going = retain::let_go(account, held, judge, report).await?;
     let numbered = going.into_iter();
     let numbered = numbered.filter_map(|(key, why)| Some((*numbers.get(&key)?, (key, why))));
-    let mut going: HashMap<u32, Going> = numbered.collect();
+    let mut going: BTreeMap<u32, Going> = numbered.collect();
     let by_name = going.iter().filter(|(n, _)| holding.by_name.contains(n));
     let asked = by_name.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
     let strangers = confirm::strangers(account, mailbox, session, asked.collect()).await?;
@@ -312,6 +311,7 @@ pub(crate) async fn log_expired(
             because,
         }
         .emit();
+        account.live.change(|live| live.totals.expired += 1);
     }
     Ok(())
 }

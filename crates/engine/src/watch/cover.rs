@@ -23,6 +23,9 @@ use std::time::{Duration, Instant, SystemTime};
 const LOOK_FOR_ROOT: Duration = Duration::from_secs(1);
 /// How often a root that is there is looked at: a disk may be mounted over it or go without a word.
 const LOOK_AT_ROOT: Duration = Duration::from_secs(5);
+/// Of many roots each is looked at less often, so that all together cost no more than twenty looks in a second: of a
+/// thousand accounts, one look in five seconds each took more than one hundredth of a core.
+const LOOKS_APART: Duration = Duration::from_millis(50);
 
 /// What of a tree is the account's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ impl Cover {
         (listener, marks): (&Arc<Listener>, &Arc<Marks>),
         stopped: &Shutdown,
     ) -> Self {
+        listener.tree_came();
         Self {
             root: root.to_owned(),
             reach,
@@ -104,6 +108,8 @@ impl Cover {
             Some(_) => LOOK_AT_ROOT,
             None => LOOK_FOR_ROOT,
         };
+        let trees = u32::try_from(self.listener.trees()).unwrap_or(u32::MAX);
+        let root = root.max(LOOKS_APART.saturating_mul(trees));
         let poll = self.next_poll.map(|at| at.saturating_duration_since(now));
         poll.map_or(root, |poll| poll.min(root))
     }
@@ -244,6 +250,12 @@ impl Cover {
             self.heard.insert(path, kind);
             self.cover(self.root.as_path().into(), Kind::Branch);
         }
+    }
+}
+
+impl Drop for Cover {
+    fn drop(&mut self) {
+        self.listener.tree_went();
     }
 }
 

@@ -11,6 +11,7 @@ use super::meaning::{Kind, Meaning, within};
 use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,6 +20,8 @@ use std::time::Instant;
 pub(crate) struct Listener {
     routes: Arc<Routes>,
     watcher: Mutex<Option<RecommendedWatcher>>,
+    /// How many accounts' trees are covered.
+    trees: AtomicUsize,
 }
 
 /// Why a directory cannot be listened to.
@@ -70,6 +73,19 @@ impl Listener {
             }
             Left::Nothing => *watcher = None,
         }
+    }
+
+    pub(super) fn tree_came(&self) {
+        self.trees.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn tree_went(&self) {
+        self.trees.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many accounts' trees are covered.
+    pub(super) fn trees(&self) -> usize {
+        self.trees.load(Ordering::Relaxed)
     }
 
     fn watcher(&self) -> MutexGuard<'_, Option<RecommendedWatcher>> {

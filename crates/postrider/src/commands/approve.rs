@@ -4,15 +4,18 @@ use super::{answer, chosen, quiet};
 use crate::cli::ApproveArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
+use crate::control::client;
+use crate::control::words::{Answer, Request, Word};
 use crate::error::Error;
 use crate::logging::Logging;
 use postrider_engine::Braked;
 
 /// Approves what the brakes of the account hold now, and says what that is. The pass that removes it
-/// is the next one, of the daemon or of `sync`.
+/// is the next one: of the daemon, which is told to make it now, or of `sync`.
 ///
 /// # Errors
-/// When the account is not known or the index cannot be written.
+/// When the account is not known or the index cannot be written. A daemon that cannot be told is in the
+/// answer: what is approved is approved.
 pub fn run(
     args: &ApproveArgs,
     config: &Config,
@@ -21,11 +24,41 @@ pub fn run(
     let _logging = Logging::start(quiet(config.log), around, None)?;
     let named = [args.account.clone()];
     let accounts = chosen(config, &named)?;
+    let mut errors = Vec::new();
     for account in accounts {
         let approved = postrider_engine::approve(&config.state_dir, &account.name)?;
-        answer(&said(account.name.as_str(), &approved))?;
+        let name = account.name.as_str();
+        answer(&said(name, &approved))?;
+        if !approved.is_empty() {
+            match act(name, config) {
+                Ok(line) => answer(&line)?,
+                Err(error) => errors.push(error),
+            }
+        }
     }
-    Ok(Vec::new())
+    Ok(errors)
+}
+
+/// Has a running daemon make the pass; says when it will be otherwise.
+fn act(account: &str, config: &Config) -> Result<String, Error> {
+    let Some(client) = client::reach(config)? else {
+        return Ok(format!(
+            "{account}: no daemon runs: postrider sync {account}"
+        ));
+    };
+    let accounts = vec![account.to_owned()];
+    let answers = client.ask_all(&Request::SyncNow { accounts })?;
+    let paused = |answer: &Answer| {
+        let Answer::Became { became, .. } = answer else {
+            return false;
+        };
+        *became == Word::Paused
+    };
+    Ok(if answers.iter().any(paused) {
+        format!("{account}: it is paused: postrider resume {account}")
+    } else {
+        format!("{account}: the daemon makes that pass now")
+    })
 }
 
 fn said(account: &str, approved: &[Braked]) -> String {

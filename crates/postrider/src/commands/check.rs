@@ -1,6 +1,6 @@
 //! `postrider check`: the configuration as it was understood; then every server asked, none changed.
 
-use super::{answer, chosen, quiet};
+use super::{answer, chosen, disabled, quiet};
 use crate::cli::CheckArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -50,6 +50,7 @@ pub async fn run(
             }
         }
     }
+    failures.extend(disabled::error(config, &args.accounts));
     Ok(failures)
 }
 
@@ -184,6 +185,7 @@ mod tests {
             moves: Moves::Push,
             upload: false,
             labels: LabelChoice::Link,
+            on_new: None,
         }
     }
 

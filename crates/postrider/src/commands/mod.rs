@@ -2,12 +2,16 @@
 
 pub mod approve;
 pub mod check;
+mod disabled;
 pub mod dry_run;
 pub mod history;
 pub mod mailboxes;
+pub mod pause;
+pub mod reload;
 pub mod run;
 pub mod status;
 pub mod sync;
+pub mod sync_now;
 pub mod undo;
 pub mod verify;
 
@@ -34,10 +38,15 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
     let named = cli.config.as_deref();
     let config = match config::load(named, around) {
         Ok(config) => config,
-        Err(error) => return vec![error.into()],
+        Err(error) => {
+            if matches!(cli.command, Command::Reload(_)) {
+                reload::tell_of_a_wrong_one(around);
+            }
+            return vec![error.into()];
+        }
     };
     let done = match &cli.command {
-        Command::Run => on_runtime(run::run(named, config, around)),
+        Command::Run(args) => on_runtime(run::run(args, named, config, around)),
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
@@ -46,6 +55,10 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Verify(args) => on_runtime(verify::run(args, &config, around)),
         Command::Undo(args) => on_runtime(undo::run(args, &config, around)),
         Command::Approve(args) => approve::run(args, &config, around),
+        Command::Pause(args) => pause::pause(args, &config, around),
+        Command::Resume(args) => pause::resume(args, &config, around),
+        Command::SyncNow(args) => sync_now::run(args, &config, around),
+        Command::Reload(args) => reload::run(args, &config, around),
     };
     done.unwrap_or_else(|error| vec![error])
 }
@@ -84,6 +97,9 @@ fn chosen<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c AccountSet
     for name in names {
         let known = |account: &AccountSettings| account.name.as_str() == name;
         if !config.accounts.iter().any(known) {
+            if let Some(error) = disabled::named(config, name) {
+                return Err(error);
+            }
             let all: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
             return Err(Error::UnknownAccount {
                 name: name.clone(),
@@ -103,6 +119,7 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
     EngineSettings {
         state_dir: config.state_dir.clone(),
         accounts: config.accounts.clone(),
+        limits: config.limits,
     }
 }
 

@@ -1,17 +1,21 @@
-//! `postrider sync`: one complete pass, then exit.
+//! `postrider sync`: one complete pass, then exit. A running daemon makes it (`by_daemon`).
 
-use super::{answer, chosen, dry_run, engine_settings, quiet};
+mod by_daemon;
+
+use super::{answer, chosen, disabled, dry_run, engine_settings, quiet};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
+use crate::control::client;
+use crate::control::words::Trouble;
 use crate::error::Error;
-use crate::exit::causes;
+use crate::events;
 use crate::logging::{Audience, Logging};
 use crate::progress::{Screen, summary};
 use crate::signals::Signals;
-use postrider_engine::{AccountOutcome, EngineError, PassReport, Shutdown, SyncOptions};
+use postrider_core::account::AccountName;
+use postrider_engine::{AccountOutcome, EngineError, Failure, PassReport, Shutdown, SyncOptions};
 use serde_json::{Value, json};
-use std::error::Error as _;
 
 /// Passes over the accounts meant, and says how each one went.
 ///
@@ -39,6 +43,12 @@ pub async fn run(
         config.log
     };
     let audience = Logging::start(log, around, screen.clone())?.audience();
+    // A rehearsal works on a copy of the index, beside any daemon.
+    if !args.dry_run
+        && let Some(client) = client::reach(&config)?
+    {
+        return by_daemon::run((args, &config), client, (screen, audience));
+    }
     let mut signals = Signals::of_command().map_err(|source| Error::Setup { source })?;
     let (trigger, shutdown) = Shutdown::new();
     let stopper = tokio::spawn(async move {
@@ -56,7 +66,8 @@ pub async fn run(
     if args.dry_run {
         let rehearsed = dry_run::run(&config, options, shutdown, args.json).await;
         stopper.abort();
-        return rehearsed;
+        let disabled = disabled::error(&config, &args.accounts);
+        return rehearsed.map(|errors| errors.into_iter().chain(disabled).collect());
     }
     let outcomes = postrider_engine::sync(engine_settings(&config), options, shutdown).await;
     stopper.abort();
@@ -65,71 +76,106 @@ pub async fn run(
     {
         tracing::debug!(error = %error, "showing progress");
     }
-    let outcomes = outcomes?;
-    if args.json {
-        answer(&document(&outcomes).to_string())?;
-    } else {
-        answer(&lines(&outcomes))?;
+    let ended = outcomes?.into_iter().map(Ended::here).collect();
+    let errors = answer_all(ended, args.json, audience)?;
+    let disabled = disabled::error(&config, &args.accounts);
+    Ok(errors.into_iter().chain(disabled).collect())
+}
+
+/// How the pass over one account ended, whoever made it.
+struct Ended {
+    account: AccountName,
+    result: Result<PassReport, Trouble>,
+    /// What tells the log, where the pass was our own.
+    log_failure: Option<AccountOutcome>,
+}
+
+impl Ended {
+    fn here(outcome: AccountOutcome) -> Self {
+        let account = outcome.account.clone();
+        let result = match &outcome.result {
+            Ok(report) => Ok(report.clone()),
+            Err(error) => Err(Trouble::from(Failure::from(error))),
+        };
+        Self {
+            account,
+            result,
+            log_failure: Some(outcome),
+        }
     }
-    let failure = |outcome| failure(outcome, audience);
-    Ok(outcomes.into_iter().filter_map(failure).collect())
+}
+
+/// Prints how the passes went, and says which of them are errors of the command.
+fn answer_all(ended: Vec<Ended>, json: bool, audience: Audience) -> Result<Vec<Error>, Error> {
+    if json {
+        answer(&document(&ended).to_string())?;
+    } else {
+        answer(&lines(&ended))?;
+    }
+    let failure = |ended| failure(ended, audience);
+    Ok(ended.into_iter().filter_map(failure).collect())
 }
 
 /// How an account failed, told once: programs get the event of a daemon, people the report that ends
 /// the command.
-fn failure(outcome: AccountOutcome, audience: Audience) -> Option<Error> {
-    match audience {
-        Audience::People => {}
-        Audience::Programs | Audience::JournalAndPeople => outcome.log_failure(),
+fn failure(ended: Ended, audience: Audience) -> Option<Error> {
+    let Ended {
+        account,
+        result,
+        log_failure,
+    } = ended;
+    match (audience, &log_failure, &result) {
+        (Audience::People, ..) | (_, None, Ok(_)) => {}
+        (_, Some(outcome), _) => outcome.log_failure(),
+        (_, None, Err(trouble)) => events::account_failed(&account, trouble),
     }
-    let account = outcome.account;
-    let source = match outcome.result {
+    let trouble = match result {
         Ok(report) if report.braked > 0 => {
             let messages = report.braked;
             return Some(Error::Braked { account, messages });
         }
         Ok(_) => return None,
-        Err(source) => source,
+        Err(trouble) => trouble,
     };
     let logged = audience == Audience::Programs;
-    Some(Error::Account {
+    Some(Error::Told {
         account,
-        source,
+        trouble,
         logged,
     })
 }
 
 /// A line for every account that succeeded; the others are told of on stderr.
-fn lines(outcomes: &[AccountOutcome]) -> String {
-    let line = |outcome: &AccountOutcome| {
-        let report = outcome.result.as_ref().ok()?;
-        Some(format!("{}: {}\n", outcome.account, summary(report)))
+fn lines(ended: &[Ended]) -> String {
+    let line = |ended: &Ended| {
+        let report = ended.result.as_ref().ok()?;
+        Some(format!("{}: {}\n", ended.account, summary(report)))
     };
-    outcomes.iter().filter_map(line).collect()
+    ended.iter().filter_map(line).collect()
 }
 
 /// `{"accounts": [{"account", "ok", ...}]}`, with the fields of `sync.finished` or of `*.failed`.
-fn document(outcomes: &[AccountOutcome]) -> Value {
-    let accounts: Vec<Value> = outcomes.iter().map(account).collect();
+fn document(ended: &[Ended]) -> Value {
+    let account = |ended: &Ended| match &ended.result {
+        Ok(report) => succeeded(ended.account.as_str(), report),
+        Err(trouble) => troubled(ended.account.as_str(), trouble),
+    };
+    let accounts: Vec<Value> = ended.iter().map(account).collect();
     json!({ "accounts": accounts })
 }
 
-fn account(outcome: &AccountOutcome) -> Value {
-    let account = outcome.account.as_str();
-    match &outcome.result {
-        Ok(report) => succeeded(account, report),
-        Err(error) => failed(account, error),
-    }
+pub(super) fn failed(account: &str, error: &EngineError) -> Value {
+    troubled(account, &Trouble::from(Failure::from(error)))
 }
 
-pub(super) fn failed(account: &str, error: &EngineError) -> Value {
+fn troubled(account: &str, trouble: &Trouble) -> Value {
     json!({
         "account": account,
         "ok": false,
-        "kind": error.fault().kind(),
-        "error": error.to_string(),
-        "caused_by": causes(error.source()),
-        "hint": error.hint(),
+        "kind": trouble.kind,
+        "error": trouble.error,
+        "caused_by": trouble.caused_by,
+        "hint": trouble.hint,
     })
 }
 
@@ -155,10 +201,9 @@ pub(super) fn succeeded(account: &str, report: &PassReport) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postrider_core::account::AccountName;
     use std::time::Duration;
 
-    fn outcomes() -> Vec<AccountOutcome> {
+    fn outcomes() -> Vec<Ended> {
         let busy = PassReport {
             mailboxes: 3,
             new: 12,
@@ -173,11 +218,13 @@ mod tests {
             elapsed: Duration::from_millis(34),
             ..PassReport::default()
         };
-        let outcome = |name: &str, report| AccountOutcome {
-            account: AccountName::parse(name).unwrap(),
-            result: Ok(report),
+        let ended = |name: &str, report| {
+            Ended::here(AccountOutcome {
+                account: AccountName::parse(name).unwrap(),
+                result: Ok(report),
+            })
         };
-        vec![outcome("home", busy), outcome("isp", idle)]
+        vec![ended("home", busy), ended("isp", idle)]
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, push, readers, removal};
+use super::{folders, on_new, push, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
@@ -41,6 +41,8 @@ pub(super) const KEYS: &[&str] = &[
     "connections",
     "retention",
     "brake",
+    "on_new",
+    "on_new_timeout",
 ];
 
 /// The contract's default: new mail within minutes, without push, at a cost no server minds.
@@ -61,6 +63,20 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
+    fn of(reading: &mut Reading<'_>, entry: &'a Entry, defaults: &'a [Entry]) -> Option<Self> {
+        let own = reading.map("accounts", &entry.node)?;
+        reading.keys(own, KEYS);
+        let name = AccountName::parse(&entry.key)
+            .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
+            .ok()?;
+        Some(Self {
+            at: entry.at,
+            name,
+            own,
+            defaults,
+        })
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&'a Node> {
         find(self.own, key).or_else(|| find(self.defaults, key))
     }
@@ -104,18 +120,7 @@ pub(super) fn account(
     entry: &Entry,
     defaults: &[Entry],
 ) -> Option<AccountSettings> {
-    let own = reading.map("accounts", &entry.node)?;
-    reading.keys(own, KEYS);
-    let name = AccountName::parse(&entry.key)
-        .map_err(|why| reading.complain(entry.at, Problem::AccountName { why }))
-        .ok()?;
-    let keys = Account {
-        at: entry.at,
-        name,
-        own,
-        defaults,
-    };
-
+    let keys = Account::of(reading, entry, defaults)?;
     let protocol = protocol(reading, &keys);
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
@@ -133,8 +138,11 @@ pub(super) fn account(
     let push = push::push(reading, &keys, assumed);
     let retention = removal::retention(reading, &keys, assumed);
     let brake = removal::brake(reading, &keys);
-    let ((max_size_octets, max_age), (retention, vanished)) = (limits?, retention?);
-    let ((poll, timeout, connections), readers) = (pace?, readers?);
+    let on_new = on_new::on_new(reading, &keys);
+    let (max_size_octets, max_age) = limits?;
+    let (retention, vanished) = retention?;
+    let readers = readers?;
+    let (poll, timeout, connections) = pace?;
     let (push, idle_refresh) = push?;
     Some(AccountSettings {
         protocol: protocol?,
@@ -163,6 +171,7 @@ pub(super) fn account(
         moves: readers.moves,
         upload: readers.upload,
         labels: labels?,
+        on_new: on_new?,
         name: keys.name,
     })
 }

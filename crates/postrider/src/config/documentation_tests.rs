@@ -2,7 +2,7 @@
 //! or there.
 
 use super::surroundings::Surroundings;
-use super::{Complaint, account, folders, parse, password, removal, resolve};
+use super::{Complaint, account, folders, limits, parse, password, removal, resolve, status};
 use std::path::Path;
 
 fn page() -> String {
@@ -45,9 +45,11 @@ fn the_page_has_every_key_and_no_other() {
     let page = page();
     let of_log = resolve::LOG_KEYS.iter().map(|key| format!("log.{key}"));
     let of_file = resolve::KEYS.iter().map(|key| (*key).to_owned());
-    let known: Vec<String> = of_file.chain(of_log).collect();
+    let of_status = status::KEYS.iter().map(|key| format!("status.{key}"));
+    let known: Vec<String> = of_file.chain(of_log).chain(of_status).collect();
     assert_eq!(rows(section(&page, "The file")), known);
     assert_eq!(rows(section(&page, "An account")), account::KEYS);
+    assert_eq!(rows(section(&page, "`limits`")), limits::KEYS);
     let forms = section(&page, "`password`");
     for key in password::KEYS {
         assert!(forms.contains(&format!("`password: {{{key}: ")), "{key}");
@@ -85,6 +87,9 @@ fn the_examples_are_accepted() {
             read(&text).unwrap();
         }
     }
+    let lines = blocks(section(&page, "`limits`"), "yaml")[0];
+    let text = format!("{lines}accounts:\n  home:\n    host: h\n    {rest}");
+    assert_eq!(read(&text).unwrap().limits.disk_free_min_octets, 5 << 30);
     let tls = blocks(section(&page, "`tls` and `port`"), "yaml")[0];
     let text = format!("accounts:\n  home:\n{tls}    {rest}");
     assert_eq!(read(&text).unwrap().accounts[0].server.port, 143);
@@ -98,4 +103,36 @@ fn the_wrong_example_is_refused_in_the_words_of_the_page() {
     let line = |c: &Complaint| format!("CONFIG:{}:{}: {}\n", c.at.line, c.at.column, c.problem);
     let said: String = complaints.iter().map(line).collect();
     assert_eq!(said, blocks(section, "")[0]);
+}
+
+#[test]
+fn the_table_of_accounts_is_read_as_the_page_says() {
+    let page = page();
+    let section = section(&page, "`accounts_from`");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.yaml");
+    std::fs::write(&file, blocks(section, "yaml")[0]).unwrap();
+    std::fs::write(dir.path().join("users.csv"), blocks(section, "csv")[0]).unwrap();
+    let around = Surroundings::of([("HOME", "/home/ada")]);
+    let config = super::load(Some(&file), &around).unwrap();
+    assert_eq!((config.accounts.len(), config.bad_rows), (2, vec![]));
+    assert_eq!(config.accounts[1].folders.exclude, ["Archive/*", "\\Junk"]);
+}
+
+#[test]
+fn the_examples_of_hooks_are_accepted() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hooks.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let examples = blocks(&page, "yaml");
+    assert!(examples.len() >= 5);
+    for lines in examples {
+        let rest = "host: h, user: u, password: {env: PW}";
+        let text = match lines.split_once(':').unwrap().0 {
+            // An account without the keys that every account needs.
+            "accounts" => format!("defaults: {{{rest}}}\n{lines}"),
+            "defaults" => format!("{lines}accounts:\n  home: {{{rest}}}\n"),
+            _ => format!("defaults:\n  {lines}\naccounts:\n  home: {{{rest}}}\n"),
+        };
+        read(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    }
 }

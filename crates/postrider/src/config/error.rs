@@ -2,11 +2,12 @@
 //!
 //! A value is quoted only where its key cannot hold a secret.
 
+use super::BadRow;
 use postrider_core::account::AccountNameError;
 use postrider_core::fault::Fault;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where something stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,12 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// Rows of `accounts_from` are wrong; the rest is in force.
+    #[error("{}", of_rows(rows))]
+    Rows {
+        /// They, in the order of their file; never empty.
+        rows: Vec<BadRow>,
+    },
     /// The file was read and is wrong.
     #[error("{}", lines(path, complaints))]
     Wrong {
@@ -57,12 +64,42 @@ impl ConfigError {
         match self {
             Self::NotFound { looked } => Some(smallest(looked)),
             Self::Read { path, .. } => Some(format!("ls -l {}", path.display())),
-            Self::Wrong { path, complaints } => complaints.iter().find_map(|complaint| {
-                let open = matches!(complaint.problem, Problem::ReadableByOthers { .. });
-                open.then(|| format!("chmod 600 {}", path.display()))
-            }),
+            Self::Rows { rows } => rows.iter().find_map(BadRow::hint),
+            Self::Wrong { path, complaints } => close(path, complaints),
         }
     }
+}
+
+/// What to type where a password is everybody's to read.
+fn close(path: &Path, complaints: &[Complaint]) -> Option<String> {
+    complaints.iter().find_map(|complaint| {
+        let open = matches!(complaint.problem, Problem::ReadableByOthers { .. });
+        open.then(|| format!("chmod 600 {}", path.display()))
+    })
+}
+
+impl BadRow {
+    /// What is wrong, a line for each complaint, with its place.
+    #[must_use]
+    pub fn told(&self) -> String {
+        lines(&self.path, &self.complaints)
+    }
+
+    /// What to type next, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        close(&self.path, &self.complaints)
+    }
+}
+
+/// Rows that are told of one by one: whoever has generated a thousand wrong ones needs to see a few.
+const ROWS_TOLD: usize = 20;
+
+fn of_rows(rows: &[BadRow]) -> String {
+    let told: Vec<String> = rows.iter().take(ROWS_TOLD).map(BadRow::told).collect();
+    let more = rows.len().saturating_sub(ROWS_TOLD);
+    let rest = (more > 0).then(|| format!("\nand {more} more rows are wrong"));
+    told.join("\n") + &rest.unwrap_or_default()
 }
 
 /// The smallest configuration, and where to put it: the first of the places.
@@ -86,7 +123,7 @@ fn list(paths: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
-fn lines(path: &std::path::Path, complaints: &[Complaint]) -> String {
+fn lines(path: &Path, complaints: &[Complaint]) -> String {
     let line = |c: &Complaint| {
         let Place { line, column } = c.at;
         format!("{}:{line}:{column}: {}", path.display(), c.problem)
@@ -206,6 +243,20 @@ pub enum Problem {
     },
     /// No place for the index.
     NoStateDir,
+    /// The file of `accounts_from` cannot be used.
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        at: Option<Place>,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A row that is no account's.
+    Row {
+        /// What is wrong with it.
+        what: String,
+    },
 }
 
 const UNKNOWN_PASSWORD_KEY: &str = "unknown key in `password`; known are `command`, `file`, `env` \
@@ -272,8 +323,23 @@ impl fmt::Display for Problem {
                 path.display()
             ),
             Self::NoStateDir => f.write_str(NO_STATE_DIR),
+            Self::Table { path, at, what } => write_table(f, path, *at, what),
+            Self::Row { what } => f.write_str(what),
         }
     }
+}
+
+fn write_table(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    at: Option<Place>,
+    what: &str,
+) -> fmt::Result {
+    write!(f, "`accounts_from`: {}:", path.display())?;
+    if let Some(Place { line, column }) = at {
+        write!(f, "{line}:{column}:")?;
+    }
+    write!(f, " {what}")
 }
 
 fn write_same_name(f: &mut fmt::Formatter<'_>, name: &str, other: &str) -> fmt::Result {

@@ -2,14 +2,17 @@
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
 //! (values by what their key wants), `account`, `password`, `folders` and `removal` (the keys of an
-//! account), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
+//! account), `rows` (accounts in a table: `table`, `columns`), `limits`, `status` (who may ask how it goes), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
 mod account;
+mod columns;
 pub mod duration;
 pub mod error;
 mod file;
 mod folders;
+mod limits;
+mod on_new;
 mod password;
 mod paths;
 mod push;
@@ -17,8 +20,12 @@ mod readers;
 mod reading;
 mod removal;
 mod resolve;
+mod rows;
 mod size;
+mod status;
 pub mod surroundings;
+mod table;
+mod trees;
 
 #[cfg(test)]
 mod documentation_tests;
@@ -26,9 +33,13 @@ mod documentation_tests;
 mod tests;
 
 pub(crate) use reading::nearest;
+pub use status::{MetricsPlace, StatusSettings};
 
 use error::{Complaint, ConfigError, Place, Problem};
+use postrider_core::account::AccountName;
+use postrider_core::limits::Limits;
 use postrider_core::settings::AccountSettings;
+use postrider_core::shard::Shard;
 use reading::Reading;
 use std::fs::File;
 use std::io::{self, Read};
@@ -46,10 +57,47 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the index and the locks live; absolute.
     pub state_dir: PathBuf,
+    /// Where the control socket lies; absolute.
+    pub runtime_dir: PathBuf,
     /// How to log.
     pub log: LogSettings,
-    /// The accounts, in the order of the file; never empty.
+    /// What all accounts together may use.
+    pub limits: Limits,
+    /// What a daemon tells those who ask how it is doing.
+    pub status: StatusSettings,
+    /// The accounts, in the order of the file, then those of `accounts_from` in the order of theirs.
     pub accounts: Vec<AccountSettings>,
+    /// Rows of `accounts_from` that are wrong: their accounts are not among them.
+    pub bad_rows: Vec<BadRow>,
+}
+
+/// A row of `accounts_from` that is wrong; its account is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// The file.
+    pub path: PathBuf,
+    /// The line on which it begins.
+    pub line: usize,
+    /// The name of the account, where it has one.
+    pub account: Option<String>,
+    /// What is wrong, with places in that file; never empty.
+    pub complaints: Vec<Complaint>,
+}
+
+impl Config {
+    /// The same with the accounts of one shard alone.
+    #[must_use]
+    pub fn of_shard(mut self, shard: Option<Shard>) -> Self {
+        let Some(shard) = shard else { return self };
+        self.accounts.retain(|account| shard.keeps(&account.name));
+        // What has no name is nobody's, so everybody tells of it.
+        self.bad_rows.retain(|row| {
+            let name = row.account.as_deref().map(AccountName::parse);
+            name.and_then(Result::ok)
+                .is_none_or(|name| shard.keeps(&name))
+        });
+        self
+    }
 }
 
 /// How to log.
@@ -147,15 +195,34 @@ fn read(path: PathBuf, file: &File, around: &Surroundings) -> Result<Config, Con
         path: path.clone(),
         source,
     };
-    // Of the open file, not of the name: it may have been replaced since.
-    let mode = file.metadata().map_err(unread)?.mode();
-    let mut octets = Vec::new();
-    let taken = file.take(MAX_OCTETS + 1).read_to_end(&mut octets);
-    taken.map_err(unread)?;
-    parse(&path, (&octets, mode), around).map_err(|complaints| ConfigError::Wrong {
+    let (octets, mode) = take(file).map_err(unread)?;
+    let parsed = match &octets {
+        Some(octets) => parse(&path, (octets, mode), around),
+        None => Err(wrong(Place { line: 1, column: 1 }, TOO_LARGE)),
+    };
+    parsed.map_err(|complaints| ConfigError::Wrong {
         path: path.clone(),
         complaints,
     })
+}
+
+const TOO_LARGE: &str = "it is larger than 16 MiB";
+
+/// The octets of an open file, `None` when they are too many, and its mode: of the file, not of the name, which
+/// may have been given to another one since.
+fn take(file: &File) -> io::Result<(Option<Vec<u8>>, u32)> {
+    let mode = file.metadata()?.mode();
+    let mut octets = Vec::new();
+    file.take(MAX_OCTETS + 1).read_to_end(&mut octets)?;
+    let fits = u64::try_from(octets.len()).is_ok_and(|octets| octets <= MAX_OCTETS);
+    Ok((fits.then_some(octets), mode))
+}
+
+fn wrong(at: Place, what: &str) -> Vec<Complaint> {
+    let problem = Problem::Syntax {
+        what: what.to_owned(),
+    };
+    vec![Complaint { at, problem }]
 }
 
 /// Reads the content of a file, given with the mode of the file.
@@ -164,18 +231,6 @@ fn parse(
     (octets, mode): (&[u8], u32),
     around: &Surroundings,
 ) -> Result<Config, Vec<Complaint>> {
-    let wrong = |at, what: &str| {
-        let problem = Problem::Syntax {
-            what: what.to_owned(),
-        };
-        vec![Complaint { at, problem }]
-    };
-    if u64::try_from(octets.len()).unwrap_or(u64::MAX) > MAX_OCTETS {
-        return Err(wrong(
-            Place { line: 1, column: 1 },
-            "it is larger than 16 MiB",
-        ));
-    }
     let text = std::str::from_utf8(octets)
         .map_err(|error| wrong(after(octets, error.valid_up_to()), "it is not UTF-8"))?;
     let root = file::parse(text).map_err(|(at, problem)| vec![Complaint { at, problem }])?;

@@ -2,15 +2,27 @@
 
 use super::account;
 use super::error::{Complaint, Place, Problem};
-use super::file::{Entry, Node};
+use super::file::{Entry, Node, Value};
+use super::limits;
 use super::reading::{Reading, find};
+use super::rows::{self, Rows};
+use super::status;
+use super::trees::Trees;
 use super::{Config, LogFormat, LogLevel, LogSettings};
-use postrider_core::account::Protocol;
 use postrider_core::settings::AccountSettings;
 use std::path::{Path, PathBuf};
 
 /// Every key of the file.
-pub(super) const KEYS: &[&str] = &["accounts", "defaults", "state_dir", "log"];
+pub(super) const KEYS: &[&str] = &[
+    "accounts",
+    "accounts_from",
+    "defaults",
+    "limits",
+    "state_dir",
+    "runtime_dir",
+    "log",
+    "status",
+];
 
 /// Every key of `log`.
 pub(super) const LOG_KEYS: &[&str] = &["format", "level"];
@@ -26,17 +38,29 @@ pub(super) fn config(
     };
     reading.keys(top, KEYS);
     let state_dir = state_dir(&mut reading, top, root.at);
+    let runtime_dir = status::runtime_dir(&mut reading, top);
     let log = log(&mut reading, top);
-    let accounts = accounts(&mut reading, top, root.at);
+    let limits = limits::limits(&mut reading, top);
+    let status = status::status(&mut reading, top);
+    let Rows { accounts, bad } = accounts(&mut reading, top, root.at);
     let mut complaints = reading.complaints;
     complaints.sort_by_key(|complaint| complaint.at);
-    match (state_dir, log) {
-        (Some(state_dir), Some(log)) if complaints.is_empty() => Ok(Config {
-            path: path.to_owned(),
-            state_dir,
-            log,
-            accounts,
-        }),
+    let daemon = runtime_dir.zip(status);
+    match (state_dir, daemon, log, limits) {
+        (Some(state_dir), Some((runtime_dir, status)), Some(log), Some(limits))
+            if complaints.is_empty() =>
+        {
+            Ok(Config {
+                path: path.to_owned(),
+                runtime_dir: runtime_dir.unwrap_or_else(|| state_dir.clone()),
+                state_dir,
+                log,
+                limits,
+                status,
+                accounts,
+                bad_rows: bad,
+            })
+        }
         _ => Err(complaints),
     }
 }
@@ -80,48 +104,53 @@ fn log(reading: &mut Reading<'_>, top: &[Entry]) -> Option<LogSettings> {
     })
 }
 
-fn accounts(reading: &mut Reading<'_>, top: &[Entry], at: Place) -> Vec<AccountSettings> {
+/// The accounts of the file, then those of the table that it names.
+fn accounts(reading: &mut Reading<'_>, top: &[Entry], at: Place) -> Rows {
     let defaults = find(top, "defaults").and_then(|node| reading.map("defaults", node));
     let defaults = defaults.unwrap_or_default();
     reading.keys(defaults, account::KEYS);
-    let Some(node) = find(top, "accounts") else {
-        reading.complain(at, Problem::NoAccounts);
-        return Vec::new();
+    let (written, from) = (find(top, "accounts"), find(top, "accounts_from"));
+    let mut trees = Trees::default();
+    let own = written.map(|node| written_down(reading, node, (defaults, &mut trees)));
+    let before = own.as_deref().unwrap_or_default();
+    let rows = from.map(|node| rows::rows(reading, node, (before, defaults), &mut trees));
+    let Rows { accounts, bad } = match rows {
+        // It was complained of.
+        Some(None) => return Rows::default(),
+        Some(Some(rows)) => rows,
+        None => Rows::default(),
     };
+    let accounts: Vec<_> = own.into_iter().flatten().chain(accounts).collect();
+    let is_nothing = |node: &Node| match &node.value {
+        Value::Empty => true,
+        Value::Map(entries) => entries.is_empty(),
+        Value::Text(_) | Value::List(_) => false,
+    };
+    // A file that is being written anew must not end every account.
+    if written.is_none_or(is_nothing) && accounts.is_empty() && bad.is_empty() {
+        let at = written.or(from).map_or(at, |node| node.at);
+        reading.complain(at, Problem::NoAccounts);
+    }
+    Rows { accounts, bad }
+}
+
+fn written_down(
+    reading: &mut Reading<'_>,
+    node: &Node,
+    (defaults, trees): (&[Entry], &mut Trees),
+) -> Vec<AccountSettings> {
     let Some(entries) = reading.map("accounts", node) else {
         return Vec::new();
     };
     reading.doubles(entries, true);
-    if entries.is_empty() {
-        reading.complain(node.at, Problem::NoAccounts);
-    }
     let mut accounts: Vec<AccountSettings> = Vec::new();
     for entry in entries {
         if let Some(account) = account::account(reading, entry, defaults) {
-            refuse_shared_maildir(reading, entry, (&accounts, &account));
+            if let Err(problem) = trees.claim(&account) {
+                reading.complain(entry.at, problem);
+            }
             accounts.push(account);
         }
     }
     accounts
-}
-
-/// Two IMAP accounts in one tree would each take the other's mail for its own.
-fn refuse_shared_maildir(
-    reading: &mut Reading<'_>,
-    entry: &Entry,
-    (before, account): (&[AccountSettings], &AccountSettings),
-) {
-    let both = |other: &&AccountSettings| {
-        other.protocol == Protocol::Imap
-            && account.protocol == Protocol::Imap
-            && other.maildir == account.maildir
-            && other.name != account.name
-    };
-    if let Some(other) = before.iter().find(both) {
-        let problem = Problem::SharedMaildir {
-            other: other.name.to_string(),
-            path: account.maildir.clone(),
-        };
-        reading.complain(entry.at, problem);
-    }
 }

@@ -78,6 +78,18 @@ impl Surroundings {
         })
     }
 
+    /// Where the control socket lies when the configuration does not say; `None`: beside the state.
+    #[must_use]
+    pub fn runtime_dir(&self) -> Option<PathBuf> {
+        let given = self.var("RUNTIME_DIRECTORY");
+        let given = given
+            .and_then(|list| list.split(':').next())
+            .map(PathBuf::from);
+        let session = self.var("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let session = session.filter(|dir| dir.is_absolute());
+        given.or_else(|| Some(session?.join("postrider")))
+    }
+
     /// A base directory. The XDG specification has relative ones ignored.
     fn xdg(&self, name: &str, below_home: &str) -> Option<PathBuf> {
         let given = self

@@ -1,6 +1,7 @@
 //! What is accepted, what is refused and in which words, and that no word is a password.
 
 mod imap_keys;
+mod limits;
 mod places;
 mod retention;
 mod secrets;
@@ -253,7 +254,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
         "6:5: unknown key `Timeout`; the nearest known key is `timeout`",
     ),
     ("xyzzy: x", "6:5: unknown key `xyzzy`"),
-    ("push: auto", "6:5: unknown key `push`"),
+    ("proxy: x", "6:5: unknown key `proxy`"),
     (
         "user: bob",
         "6:5: the key `user` is given twice, first on line 4",

@@ -3,6 +3,7 @@
 //! Which events there are is not decided here: the engine and [`crate::events`] make them.
 
 mod fields;
+mod journal;
 mod json;
 mod text;
 mod writer;
@@ -134,12 +135,8 @@ fn layer(
         LogFormat::Text | LogFormat::Json => false,
     };
     if native {
-        // Without a prefix: the field is EVENT, as it is `event` everywhere else.
-        match tracing_journald::layer().map(|layer| layer.with_field_prefix(None)) {
-            Ok(layer) => {
-                let layer = layer.with_syslog_identifier("postrider".to_owned());
-                return (layer.boxed(), of_journal, None);
-            }
+        match journal::Journal::open() {
+            Ok(journal) => return (journal.boxed(), of_journal, None),
             Err(error) => return (text_layer(around, writer), Audience::People, Some(error)),
         }
     }

@@ -25,30 +25,64 @@ where
     ) -> fmt::Result {
         let fields = Fields::of(event);
         let (level, target) = (event.metadata().level(), event.metadata().target());
-        let (dim, bold, colour, plain) = if writer.has_ansi_escapes() {
-            ("\x1b[2m", "\x1b[1m", colour(*level), "\x1b[0m")
+        let paint = if writer.has_ansi_escapes() {
+            Paint::of(*level)
         } else {
-            ("", "", "", "")
+            Paint::default()
         };
+        let Paint {
+            dim, colour, plain, ..
+        } = paint;
         let timestamp = format!("{:.0}", jiff::Timestamp::now());
-        write!(writer, "{dim}{timestamp}{plain} {colour}{level:<5}{plain} ")?;
-        // The name says what the sentence would; the sentence is for events without a name, and for
-        // what went wrong.
-        match (&fields.event, &fields.message) {
-            (Some(event), Some(message)) if *level <= Level::WARN => {
-                write!(writer, "{bold}{event}{plain} {}:", visible(message))?;
-            }
-            (Some(event), _) => write!(writer, "{bold}{event}{plain}")?,
-            (None, message) => {
-                let message = message.as_deref().unwrap_or_default();
-                write!(writer, "{target}: {}", visible(message))?;
-            }
-        }
-        for (name, value) in &fields.others {
-            write!(writer, " {dim}{name}={plain}{}", shown(value))?;
-        }
-        writeln!(writer)
+        let said = said(&fields, (*level, target), paint);
+        writeln!(
+            writer,
+            "{dim}{timestamp}{plain} {colour}{level:<5}{plain} {said}"
+        )
     }
+}
+
+/// What turns colours on and off; nothing where there are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Paint {
+    dim: &'static str,
+    bold: &'static str,
+    colour: &'static str,
+    plain: &'static str,
+}
+
+impl Paint {
+    const fn of(level: Level) -> Self {
+        Self {
+            dim: "\x1b[2m",
+            bold: "\x1b[1m",
+            colour: colour(level),
+            plain: "\x1b[0m",
+        }
+    }
+}
+
+/// An event in one line, without its time and level.
+pub(super) fn said(fields: &Fields, (level, target): (Level, &str), paint: Paint) -> String {
+    let Paint {
+        dim, bold, plain, ..
+    } = paint;
+    // The name says what the sentence would; the sentence is for events without a name, and for
+    // what went wrong.
+    let mut said = match (&fields.event, &fields.message) {
+        (Some(event), Some(message)) if level <= Level::WARN => {
+            format!("{bold}{event}{plain} {}:", visible(message))
+        }
+        (Some(event), _) => format!("{bold}{event}{plain}"),
+        (None, message) => {
+            let message = message.as_deref().unwrap_or_default();
+            format!("{target}: {}", visible(message))
+        }
+    };
+    for (name, value) in &fields.others {
+        said.push_str(&format!(" {dim}{name}={plain}{}", shown(value)));
+    }
+    said
 }
 
 const fn colour(level: Level) -> &'static str {

@@ -5,6 +5,7 @@ use postrider_core::fault::Fault;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -193,6 +194,7 @@ async fn an_unknown_issuer_is_refused() {
         "{error:?}"
     );
     assert!(error.hint().unwrap().contains("ca_file"));
+    assert!(error.hint().unwrap().contains("captive portal"));
 }
 
 #[tokio::test]

@@ -28,6 +28,21 @@ class Postrider(Peer):
             config["log"] = {"format": "json", "level": "trace"}
         write(os.path.join(a.dir, "config.yaml"), json.dumps(config, indent=1))      # JSON is YAML
 
+    def setup_many(self, a, users, push):
+        """The same account for many users, in a table."""
+        with open(os.path.join(a.dir, "config.yaml")) as f:
+            config = json.load(f)
+        defaults = config.pop("accounts")["bench"]
+        del defaults["user"]
+        defaults["maildir"] = os.path.join(a.dir, "{account}")
+        if push != "auto":
+            defaults["push"] = push
+        config |= {"accounts_from": "users.csv", "defaults": defaults, "log": {"format": "json"}}
+        files = os.path.join(a.dir, "config.yaml"), os.path.join(a.dir, "users.csv")
+        write(files[0], json.dumps(config, indent=1))
+        write(files[1], "account,user\n" + "".join(f"{user},{user}\n" for user in users))
+        return files
+
     def command(self, a):
         return [self.path, "--config", os.path.join(a.dir, "config.yaml"), "sync"]
 

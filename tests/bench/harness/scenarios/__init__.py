@@ -1,5 +1,6 @@
 """What is measured, by name."""
 from . import idle, many_mailboxes, noticed, pop3, said
+from .accounts import accounts
 from .first_sync import disk, first_sync
 
 
@@ -42,5 +43,6 @@ SCENARIOS = {
     "push": noticed.push,
     "latency": noticed.latency,
     "arrival": noticed.arrival,
+    "accounts": accounts,
     "million": idle.million,
 }

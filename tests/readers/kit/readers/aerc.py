@@ -7,6 +7,8 @@ from .base import Reader, Row
 ROW = re.compile(r"@<?([^@>]*@?[^@>]*)>?@(\d{4}-[^@]*|\?+)@([^@]*)@(.*)@\.")
 COMMANDS = {"open": "view", "read": "read", "unread": "unread", "flag": "flag", "unflag": "unflag", "delete": "delete"}
 TIME = "2006-01-02T15:04:05"
+# Seconds after which a list that has not come does not come any more.
+STUCK = 10
 # The screen's lines beside the list.
 FRAME = 12
 
@@ -48,12 +50,21 @@ class Aerc(Reader):
 
     def _change(self, terminal, directory, count, before=None):
         """Opens a mailbox and answers its rows, once they are so many and not those that were there before."""
-        self._tell(terminal, "cf " + _quoted(self._name(directory)))
-
         def there(screen):
             rows = _rows(screen)
             return len(rows) == count and (_ids(rows) != before or before is None) and (rows,)
-        return terminal.wait(there, f"{count} messages of {directory}")[0]
+
+        what = f"{count} messages of {directory}"
+        self._tell(terminal, "cf " + _quoted(self._name(directory)))
+        try:
+            return terminal.wait(there, what, STUCK)[0]
+        except TimeoutError:
+            # Asked for a mailbox that it is just opening, 0.14 may give up the first and forget the second.
+            self._tell(terminal, "disconnect")
+            self._tell(terminal, "connect")
+            self._arrive(terminal)
+            self._tell(terminal, "cf " + _quoted(self._name(directory)))
+            return terminal.wait(there, what)[0]
 
     def _name(self, directory):
         if self.layout.name == "fs":

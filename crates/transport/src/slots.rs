@@ -1,0 +1,226 @@
+//! How many connections there may be at once, over all accounts, and whose turn it is.
+//!
+//! Whoever has none comes before whoever wants a further one: first connections are given in the order in
+//! which they were asked for, further ones only while nobody waits. Who has a further one, or one that does
+//! nothing at the moment, gives it back when it is wanted ([`Slots::wanted`]).
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Slots that may be open at once. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Slots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    free: Arc<Semaphore>,
+    bound: Mutex<Bound>,
+    waiting: watch::Sender<usize>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    limit: usize,
+    /// Slots that are taken and shall not be free again, because the limit was lowered meanwhile.
+    owed: usize,
+}
+
+/// One open connection's place among them.
+#[derive(Debug)]
+pub struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    of: Slots,
+}
+
+impl Slots {
+    /// So many; `None`: as many as anybody wants.
+    #[must_use]
+    pub fn new(limit: Option<NonZeroUsize>) -> Self {
+        let limit = of(limit);
+        let bound = Bound { limit, owed: 0 };
+        Self(Arc::new(Shared {
+            free: Arc::new(Semaphore::new(limit)),
+            bound: Mutex::new(bound),
+            waiting: watch::Sender::new(0),
+        }))
+    }
+
+    /// Changes how many there may be. Slots that are open stay open.
+    pub fn set_limit(&self, limit: Option<NonZeroUsize>) {
+        let limit = of(limit);
+        let mut bound = self.bound();
+        let more = limit.saturating_sub(bound.limit);
+        // What is owed is given up before anything is added.
+        let forgiven = more.min(bound.owed);
+        bound.owed -= forgiven;
+        self.0.free.add_permits(more - forgiven);
+        let fewer = bound.limit.saturating_sub(limit);
+        bound.owed += fewer - self.0.free.forget_permits(fewer);
+        bound.limit = limit;
+    }
+
+    /// A slot for somebody who has no connection, in turn.
+    pub(crate) async fn first(&self) -> Slot {
+        let free = Arc::clone(&self.0.free);
+        if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
+            return self.slot(Some(permit));
+        }
+        let _waits = Waits::among(self);
+        // The semaphore is never closed.
+        let permit = free.acquire_owned().await.ok();
+        self.slot(permit)
+    }
+
+    /// A slot for somebody who has a connection already; `None` when none is free or others wait.
+    pub(crate) fn further(&self) -> Option<Slot> {
+        let free = Arc::clone(&self.0.free);
+        let permit = free.try_acquire_owned().ok()?;
+        Some(self.slot(Some(permit)))
+    }
+
+    /// Whether somebody who has no connection waits for one.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        *self.0.waiting.borrow() > 0
+    }
+
+    /// Returns when somebody waits for a connection.
+    pub async fn wanted(&self) {
+        let mut waiting = self.0.waiting.subscribe();
+        // The sender lives as long as this.
+        let _gone = waiting.wait_for(|waiting| *waiting > 0).await.is_err();
+    }
+
+    fn slot(&self, permit: Option<OwnedSemaphorePermit>) -> Slot {
+        let of = self.clone();
+        Slot { permit, of }
+    }
+
+    fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.0.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of(limit: Option<NonZeroUsize>) -> usize {
+    limit.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut bound = self.of.bound();
+        if let Some(permit) = self.permit.take()
+            && bound.owed > 0
+        {
+            bound.owed -= 1;
+            permit.forget();
+        }
+    }
+}
+
+/// Counts somebody who waits, for as long as it lives.
+struct Waits<'a>(&'a Slots);
+
+impl<'a> Waits<'a> {
+    fn among(slots: &'a Slots) -> Self {
+        slots.0.waiting.send_modify(|waiting| *waiting += 1);
+        Self(slots)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.0.waiting.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(future).poll(&mut context) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_none_comes_before_whoever_wants_one_more() {
+        let slots = Slots::new(NonZeroUsize::new(2));
+        let mine = slots.first().await;
+        let further = slots.further().unwrap();
+        assert!(slots.further().is_none());
+        let mut other = pin!(slots.first());
+        assert!(now(&mut other).is_none());
+        assert!(slots.is_wanted());
+        drop(further);
+        assert!(slots.further().is_none(), "it is the other's");
+        let other = now(other).unwrap();
+        assert!(!slots.is_wanted());
+        drop((mine, other));
+        assert!(slots.further().is_some());
+    }
+
+    #[tokio::test]
+    async fn first_ones_are_given_in_turn_and_who_leaves_the_queue_holds_up_nobody() {
+        let slots = Slots::new(NonZeroUsize::new(1));
+        let held = slots.first().await;
+        let mut one = Box::pin(slots.first());
+        let mut two = Box::pin(slots.first());
+        let mut three = Box::pin(slots.first());
+        assert!(now(&mut one).is_none() && now(&mut two).is_none() && now(&mut three).is_none());
+        drop(one);
+        drop(held);
+        assert!(now(&mut three).is_none());
+        let two = now(two).unwrap();
+        drop(two);
+        assert!(now(three).is_some());
+        assert!(!slots.is_wanted());
+    }
+
+    #[tokio::test]
+    async fn a_lower_limit_counts_for_those_that_are_open() {
+        let slots = Slots::new(NonZeroUsize::new(3));
+        let open = [(); 3].map(|()| slots.further().unwrap());
+        slots.set_limit(NonZeroUsize::new(1));
+        let [one, two, three] = open;
+        drop((one, two));
+        assert!(slots.further().is_none());
+        drop(three);
+        let only = slots.further().unwrap();
+        assert!(slots.further().is_none());
+        slots.set_limit(NonZeroUsize::new(2));
+        assert!(slots.further().is_some());
+        drop(only);
+        slots.set_limit(None);
+        let many: Vec<_> = (0..1_000).filter_map(|_| slots.further()).collect();
+        assert_eq!(many.len(), 1_000);
+        slots.set_limit(NonZeroUsize::new(1_001));
+        let _last = slots.further().unwrap();
+        assert!(slots.further().is_none());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_one_to_spare_hears_that_it_is_wanted() {
+        let slots = Slots::new(NonZeroUsize::new(1));
+        let held = slots.first().await;
+        let mut wanted = Box::pin(slots.wanted());
+        assert!(now(&mut wanted).is_none());
+        let mut other = Box::pin(slots.first());
+        assert!(now(&mut other).is_none());
+        assert!(now(&mut wanted).is_some());
+        drop(held);
+        assert!(now(other).is_some());
+    }
+}
