@@ -49,8 +49,6 @@ pub(crate) struct CommandText {
     owes: bool,
     /// What stands last is a literal from elsewhere.
     streams: bool,
-    /// It has its line end already.
-    is_whole: bool,
 }
 
 impl CommandText {
@@ -62,20 +60,7 @@ impl CommandText {
             secret: false,
             owes: false,
             streams: false,
-            is_whole: false,
         }
-    }
-
-    /// IDLE: the server must agree before anything else goes out (RFC 2177).
-    pub(crate) fn idle() -> Self {
-        let mut idle = Self::new("");
-        idle.parts.push(Part {
-            octets: Zeroizing::new(b"IDLE\r\n".to_vec()),
-            then_wait: true,
-            ..Part::default()
-        });
-        idle.is_whole = true;
-        idle
     }
 
     /// Adds text of ours: numbers, atoms, sets. Never anything from outside.
@@ -211,15 +196,13 @@ impl CommandText {
 
     /// The command with tag and line end, in the parts in which it may be sent.
     pub(crate) fn into_parts(mut self, tag: &str) -> Vec<Part> {
-        if !self.is_whole {
-            self.current.extend_from_slice(b"\r\n");
-            self.parts.push(Part {
-                octets: self.current,
-                owed: self.owes,
-                may_end: self.streams,
-                ..Part::default()
-            });
-        }
+        self.current.extend_from_slice(b"\r\n");
+        self.parts.push(Part {
+            octets: self.current,
+            owed: self.owes,
+            may_end: self.streams,
+            ..Part::default()
+        });
         if let Some(first) = self.parts.first_mut() {
             let mut octets = Zeroizing::new(Vec::with_capacity(tag.len() + first.octets.len() + 1));
             octets.extend_from_slice(tag.as_bytes());

@@ -216,13 +216,23 @@ impl Wire {
         });
     }
 
+    /// Puts an IDLE in the queue: the server must agree before anything else goes out (RFC 2177).
+    pub(crate) fn queue_idle(&mut self, number: u64) {
+        self.queue_line(number, &format!("{} IDLE", tag(number)), true);
+    }
+
     /// Puts the end of an IDLE in the queue.
     pub(crate) fn queue_done(&mut self, number: u64) {
-        tracing::trace!(target: "wire", "C: DONE");
+        self.queue_line(number, "DONE", false);
+    }
+
+    fn queue_line(&mut self, command: u64, line: &str, then_wait: bool) {
+        tracing::trace!(target: "wire", "C: {line}");
         self.outgoing.push_back(Outgoing {
-            command: number,
+            command,
             part: Part {
-                octets: zeroize::Zeroizing::new(b"DONE\r\n".to_vec()),
+                octets: zeroize::Zeroizing::new(format!("{line}\r\n").into_bytes()),
+                then_wait,
                 ..Part::default()
             },
             streamed: None,

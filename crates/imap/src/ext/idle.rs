@@ -8,7 +8,6 @@
 //! Without it the caller looks from time to time.
 
 use crate::capability::Capability;
-use crate::encode::CommandText;
 use crate::error::{ImapError, Refusal};
 use crate::parse::StatusText;
 use crate::session::{Session, SessionState};
@@ -52,7 +51,7 @@ impl Session {
         self.end_idle();
         self.last_number += 1;
         let number = self.last_number;
-        self.wire.queue(number, CommandText::idle(), Vec::new());
+        self.wire.queue_idle(number);
         self.listening.idling = Some(Idling {
             number,
             granted: false,
