@@ -2,9 +2,9 @@
 //!
 //! | what | file |
 //! |---|---|
-//! | READY, RELOADING, STOPPING, STATUS, WATCHDOG as datagrams | [`notify`] |
-//! | the line that `systemctl status` shows | [`status`] |
-//! | whether the watchdog is fed | [`watchdog`] |
+//! | READY, RELOADING, STOPPING, STATUS, WATCHDOG as datagrams | `notify` |
+//! | the line that `systemctl status` shows | `status` |
+//! | whether the watchdog is fed | `watchdog` |
 //!
 //! Started by anybody else, the daemon tells nobody, and no task here runs.
 
