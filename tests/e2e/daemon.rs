@@ -187,7 +187,9 @@ async fn a_server_that_comes_back_is_a_recovery_and_pauses_do_not_begin_anew_at_
     let (server, ada) = server(Options::default()).await;
     fill(&ada, 0, 2);
     server.faults().start(Misbehaviour::RefusesConnections);
-    let home = Home::new(&(header("debug") + &account("home", server.imap_addr.port(), "")));
+    // A connection that is kept would not notice that no other is had.
+    let home =
+        Home::new(&(header("debug") + &account("home", server.imap_addr.port(), ", push: off")));
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "account.failed", "home");
     let mark = daemon.mark();
