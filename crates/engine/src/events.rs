@@ -75,7 +75,7 @@ events! {
     "log.degraded" WARN "the journal cannot be reached, the log is text on stderr" LogDegraded { error: &'a str }
     "account.disabled" ERROR "a row of accounts_from is wrong, its account is not served" AccountDisabled { account: Option<&'a str>, path: &'a str, line: u64, kind: &'a str, error: &'a str, hint: Option<&'a str> }
     "account.connected" DEBUG "logged in" AccountConnected { account: &'a str, host: &'a str }
-    "account.failed" ERROR "the account's pass failed; of a failure that lasts, with growing distance" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
+    "account.failed" ERROR "the account's pass failed" AccountFailed { account: &'a str, mailbox: Option<&'a str>, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
     "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
     "account.retried" DEBUG "the account failed again, as was told before" AccountRetried { account: &'a str, kind: &'a str, again: &'a str, error: &'a str, retry_in_s: u64, failures: u64 }
     "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64, since: &'a str, lasted_s: u64 }
