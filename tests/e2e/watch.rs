@@ -36,6 +36,11 @@ impl Scene {
         Self::with(Options::default(), "").await
     }
 
+    /// The same, where every pass of the IMAP account logs in.
+    async fn logging_in() -> Self {
+        Self::with(Options::default(), ", push: off").await
+    }
+
     /// `more` are further keys of the IMAP account.
     async fn with(options: Options, more: &str) -> Self {
         let (server, ada) = server(options).await;
@@ -230,7 +235,7 @@ async fn what_the_daemon_does_itself_starts_no_pass() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_in_the_midst_of_a_pass_starts_another() {
-    let scene = Scene::new().await;
+    let scene = Scene::logging_in().await;
     scene
         .ada
         .append("INBOX", message("INBOX", 9), &[], 1_700_000_000);
@@ -335,7 +340,7 @@ async fn r5_a_tree_that_goes_and_comes_back_is_no_change_but_what_is_new_in_it_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_account_is_not_asked_sooner_because_somebody_reads_mail() {
-    let scene = Scene::new().await;
+    let scene = Scene::logging_in().await;
     let refused = Action::Answer("NO [AUTHENTICATIONFAILED] wrong".to_owned());
     let faults = scene.server.faults();
     faults.plan(Fault::on("AUTHENTICATE", refused).always());

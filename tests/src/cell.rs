@@ -151,7 +151,7 @@ fn apart(name: &str) -> PathBuf {
         Some(Path::new(&home).join(".cache"))
     });
     let cache = cache.expect("HOME is set");
-    let apart = cache.join("postrider-tests/servers-1").join(name);
+    let apart = cache.join("postrider-tests/servers-2").join(name);
     assert!(
         apart.exists(),
         "{} is not there; run tests/install",

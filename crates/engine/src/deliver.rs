@@ -71,6 +71,9 @@ pub(crate) struct Stored {
     pub(crate) number: Option<u32>,
     /// Whether a file was delivered for it; else it was here already.
     pub(crate) fresh: bool,
+    /// Whether it is as long as the server had said. Where POP3's LIST says otherwise, only a second fetch shows
+    /// that it is whole (R1).
+    pub(crate) as_told: bool,
 }
 
 /// Known messages that the server shows under no known name, by content: what arrives with the
@@ -316,6 +319,7 @@ impl Batch {
                         key,
                         number: whole.number,
                         fresh: false,
+                        as_told: whole.is_as_told(),
                     });
                 }
                 None if quick::leaves(&self.account, place.0, place.1).await? => {}
@@ -327,7 +331,8 @@ impl Batch {
         let mut carried = deliver(&self.account, fresh, (carried, disk)).await?;
         if self.proves {
             let stored = carried.stored.get(before..).unwrap_or_default();
-            let keys = stored.iter().map(|stored| stored.key).collect();
+            let whole = stored.iter().filter(|stored| stored.as_told);
+            let keys = whole.map(|stored| stored.key).collect();
             carried.proving.begin(&self.account, keys).await?;
         }
         short.map_or(Ok(carried), Err)
@@ -409,6 +414,7 @@ async fn deliver(
         key,
         number: whole.number,
         fresh: true,
+        as_told: whole.is_as_told(),
     });
     carried.stored.extend(stored);
     Ok(carried)

@@ -73,6 +73,11 @@ impl Whole {
         }
     }
 
+    /// Whether it is as long as the server had said.
+    pub(super) fn is_as_told(&self) -> bool {
+        self.size_octets == Some(self.received.octets_crlf)
+    }
+
     pub(super) fn entry(&self) -> Entry {
         self.placement.entry(&self.received)
     }

@@ -90,6 +90,8 @@ async fn promise(
         key,
         number: Some(listed.number),
         fresh: true,
+        // What it would be nobody knows; most often the server is right.
+        as_told: true,
     });
     Ok(stored.collect())
 }

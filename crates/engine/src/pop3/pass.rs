@@ -99,7 +99,11 @@ async fn session(
         held: identified.known,
         by_name: identified.by_name,
         retrieved: stored.iter().map(|message| message.key).collect(),
-        stored: stored.iter().filter(|m| m.fresh).map(|m| m.key).collect(),
+        stored: stored
+            .iter()
+            .filter(|m| m.fresh && m.as_told)
+            .map(|m| m.key)
+            .collect(),
     };
     let numbered = stored.iter().filter_map(|m| Some((m.number?, m.key)));
     holding.held.extend(numbered);

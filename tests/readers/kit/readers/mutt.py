@@ -1,4 +1,5 @@
 """mutt and neomutt in a terminal. They show D and P nowhere, and R only where a message is read: a pattern finds it."""
+import os
 import re
 import unicodedata
 
@@ -8,6 +9,8 @@ from .base import Reader, Row
 ROW = re.compile(r"^@ *(\d+)@([^@]*)@(...)@(<[^>]*>|[^@]*)@(.*)$")
 # Shown of all, the limit, whether it waits for being written, where.
 STATUS = re.compile(r"== \[(\d+)/(\d+)\] (.*?)\|(.)\|(.*) ==")
+# Seconds after which what has not been seen is not seen by itself any more.
+STUCK = 10
 KEYS = {"read": "WN", "unread": "wN", "flag": "w!", "unflag": "W!", "delete": "d"}
 
 
@@ -88,7 +91,13 @@ class Mutt(Reader):
                 # neomutt does not always look by itself, but at every key: this one draws the screen anew.
                 terminal.type("<C-l>")
                 return len(_rows(screen)) == count
-            terminal.wait(come, f"{count} messages")
+            try:
+                terminal.wait(come, f"{count} messages", STUCK)
+            except TimeoutError:
+                # neomutt compares the times of directories by the second: what came within the second in which it
+                # looked it sees only with what comes next.
+                os.utime(os.path.join(self.inbox(), "new"))
+                terminal.wait(come, f"{count} messages")
             rows = self._all(terminal, count)
             terminal.type("q")
             terminal.wait_for_end(self.program)
