@@ -53,7 +53,8 @@ impl fmt::Display for UnixTime {
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years are counted from March, so
 /// that the leap day is the last of its year, in eras of 400 years.
-const fn civil(days: i64) -> (i64, i64, i64) {
+#[must_use]
+pub const fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era =

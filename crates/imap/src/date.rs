@@ -1,6 +1,6 @@
 //! INTERNALDATE (RFC 9051 §2.3.3) as a point in time.
 
-use postrider_core::time::UnixTime;
+use postrider_core::time::{UnixTime, civil};
 
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -34,7 +34,7 @@ pub fn parse_internal_date(text: &[u8]) -> Option<UnixTime> {
 /// Writes a date as APPEND wants it, in UTC; `None` beyond the years that four digits hold.
 pub(crate) fn format_internal_date(date: UnixTime) -> Option<String> {
     let seconds = date.as_seconds();
-    let (year, month, day) = date_of_days(seconds.div_euclid(86_400));
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
     let name = usize::try_from(month - 1)
         .ok()
         .and_then(|at| MONTHS.get(at))?;
@@ -73,25 +73,6 @@ const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
-}
-
-/// The date that is so many days after 1970-01-01: [`days_since_epoch`] the other way.
-const fn date_of_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400;
-    (if month <= 2 { year + 1 } else { year }, month, day)
 }
 
 #[cfg(test)]
