@@ -5,6 +5,7 @@ mod limits;
 mod places;
 mod retention;
 mod secrets;
+mod ways;
 
 use super::*;
 use postrider_core::account::Protocol;
