@@ -241,7 +241,7 @@ fn server(
         ("none", TlsMode::None),
     ];
     let way = way::way(reading, keys);
-    let is_tunnel = matches!(way, Some(Way::Tunnel(_)));
+    let is_tunnel = keys.find("tunnel").is_some() && !matches!(way, Some(Way::Proxy(_)));
     let usual = if is_tunnel {
         TlsMode::None
     } else {

@@ -99,8 +99,15 @@ async fn the_whole_group_ends_with_the_stream() {
 async fn one_that_ended_by_itself_leaves_no_zombie() {
     let mut tunnel = Tunnel::open("echo $$; exit 1").unwrap();
     let mut pid = String::new();
-    let error = tunnel.read_to_string(&mut pid).await.unwrap_err();
+    let mut octets = [0; 64];
+    let error = loop {
+        match tunnel.read(&mut octets).await {
+            Ok(read) => pid.push_str(std::str::from_utf8(&octets[..read]).unwrap()),
+            Err(error) => break error,
+        }
+    };
     assert!(error.to_string().contains("exit status 1"), "{error}");
+    assert!(Path::new("/proc").join(pid.trim()).exists(), "its number is not given away yet");
     drop(tunnel);
     gone(&pid).await;
 }

@@ -49,7 +49,7 @@ fn what_a_tunnel_still_needs_is_said() {
             "    tunnel: x\n    protocol: pop3\n",
             "2:3: account `home` has no `user`\n2:3: account `home` has no `password`",
         ),
-        ("    tunnel:\n", "3:12: `tunnel` wants text"),
+        ("    tunnel:\n", "3:11: `tunnel` wants text"),
     ] {
         assert_eq!(refused(&imap(lines)), said, "{lines}");
     }
@@ -57,7 +57,7 @@ fn what_a_tunnel_still_needs_is_said() {
 
 #[test]
 fn an_account_has_one_way() {
-    let both = account("    tunnel: x\n    proxy: socks5://p:1\n");
+    let both = account("tunnel: x\nproxy: socks5://p:1\n");
     let said = "`tunnel` and `proxy` each make the connection; an account has one of them";
     assert!(refused(&both).ends_with(said));
     // What stands in the account counts for more than what stands under `defaults`.
@@ -65,7 +65,7 @@ fn an_account_has_one_way() {
         ("tunnel: x", "proxy: socks5://p:1"),
         ("proxy: socks5://p:1", "tunnel: x"),
     ] {
-        let yaml = format!("defaults:\n  {under}\n{}", account(&format!("    {own}\n")));
+        let yaml = format!("defaults:\n  {under}\n{}", account(own));
         let way = &accepted(&yaml).accounts[0].server.way;
         assert_eq!(matches!(way, Way::Tunnel(_)), own.starts_with("tunnel"));
     }
@@ -74,7 +74,7 @@ fn an_account_has_one_way() {
 #[test]
 fn cleartext_by_a_proxy_stays_on_this_machine_only_with_both_ends() {
     let with = |host: &str, proxy: &str| {
-        account(&format!("    tls: none\n    proxy: http://{proxy}:1\n"))
+        account(&format!("tls: none\nproxy: http://{proxy}:1\n"))
             .replace("host: imap.example.org", &format!("host: {host}"))
     };
     accepted(&with("127.0.0.1", "localhost"));
@@ -89,7 +89,7 @@ fn cleartext_by_a_proxy_stays_on_this_machine_only_with_both_ends() {
 
 #[test]
 fn a_proxys_password_is_nobody_elses_to_read_and_never_shown() {
-    let yaml = account("    proxy: socks5://ada:hunter2@p.example:1080\n");
+    let yaml = account("proxy: socks5://ada:hunter2@p.example:1080\n");
     let error = read_with(yaml.as_bytes(), 0o644).unwrap_err();
     let said = error.to_string();
     assert!(
@@ -101,13 +101,13 @@ fn a_proxys_password_is_nobody_elses_to_read_and_never_shown() {
     let config = read_with(yaml.as_bytes(), 0o600).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
     // Without a login there is no secret.
-    read_with(account("    proxy: socks5://p:1\n").as_bytes(), 0o644).unwrap();
+    read_with(account("proxy: socks5://p:1\n").as_bytes(), 0o644).unwrap();
     for proxy in [
         "socks5://ada:hunter2@p.example",
         "ftp://a:hunter2@h:1",
         "http://a:hunter2%0a@h:1",
     ] {
-        let yaml = account(&format!("    proxy: {proxy}\n"));
+        let yaml = account(&format!("proxy: {proxy}\n"));
         let error = read_with(yaml.as_bytes(), 0o600).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{proxy}");
     }
