@@ -7,7 +7,7 @@
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
 //! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `proxy` and `tunnel` (others make the connection; [`ProcessGroup`], [`LastWords`]), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod bandwidth;
@@ -18,8 +18,11 @@ pub mod error;
 mod escape;
 mod fair_queue;
 mod idle_timeout;
+mod last_words;
 mod metered;
 mod probe;
+mod process_group;
+mod proxy;
 mod race;
 mod resolve;
 pub mod sasl;
@@ -27,6 +30,7 @@ mod scram_guard;
 mod share;
 mod slots;
 mod tls;
+mod tunnel;
 
 use postrider_core::secret::Secret;
 use postrider_core::settings::AuthChoice;
@@ -39,7 +43,10 @@ pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
+pub use last_words::LastWords;
+pub use process_group::{Ending, ProcessGroup};
 pub use slots::{Slot, Slots};
+pub use tunnel::stream_hint;
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -80,6 +80,7 @@ fn address(host: &str, port: u16, tls: TlsMode, ca_file: Option<PathBuf>) -> Ser
         port,
         tls,
         ca_file,
+        way: Way::Direct,
     }
 }
 
