@@ -155,6 +155,8 @@ fn address(ca_file: PathBuf) -> ServerAddress {
         port: 143,
         tls: TlsMode::StartTls,
         ca_file: Some(ca_file),
+        pins: Vec::new(),
+        client: None,
     }
 }
 

@@ -236,6 +236,8 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
             port: addr.port(),
             tls: TlsMode::None,
             ca_file: None,
+            pins: Vec::new(),
+            client: None,
         },
         user: "ada".to_owned(),
         password: PasswordSource::Inline(Secret::new("secret".to_owned())),

@@ -6,6 +6,7 @@ use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
 use crate::hook::Hook;
 use crate::mailbox::MailboxName;
+use crate::pin::Pin;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
@@ -80,6 +81,19 @@ pub struct ServerAddress {
     pub tls: TlsMode,
     /// A PEM file of further trusted roots; absolute.
     pub ca_file: Option<PathBuf>,
+    /// One of these the server's certificate must match, and then nothing else stands for it; empty: a chain does.
+    pub pins: Vec<Pin>,
+    /// The certificate by which a server may know us.
+    pub client: Option<ClientIdentity>,
+}
+
+/// A certificate of our own, and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientIdentity {
+    /// A PEM file: the certificate, then its issuers; absolute.
+    pub cert: PathBuf,
+    /// A PEM file: the private key; absolute.
+    pub key: PathBuf,
 }
 
 /// How a connection is secured.

@@ -7,10 +7,12 @@ use crate::probe::{Doubts, Probed};
 use crate::race::first_to_answer;
 use crate::resolve::Lookups;
 use crate::share::Share;
-use crate::tls::Tls;
+use crate::tls::{Seen, Tls};
 use crate::{Bandwidth, Duplex, Slots, Stream};
+use postrider_core::certificate::Secured;
 use postrider_core::settings::{ServerAddress, TlsMode};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -32,6 +34,7 @@ pub struct Connector {
     lookups: Lookups,
     doubts: Doubts,
     share: Share,
+    seen: Seen,
 }
 
 impl Connector {
@@ -46,6 +49,7 @@ impl Connector {
     pub fn sharing(&self, slots: &Slots, bandwidth: &Bandwidth) -> Self {
         Self {
             share: Share::of(slots, bandwidth),
+            seen: Seen::default(),
             ..self.clone()
         }
     }
@@ -58,6 +62,12 @@ impl Connector {
             share: self.share.further(),
             ..self.clone()
         }
+    }
+
+    /// How the latest connection of the account was secured; `None` before there was one, and in the clear.
+    #[must_use]
+    pub fn secured(&self) -> Option<Arc<Secured>> {
+        self.seen.last()
     }
 
     /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
@@ -163,7 +173,7 @@ impl Connector {
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
-        let handshake = self.tls.handshake(stream, address);
+        let handshake = self.tls.handshake(stream, address, &self.seen);
         let stream = within(limit, Phase::Tls, address, handshake).await??;
         Ok(Box::new(stream))
     }

@@ -4,10 +4,10 @@
 //! configuration asks for it, TLS on top; a protocol that agreed to compress puts [`Deflate`] over that. It knows nothing of IMAP or POP3; STARTTLS and STLS are
 //! theirs, and hand their stream to [`Connector::start_tls`].
 //!
-//! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
-//! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
+//! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain and host name, or else a pin of
+//! the server's own key; its time in either case; TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (trust, identity, refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod bandwidth;
@@ -26,6 +26,8 @@ pub mod sasl;
 mod scram_guard;
 mod share;
 mod slots;
+#[cfg(test)]
+mod testing;
 mod tls;
 
 use postrider_core::secret::Secret;
@@ -40,6 +42,7 @@ pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
 pub use slots::{Slot, Slots};
+pub use tls::error::{Because, CertificateRefused, ClientRefused, TlsError};
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

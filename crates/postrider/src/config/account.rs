@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, push, readers, removal};
+use super::{folders, on_new, push, readers, removal, tls_trust};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
@@ -20,6 +20,9 @@ pub(super) const KEYS: &[&str] = &[
     "tls",
     "allow_cleartext",
     "ca_file",
+    "pin",
+    "client_cert",
+    "client_key",
     "user",
     "password",
     "auth",
@@ -101,6 +104,11 @@ impl<'a> Account<'a> {
             reading.complain(entry.at, Problem::ImapOnly { key, because });
         }
         None
+    }
+
+    /// Where a key stands.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.find(key).map_or(self.at, |node| node.at)
     }
 
     fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
@@ -247,10 +255,12 @@ fn server(
     let ca_file = or(keys.find("ca_file"), None, |node| {
         reading.path("ca_file", node).map(Some)
     });
+    let pins = tls_trust::pins(reading, keys, tls);
+    let client = tls_trust::client(reading, keys, tls);
     if let (Some(host), Some(TlsMode::None), Some(false)) = (&host, tls, cleartext)
         && !is_loopback(host)
     {
-        let at = keys.find("tls").map_or(keys.at, |node| node.at);
+        let at = keys.place("tls");
         let host = host.clone();
         reading.complain(at, Problem::Cleartext { host });
     }
@@ -259,6 +269,8 @@ fn server(
         port: port?,
         tls: tls?,
         ca_file: ca_file?,
+        pins: pins?,
+        client: client?,
     })
 }
 

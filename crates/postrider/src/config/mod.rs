@@ -25,6 +25,7 @@ mod size;
 mod status;
 pub mod surroundings;
 mod table;
+mod tls_trust;
 mod trees;
 
 #[cfg(test)]

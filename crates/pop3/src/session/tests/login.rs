@@ -139,6 +139,8 @@ async fn stls_is_required_and_nothing_may_follow_its_answer() {
             port: 110,
             tls: TlsMode::StartTls,
             ca_file: None,
+            pins: Vec::new(),
+            client: None,
         };
         let error = session
             .start_tls(&Connector::new(), &address)

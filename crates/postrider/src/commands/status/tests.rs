@@ -23,6 +23,8 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> AccountSettings {
             port: 993,
             tls: TlsMode::Implicit,
             ca_file: None,
+            pins: Vec::new(),
+            client: None,
         },
         user: "ada".to_owned(),
         password: PasswordSource::Env("PW".to_owned()),
