@@ -157,6 +157,8 @@ fn address(ca_file: PathBuf) -> ServerAddress {
         tls: TlsMode::StartTls,
         ca_file: Some(ca_file),
         way: Way::Direct,
+        pins: Vec::new(),
+        client: None,
     }
 }
 

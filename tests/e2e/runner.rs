@@ -131,11 +131,15 @@ mod simulation_server_changes;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod starttls;
+#[cfg(test)]
 mod systemd;
 #[cfg(test)]
 mod systemd_users;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod tunnels;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::certificate;
+use crate::certificate::{self, Likeness};
 use crate::server::{PASSWORD, Ports, START_LIMIT, greets, id, is_open};
 
 /// The users of a server that wants to know them before they come.
@@ -59,7 +59,7 @@ impl Cell {
             .tempdir()
             .expect("a temporary directory can be made");
         let dir = files.path().to_owned();
-        certificate::write(&dir).expect("certificates can be made");
+        certificate::write(&dir, &Likeness::default()).expect("certificates can be made");
         let ports = Ports::free();
         let all = recipe.files.iter().copied();
         for (name, text) in all.chain([("start", recipe.script)]) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::certificate;
+use crate::certificate::{self, Likeness};
 use crate::server::{self, NOBODY, PASSWORD, Ports, START_LIMIT, Server};
 
 const CONFIGURATION: &str = include_str!("../dovecot/dovecot.conf.in");
@@ -69,19 +69,28 @@ impl Dovecot {
         )
     }
 
-    fn start_with(otherwise: &str) -> Self {
+    /// Starts a server with a certificate of this likeness, and these lines of configuration besides.
+    ///
+    /// # Panics
+    /// As [`Dovecot::start`].
+    #[must_use]
+    pub fn with_certificate(likeness: &Likeness, otherwise: &str) -> Self {
         // A port that is free now may be taken by another test's server before ours binds it.
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(otherwise) {
+            if let Some(server) = Self::try_start(likeness, otherwise) {
                 return server;
             }
         }
         panic!("Dovecot found its ports taken five times");
     }
 
+    fn start_with(otherwise: &str) -> Self {
+        Self::with_certificate(&Likeness::default(), otherwise)
+    }
+
     /// `None` when a port was taken meanwhile.
-    fn try_start(otherwise: &str) -> Option<Self> {
-        let files = prepare_dir();
+    fn try_start(likeness: &Likeness, otherwise: &str) -> Option<Self> {
+        let files = prepare_dir(likeness);
         let dir = files.path().to_owned();
         let Ports {
             imap: imap_port,
@@ -190,7 +199,7 @@ impl Drop for Dovecot {
 }
 
 /// A directory that Dovecot's login processes may traverse, with certificates and a home for mail.
-fn prepare_dir() -> TempDir {
+fn prepare_dir(likeness: &Likeness) -> TempDir {
     let files = tempfile::Builder::new()
         .prefix("postrider-dovecot-")
         .permissions(Permissions::from_mode(0o755))
@@ -199,7 +208,7 @@ fn prepare_dir() -> TempDir {
     for name in ["home", "run", "state"] {
         std::fs::create_dir(files.path().join(name)).expect("a directory can be made");
     }
-    certificate::write(files.path()).expect("certificates can be made");
+    certificate::write(files.path(), likeness).expect("certificates can be made");
     files
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`dialogue`]: a protocol conversation as a text file, played to the real session code in memory.
 //! - [`server`]: what real servers have in common, each throw-away: [`dovecot`], [`cyrus`], [`courier`].
+//! - [`certificate`]: the certificates of servers, good and bad, and of users.
 //! - [`oracle`]: fills and inspects that server with clients that are not ours.
 //! - [`maildir`]: reads a Maildir tree without our own code, and says what is wrong with it.
 //! - [`digest`]: the hashes by which messages are compared.
@@ -31,7 +32,7 @@
 )]
 
 mod cell;
-mod certificate;
+pub mod certificate;
 pub mod control;
 pub mod counting_relay;
 pub mod courier;

@@ -238,6 +238,8 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
             tls: TlsMode::None,
             ca_file: None,
             way: Way::Direct,
+            pins: Vec::new(),
+            client: None,
         },
         user: "ada".to_owned(),
         password: PasswordSource::Inline(Secret::new("secret".to_owned())),

@@ -5,7 +5,7 @@
 //! somebody's mail can be printed, tested and replayed.
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
-//! what a user chose ([`settings`], [`way`], [`limits`], [`hook`]), whose an account is ([`shard`]), what to do about a server ([`plan`]), what may leave it
+//! what a user chose ([`settings`], [`way`], [`limits`], [`hook`]), whose an account is ([`shard`]), which certificate a server must have ([`pin`]) and when one runs out ([`certificate`]), what to do about a server ([`plan`]), what may leave it
 //! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`], [`haste`]), how long a line may be silent ([`refresh`]), what servers say when
 //! they want less of us ([`wish`]), how many connections that leaves ([`allowance`]), when a failure is told again ([`outage`]), what has
 //! come to a halt ([`vigil`]), and what an error means ([`fault`]).
@@ -13,6 +13,7 @@
 pub mod account;
 pub mod allowance;
 pub mod brake;
+pub mod certificate;
 pub mod fault;
 pub mod flag;
 pub mod haste;
@@ -23,6 +24,7 @@ pub mod message;
 pub mod mod_seq;
 pub mod outage;
 pub mod pace;
+pub mod pin;
 pub mod plan;
 pub mod refresh;
 pub mod retention;

@@ -6,6 +6,7 @@ use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
 use crate::hook::Hook;
 use crate::mailbox::MailboxName;
+use crate::pin::Pin;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
@@ -83,6 +84,10 @@ pub struct ServerAddress {
     pub ca_file: Option<PathBuf>,
     /// What carries the octets there.
     pub way: Way,
+    /// One of these the server's certificate must match, and then nothing else stands for it; empty: a chain does.
+    pub pins: Vec<Pin>,
+    /// The certificate by which a server may know us.
+    pub client: Option<ClientIdentity>,
 }
 
 impl ServerAddress {
@@ -94,6 +99,15 @@ impl ServerAddress {
             Way::Tunnel(_) | Way::Direct | Way::Proxy(_) => &self.host,
         }
     }
+}
+
+/// A certificate of our own, and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientIdentity {
+    /// A PEM file: the certificate, then its issuers; absolute.
+    pub cert: PathBuf,
+    /// A PEM file: the private key; absolute.
+    pub key: PathBuf,
 }
 
 /// How a connection is secured.

@@ -1,5 +1,6 @@
 //! One pass over one account, with what the log and the index say of it.
 
+use crate::certificates;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
@@ -31,6 +32,8 @@ pub(crate) async fn pass(account: &Account) -> Result<PassReport, EngineError> {
         () = grace(account) => Err(EngineError::Stopped),
     };
     account.hooks.pass_ended();
+    // A warning that cannot be given is no reason to fail; what is wrong with the index, the pass has told.
+    let _warned = certificates::tell(account).await.is_ok();
     match result {
         Ok(mut report) => {
             report.elapsed = begun.elapsed();

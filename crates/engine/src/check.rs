@@ -5,10 +5,12 @@ use crate::connect::{self, Access};
 use crate::error::EngineError;
 use crate::imap::observe;
 use postrider_core::account::Protocol;
+use postrider_core::certificate::Secured;
 use postrider_core::mailbox::Role;
 use postrider_core::settings::AccountSettings;
 use postrider_imap::{Listed, Memory, Session};
 use postrider_transport::Connector;
+use std::sync::Arc;
 
 /// What a person should know of Gmail, which says none of it (docs/pop3.md).
 const GMAIL: &str = "Gmail lists some 250 messages in a session, and each message to one program only; \
@@ -43,15 +45,25 @@ pub struct CheckedMailbox {
     pub messages: Option<u64>,
 }
 
+/// How far it went.
+#[derive(Debug)]
+pub struct Checked {
+    /// How the connection was secured, if it came to that.
+    pub secured: Option<Arc<Secured>>,
+    /// What the server told after that, or why it did not.
+    pub report: Result<CheckReport, EngineError>,
+}
+
 /// Connects, logs in and lists; changes nothing on either side.
-///
-/// # Errors
-/// When any of that fails.
-pub async fn check(settings: &AccountSettings) -> Result<CheckReport, EngineError> {
+pub async fn check(settings: &AccountSettings) -> Checked {
     let connector = Connector::new();
-    match settings.protocol {
+    let report = match settings.protocol {
         Protocol::Imap => check_imap(settings, &connector).await,
         Protocol::Pop3 => check_pop3(settings, &connector).await,
+    };
+    Checked {
+        secured: connector.secured(),
+        report,
     }
 }
 

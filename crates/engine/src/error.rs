@@ -1,6 +1,7 @@
 //! What can go wrong in a pass, and what it means.
 
 use crate::step::Step;
+use postrider_core::certificate::Certificate;
 use postrider_core::fault::Fault;
 use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
@@ -298,6 +299,20 @@ impl EngineError {
             | Self::Stopping
             | Self::Stopped
             | Self::Interrupted { .. } => None,
+        }
+    }
+
+    /// The server's certificate, where it is what is wrong.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Connect(source)
+            | Self::Imap {
+                source: ImapError::Transport(source),
+                ..
+            }
+            | Self::Pop3(Pop3Error::Transport(source)) => source.certificate(),
+            _ => None,
         }
     }
 

@@ -103,6 +103,7 @@ events! {
     "brake.released" INFO "the brake was released" BrakeReleased { account: &'a str, mailbox: &'a str, side: &'a str, messages: u64 }
     "quota.neared" WARN "the box at the server is nearly full" QuotaNeared { account: &'a str, resource: &'a str, used: u64, limit: u64, share: u64, hint: &'a str }
     "server_expiry.announced" WARN "the server deletes earlier than the policy would" ServerExpiryAnnounced { account: &'a str, days: u64, hint: &'a str }
+    "certificate.expiring" WARN "a certificate runs out soon; told once a day" CertificateExpiring { account: &'a str, host: &'a str, side: &'a str, days_left: u64, not_after: &'a str, pinned: bool, hint: &'a str }
     "uidvalidity.changed" WARN "the server has renumbered a mailbox" UidValidityChanged { account: &'a str, mailbox: &'a str, was: u64, uidvalidity: u64, rematched: u64, fetching: u64 }
     "hook.finished" DEBUG "the command of on_new has ended" HookFinished { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str> }
     "hook.failed" WARN "the command of on_new has failed" HookFailed { account: &'a str, mailbox: &'a str, count: u64, elapsed_ms: u64, output: Option<&'a str>, kind: &'a str, error: &'a str, hint: Option<&'a str> }

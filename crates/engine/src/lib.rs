@@ -11,6 +11,7 @@ mod absence;
 mod account;
 mod brake;
 mod calls;
+mod certificates;
 mod check;
 mod choose;
 mod connect;
@@ -62,7 +63,7 @@ mod vigil;
 mod watch;
 
 pub use calls::{Failure, LastFailure, Outcome};
-pub use check::{CheckReport, CheckedMailbox, check};
+pub use check::{CheckReport, Checked, CheckedMailbox, check};
 pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;

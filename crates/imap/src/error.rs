@@ -98,6 +98,12 @@ pub enum ImapError {
     /// STARTTLS is not offered.
     #[error("the server does not offer STARTTLS, which `tls: starttls` requires")]
     StartTlsMissing,
+    /// STARTTLS is offered and refused. For whatever reason: there is no login without it.
+    #[error("the server refused STARTTLS: {refusal}")]
+    StartTlsRefused {
+        /// Its words.
+        refusal: Refusal,
+    },
     /// The server lists more mailboxes, or longer names, than anyone has.
     #[error("the server's list of mailboxes is longer than {limit} octets")]
     ListingTooLong {
@@ -136,9 +142,10 @@ impl ImapError {
             Self::Source(_) => Fault::LocalIo,
             Self::LoginRefused { refusal } => refusal.login_fault(),
             Self::Refused { refusal, .. } => refusal.fault(),
-            Self::PreAuthBeforeTls | Self::StartTlsInjection { .. } | Self::StartTlsMissing => {
-                Fault::Tls
-            }
+            Self::PreAuthBeforeTls
+            | Self::StartTlsInjection { .. }
+            | Self::StartTlsMissing
+            | Self::StartTlsRefused { .. } => Fault::Tls,
             Self::Transport(error) => error.fault(),
             Self::Chatter { .. }
             | Self::Encode(_)
@@ -184,7 +191,12 @@ impl ImapError {
             Self::LoginRefused { refusal } if refusal.login_fault() == Fault::Auth => {
                 "check `user` and `password`; many providers want an app password for IMAP"
             }
-            Self::StartTlsMissing | Self::PreAuthBeforeTls => "try `tls: implicit`, port 993",
+            Self::StartTlsMissing | Self::StartTlsRefused { .. } | Self::PreAuthBeforeTls => {
+                "try `tls: implicit`, port 993"
+            }
+            Self::StartTlsInjection { .. } => {
+                "somebody on the way tampers with the connection; try `tls: implicit`, port 993"
+            }
             Self::Greeting { .. } => {
                 "check `host`, `port` and `tls`; a captive portal (the login page of a hotel's or train's network) \
                  may answer in the server's place too"

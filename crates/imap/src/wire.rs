@@ -8,7 +8,7 @@ use crate::framer::{Framer, Piece};
 use crate::limits::Limits;
 use crate::shown::shown;
 use crate::source::{Source, Streamed};
-use postrider_transport::{Calm, Deflate, Stream};
+use postrider_transport::{Calm, Deflate, Stream, TransportError};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -464,7 +464,7 @@ fn slices(outgoing: &VecDeque<Outgoing>) -> Vec<io::IoSlice<'_>> {
 fn closed(error: io::Error) -> ImapError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ImapError::Closed,
-        _ => ImapError::Io(error),
+        _ => TransportError::carried_by(error).map_or_else(ImapError::Io, ImapError::Transport),
     }
 }
 

@@ -10,14 +10,15 @@
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
-//! [`brakes`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
+//! [`brakes`], [`certificates`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
 pub mod absences;
 pub mod accounts;
 pub mod aside;
 pub mod brakes;
-pub mod check;
+pub mod certificates;
+mod check;
 mod column;
 pub mod creations;
 pub mod error;

@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::error::{GREETING, Pop3Error};
 use crate::reply::Reply;
 use bytes::BytesMut;
-use postrider_transport::{Stream, escape_server_text};
+use postrider_transport::{Stream, TransportError, escape_server_text};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -245,7 +245,7 @@ impl Wire {
         self.waited += began.elapsed();
         match moved {
             Ok(Ok(0)) => Err(match self.write_error.take() {
-                Some(source) => Pop3Error::Io { command, source },
+                Some(source) => broken(command, source),
                 None => Pop3Error::Closed { command },
             }),
             Ok(Ok(octets)) => {
@@ -256,7 +256,7 @@ impl Wire {
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(Pop3Error::Closed { command })
             }
-            Ok(Err(source)) => Err(Pop3Error::Io { command, source }),
+            Ok(Err(source)) => Err(broken(command, source)),
             Err(_elapsed) => Err(Pop3Error::Deadline { command, limit }),
         }
     }
@@ -297,6 +297,12 @@ impl Wire {
         self.written = 0;
         self.unflushed = false;
     }
+}
+
+/// TLS may be refused when its handshake is long over.
+fn broken(command: &'static str, error: io::Error) -> Pop3Error {
+    let other = |source| Pop3Error::Io { command, source };
+    TransportError::carried_by(error).map_or_else(other, Pop3Error::Transport)
 }
 
 impl fmt::Debug for Wire {

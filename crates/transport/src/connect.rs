@@ -8,12 +8,14 @@ use crate::proxy;
 use crate::race::first_to_answer;
 use crate::resolve::Lookups;
 use crate::share::Share;
-use crate::tls::Tls;
+use crate::tls::{Seen, Tls};
 use crate::tunnel::Tunnel;
 use crate::{Bandwidth, Duplex, Slots, Stream};
+use postrider_core::certificate::Secured;
 use postrider_core::settings::{ServerAddress, TlsMode};
 use postrider_core::way::{Proxy, Way};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -35,6 +37,7 @@ pub struct Connector {
     lookups: Lookups,
     doubts: Doubts,
     share: Share,
+    seen: Seen,
 }
 
 impl Connector {
@@ -49,6 +52,7 @@ impl Connector {
     pub fn sharing(&self, slots: &Slots, bandwidth: &Bandwidth) -> Self {
         Self {
             share: Share::of(slots, bandwidth),
+            seen: Seen::default(),
             ..self.clone()
         }
     }
@@ -61,6 +65,12 @@ impl Connector {
             share: self.share.further(),
             ..self.clone()
         }
+    }
+
+    /// How the latest connection of the account was secured; `None` before there was one, and in the clear.
+    #[must_use]
+    pub fn secured(&self) -> Option<Arc<Secured>> {
+        self.seen.last()
     }
 
     /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
@@ -198,7 +208,7 @@ impl Connector {
         address: &ServerAddress,
         limit: Duration,
     ) -> Result<Stream, TransportError> {
-        let handshake = self.tls.handshake(stream, address);
+        let handshake = self.tls.handshake(stream, address, &self.seen);
         let there = (address.host.as_str(), address.port);
         let stream = within(limit, Phase::Tls, there, handshake).await??;
         Ok(Box::new(stream))

@@ -1,11 +1,12 @@
 //! What can go wrong on the way to a server.
 
 use crate::escape::escape_server_text;
+use crate::tls::error::TlsError;
+use postrider_core::certificate::Certificate;
 use postrider_core::fault::Fault;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why there is no connection, or no login by SASL.
@@ -107,88 +108,9 @@ pub enum TransportError {
         /// What the system said.
         source: io::Error,
     },
-    /// The host cannot stand in a certificate.
-    #[error("{host:?} is not a host name")]
-    HostName {
-        /// What the configuration says.
-        host: String,
-    },
-    /// There is not one trusted root.
-    #[error("loading the system's trusted certificates: {reason}")]
-    Roots {
-        /// What the platform said; may be empty.
-        reason: String,
-    },
-    /// A `ca_file` cannot be read, or holds no PEM certificate.
-    #[error("reading ca_file {}", .path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A certificate of a `ca_file` cannot be a root.
-    #[error("trusting the certificates of ca_file {}", .path.display())]
-    CaCertificate {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::Error,
-    },
-    /// The certificate's time is over.
-    #[error("the certificate of {host} has expired")]
-    CertificateExpired {
-        /// The host.
-        host: String,
-        /// Since when.
-        source: io::Error,
-    },
-    /// The certificate's time has not come.
-    #[error("the certificate of {host} is not valid yet")]
-    CertificateNotYetValid {
-        /// The host.
-        host: String,
-        /// From when on.
-        source: io::Error,
-    },
-    /// The certificate is somebody else's.
-    #[error("the certificate is not for {host}, but for {}", shown_names(.names))]
-    CertificateName {
-        /// The host.
-        host: String,
-        /// The names that the certificate bears.
-        names: Vec<String>,
-    },
-    /// The certificate's chain ends at nobody we trust.
-    #[error("the certificate of {host} is signed by nobody we trust")]
-    UnknownIssuer {
-        /// The host.
-        host: String,
-    },
-    /// What answered does not speak TLS.
-    #[error("{host}:{port} does not speak TLS")]
-    NotTls {
-        /// The host.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// TLS failed otherwise: version, algorithm, alert.
-    #[error("agreeing on TLS with {host}")]
-    Handshake {
-        /// The host.
-        host: String,
-        /// What TLS said.
-        source: io::Error,
-    },
-    /// The connection broke during the TLS handshake.
-    #[error("the TLS handshake with {host} was cut")]
-    HandshakeCut {
-        /// The host.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// TLS failed.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Logging in would show the password to everybody on the way (R9).
     #[error("the server offers only logins that would send the password in the clear")]
     CleartextRefused,
@@ -248,21 +170,13 @@ impl fmt::Display for Phase {
     }
 }
 
-fn shown_names(names: &[String]) -> String {
+pub(crate) fn shown_names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(10).map(escape_server_text).collect();
     match names.len() {
         0 => "none".to_owned(),
         1..=10 => shown.join(", "),
         more => format!("{} and {} more", shown.join(", "), more - 10),
     }
-}
-
-/// A certificate that is not the server's, on a machine that moves about, is most often the network's.
-fn with_portal(hint: &str) -> String {
-    format!(
-        "{hint}. If a captive portal (the login page of a hotel's or train's network) answers in the server's \
-         place, log in there: it is tried again when the network changes, and within the hour"
-    )
 }
 
 impl TransportError {
@@ -284,20 +198,10 @@ impl TransportError {
             | Self::Connect { .. }
             | Self::TimedOut { .. }
             | Self::ProxyRefused { .. }
-            | Self::ProxyCut { .. }
-            | Self::HandshakeCut { .. } => Fault::Unreachable,
+            | Self::ProxyCut { .. } => Fault::Unreachable,
             Self::Proxy { source, .. } => source.fault(),
             Self::TunnelStart { .. } => Fault::LocalIo,
-            Self::HostName { .. }
-            | Self::Roots { .. }
-            | Self::CaFile { .. }
-            | Self::CaCertificate { .. } => Fault::Config,
-            Self::CertificateExpired { .. }
-            | Self::CertificateNotYetValid { .. }
-            | Self::CertificateName { .. }
-            | Self::UnknownIssuer { .. }
-            | Self::NotTls { .. }
-            | Self::Handshake { .. } => Fault::Tls,
+            Self::Tls(error) => error.fault(),
             Self::CleartextRefused
             | Self::NotOffered { .. }
             | Self::ProxyLogin { .. }
@@ -316,9 +220,7 @@ impl TransportError {
                 format!("check the spelling of `host: {host}`, and the network")
             }
             Self::Refused { .. } => "check `port:` and `tls:`; nothing listens there".to_owned(),
-            Self::Connect { .. } | Self::HandshakeCut { .. } => {
-                "check the network and any firewall".to_owned()
-            }
+            Self::Connect { .. } => "check the network and any firewall".to_owned(),
             Self::TimedOut { phase, .. } => match phase {
                 Phase::Tls => {
                     "check `tls:`; a port that waits for us to speak cleartext looks like this"
@@ -341,39 +243,31 @@ impl TransportError {
             Self::ProxyCut { .. } | Self::NotAProxy { .. } => {
                 "check `proxy:`; is it `socks5://` or `http://` that listens there?".to_owned()
             }
-            Self::HostName { .. } => "write `host:` as a name or an IP address alone".to_owned(),
-            Self::Roots { .. } => {
-                "install the ca-certificates package, or set `ca_file:`".to_owned()
-            }
-            Self::CaFile { .. } | Self::CaCertificate { .. } => {
-                "`ca_file:` must be a readable PEM file of CA certificates".to_owned()
-            }
-            Self::CertificateExpired { .. } => with_portal(
-                "the server's operator must renew it; check this machine's clock as well",
-            ),
-            Self::CertificateNotYetValid { .. } => with_portal("check this machine's clock"),
-            Self::CertificateName { names, .. } => match names.as_slice() {
-                [name] if !name.contains('*') => with_portal(&format!(
-                    "if {name} is your server's real name, set `host: {name}`"
-                )),
-                _ => with_portal("set `host:` to a name that the certificate bears"),
-            },
-            Self::UnknownIssuer { .. } => with_portal(
-                "if the server has a CA of its own, set `ca_file:` to that CA's certificate",
-            ),
-            Self::NotTls { .. } => {
-                with_portal("set `tls: starttls`, or the port for TLS (993 for IMAP, 995 for POP3)")
-            }
+            Self::Tls(error) => return error.hint(),
             Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
             Self::NotOffered { .. } => "set `auth: auto`".to_owned(),
             Self::ServerUnproven { .. } => {
                 "do not log in there: somebody may be posing as your server".to_owned()
             }
-            Self::Handshake { .. }
-            | Self::Sasl { .. }
-            | Self::Challenge { .. }
-            | Self::TunnelStart { .. } => return None,
+            Self::Sasl { .. } | Self::Challenge { .. } | Self::TunnelStart { .. } => return None,
         };
         Some(hint)
+    }
+
+    /// The server's certificate, where it is what is wrong.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Tls(error) => error.certificate(),
+            _ => None,
+        }
+    }
+
+    /// An error of ours that a stream had to hand on as one of input or output: TLS is refused after the handshake too.
+    ///
+    /// # Errors
+    /// The same error, when it is none of ours.
+    pub fn carried_by(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast()
     }
 }

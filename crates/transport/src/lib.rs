@@ -4,10 +4,10 @@
 //! configuration asks for it, TLS on top; a protocol that agreed to compress puts [`Deflate`] over that. It knows nothing of IMAP or POP3; STARTTLS and STLS are
 //! theirs, and hand their stream to [`Connector::start_tls`].
 //!
-//! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain,
-//! validity and host name, TLS 1.2 or later, no override (CONTRACT R9).
+//! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain and host name, or else a pin of
+//! the server's own key; its time in either case; TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `proxy` and `tunnel` (others make the connection; [`ProcessGroup`], [`LastWords`]), `tls` (roots and refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `proxy` and `tunnel` (others make the connection; [`ProcessGroup`], [`LastWords`]), `tls` (trust, identity, refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod bandwidth;
@@ -29,6 +29,8 @@ pub mod sasl;
 mod scram_guard;
 mod share;
 mod slots;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod tunnel;
 
@@ -47,6 +49,7 @@ pub use last_words::LastWords;
 pub use process_group::{Ending, ProcessGroup};
 pub use slots::{Slot, Slots};
 pub use tunnel::stream_hint;
+pub use tls::error::{Because, CertificateRefused, ClientRefused, TlsError};
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

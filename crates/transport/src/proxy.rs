@@ -6,6 +6,7 @@
 use crate::Duplex;
 use crate::connect::bare_host;
 use crate::error::TransportError;
+use crate::tls::error::TlsError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::Empty;
@@ -139,8 +140,9 @@ fn request(
         }
     }
     let request = request.body(Empty::new());
-    request.map_err(|_invalid| TransportError::HostName {
-        host: address.host.clone(),
+    request.map_err(|_invalid| {
+        let host = address.host.clone();
+        TlsError::HostName { host }.into()
     })
 }
 

@@ -1,40 +1,90 @@
-//! Trusted roots, and what a refused certificate means.
+//! TLS: who is trusted, who we are, and what a failed handshake means ([decision 20](../../../docs/decisions/0020-tls.md)).
+//!
+//! Reading order: [`verifier`] decides about a certificate, [`roots`] and [`identity`] are what it and we go by,
+//! [`describe`] reads certificates for people, [`refusal`] says what went wrong as [`error`], and [`secured`] is the
+//! stream that comes of it.
+
+pub(crate) mod describe;
+pub(crate) mod error;
+mod identity;
+mod met;
+mod refusal;
+mod roots;
+mod secured;
+mod verifier;
 
 use crate::Duplex;
 use crate::connect::bare_host;
 use crate::error::TransportError;
-use postrider_core::settings::ServerAddress;
+use crate::tls::error::TlsError;
+use crate::tls::identity::Identity;
+use crate::tls::met::Met;
+use crate::tls::secured::SecuredStream;
+use crate::tls::verifier::Verifier;
+use postrider_core::certificate::{Certificate, Secured, Trust};
+use postrider_core::pin::Pin;
+use postrider_core::settings::{ClientIdentity, ServerAddress};
+use rustls::ClientConfig;
+use rustls::HandshakeKind;
+use rustls::client::ClientConnection;
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
+use rustls::pki_types::ServerName;
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-/// The TLS side of a connector: one client configuration per `ca_file`, made when first needed.
+/// The TLS side of a connector: one client configuration per set of keys that say whom to trust and who we are, made when
+/// first needed.
 ///
 /// A configuration carries the session tickets of its connections, so it is kept as long as its
-/// file stays the same: each further connection saves a round trip and a chain verification.
+/// files stay the same: each further connection saves a round trip and a chain verification. It is
+/// never shared with other pins or another identity: a session that is resumed is not verified again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
-    configs: Arc<Mutex<HashMap<Option<PathBuf>, Cached>>>,
+    configs: Arc<Mutex<HashMap<Key, Cached>>>,
 }
 
-#[derive(Debug)]
+/// What makes two configurations one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    ca_file: Option<PathBuf>,
+    pins: Vec<Pin>,
+    client: Option<ClientIdentity>,
+}
+
+#[derive(Clone, Debug)]
 struct Cached {
-    version: FileVersion,
+    versions: Vec<FileVersion>,
     config: Arc<ClientConfig>,
+    /// Our own certificate.
+    own: Option<Certificate>,
 }
 
-/// Tells whether a file was replaced; `None` without a file.
-type FileVersion = Option<(SystemTime, u64)>;
+/// Tells whether a file was replaced.
+type FileVersion = (SystemTime, u64);
+
+/// How the latest connection of an account is secured. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen(Arc<Lock<Option<Arc<Secured>>>>);
+
+impl Seen {
+    pub(crate) fn last(&self) -> Option<Arc<Secured>> {
+        // Nobody panics while holding it.
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn note(&self, secured: Secured) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Arc::new(secured));
+    }
+}
 
 impl Tls {
     /// Shakes hands; the host name is `address.host`, an IP address must be among the certificate's.
@@ -42,152 +92,135 @@ impl Tls {
         &self,
         stream: S,
         address: &ServerAddress,
-    ) -> Result<TlsStream<S>, TransportError> {
+        seen: &Seen,
+    ) -> Result<SecuredStream<S>, TransportError> {
         let name = ServerName::try_from(bare_host(&address.host).to_owned());
-        let name = name.map_err(|_invalid| TransportError::HostName {
+        let name = name.map_err(|_invalid| TlsError::HostName {
             host: address.host.clone(),
         })?;
-        let config = self.config(address.ca_file.as_deref()).await?;
-        TlsConnector::from(config)
-            .connect(name, stream)
-            .await
-            .map_err(|source| refusal(address, source))
+        let cached = self.config(address).await?;
+        let connector = TlsConnector::from(Arc::clone(&cached.config));
+        let (ended, met) = met::during(connector.connect(name, stream)).await;
+        let own = cached.own;
+        let stream = match ended {
+            Ok(stream) => stream,
+            Err(source) => return Err(refusal::sort(address, source, &met, own.as_ref()).into()),
+        };
+        seen.note(facts(stream.get_ref().1, address, &met, own.clone()));
+        let own = met.asked_for_ours.then_some(own);
+        Ok(SecuredStream::new(stream, address.host.clone(), own))
     }
 
-    async fn config(&self, ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TransportError> {
-        let ca_file = ca_file.map(Path::to_owned);
+    async fn config(&self, address: &ServerAddress) -> Result<Cached, TlsError> {
+        let key = Key {
+            ca_file: address.ca_file.clone(),
+            pins: address.pins.clone(),
+            client: address.client.clone(),
+        };
         // Held while loading: a hundred accounts that start together read the roots once.
         let mut configs = self.configs.lock().await;
-        let path = ca_file.clone();
-        let version = blocking(move || file_version(path.as_deref())).await?;
-        if let Some(cached) = configs.get(&ca_file)
-            && cached.version == version
+        let wanted = key.clone();
+        let versions = blocking(move || wanted.versions()).await?;
+        if let Some(cached) = configs.get(&key)
+            && cached.versions == versions
         {
-            return Ok(Arc::clone(&cached.config));
+            return Ok(cached.clone());
         }
-        let path = ca_file.clone();
-        let config = blocking(move || load(path.as_deref())).await?;
-        let cached = Cached {
-            version,
-            config: Arc::clone(&config),
+        let wanted = key.clone();
+        let cached = blocking(move || wanted.load(versions)).await?;
+        configs.insert(key, cached.clone());
+        Ok(cached)
+    }
+}
+
+impl Key {
+    fn versions(&self) -> Result<Vec<FileVersion>, TlsError> {
+        let version = |path: &Path| {
+            let metadata = path.metadata()?;
+            Ok((metadata.modified()?, metadata.len()))
         };
-        configs.insert(ca_file, cached);
-        Ok(config)
+        let roots = self.ca_file.iter().map(|path| {
+            version(path).map_err(|source| TlsError::CaFile {
+                path: path.clone(),
+                source: rustls::pki_types::pem::Error::Io(source),
+            })
+        });
+        let files = self.client.iter().flat_map(|own| [&own.cert, &own.key]);
+        let ours = files.map(|path| {
+            version(path).map_err(|source| TlsError::Identity {
+                path: path.clone(),
+                problem: source.to_string(),
+                hint: None,
+            })
+        });
+        roots.chain(ours).collect()
+    }
+
+    fn load(&self, versions: Vec<FileVersion>) -> Result<Cached, TlsError> {
+        let provider = Arc::new(default_provider());
+        let identity = self.client.as_ref().map(|own| Identity::load(own));
+        let identity = identity.transpose()?.unwrap_or_default();
+        let own = identity.certificate();
+        let verifier = if self.pins.is_empty() {
+            Verifier::chains(roots::load(self.ca_file.as_deref())?, &provider)?
+        } else {
+            Verifier::pins(self.pins.clone(), &provider)
+        };
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|source| TlsError::Roots {
+                reason: source.to_string(),
+            })?
+            // Our own one, which asks webpki, or compares pins: there is no other way to pin in rustls.
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(Arc::new(identity));
+        Ok(Cached {
+            versions,
+            config: Arc::new(config),
+            own,
+        })
     }
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, TransportError> + Send + 'static,
-) -> Result<T, TransportError> {
+    work: impl FnOnce() -> Result<T, TlsError> + Send + 'static,
+) -> Result<T, TlsError> {
     match spawn_blocking(work).await {
         Ok(result) => result,
-        Err(source) => Err(TransportError::Roots {
+        Err(source) => Err(TlsError::Roots {
             reason: source.to_string(),
         }),
     }
 }
 
-fn file_version(ca_file: Option<&Path>) -> Result<FileVersion, TransportError> {
-    let Some(path) = ca_file else { return Ok(None) };
-    let version = path
-        .metadata()
-        .and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
-    version.map(Some).map_err(|source| TransportError::CaFile {
-        path: path.to_owned(),
-        source: rustls::pki_types::pem::Error::Io(source),
-    })
-}
-
-fn load(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TransportError> {
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    // Stores contain oddities that no chain needs; what cannot be parsed is no root.
-    roots.add_parsable_certificates(native.certs);
-    if let Some(path) = ca_file {
-        add_ca_file(&mut roots, path)?;
-    }
-    if roots.is_empty() {
-        let reasons: Vec<String> = native.errors.iter().map(ToString::to_string).collect();
-        return Err(TransportError::Roots {
-            reason: reasons.join("; "),
-        });
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|source| TransportError::Roots {
-            reason: source.to_string(),
-        })?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-fn add_ca_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TransportError> {
-    let unreadable = |source| TransportError::CaFile {
-        path: path.to_owned(),
-        source,
+/// What a handshake came to.
+fn facts(
+    connection: &ClientConnection,
+    address: &ServerAddress,
+    met: &Met,
+    own: Option<Certificate>,
+) -> Secured {
+    let sent = connection.peer_certificates().unwrap_or_default();
+    let chain: Vec<Certificate> = sent.iter().filter_map(describe::certificate).collect();
+    let pins = |pin: Pin| address.pins.contains(&pin);
+    let trust = match chain.first() {
+        Some(leaf) if pins(leaf.key_sha256) => Trust::PinnedKey,
+        Some(leaf) if pins(leaf.sha256) => Trust::PinnedCertificate,
+        _ => Trust::Chain,
     };
-    let mut found = false;
-    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-        let certificate = certificate.map_err(unreadable)?;
-        roots
-            .add(certificate)
-            .map_err(|source| TransportError::CaCertificate {
-                path: path.to_owned(),
-                source,
-            })?;
-        found = true;
-    }
-    if found {
-        Ok(())
-    } else {
-        Err(unreadable(rustls::pki_types::pem::Error::NoItemsFound))
+    let version = connection.protocol_version();
+    let cipher = connection.negotiated_cipher_suite();
+    let name = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+    Secured {
+        version: name(version.and_then(|version| version.as_str())).replace("TLSv1_", "TLS 1."),
+        cipher: name(cipher.and_then(|cipher| cipher.suite().as_str())),
+        chain,
+        trust,
+        resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+        client: own.filter(|_| met.asked_for_ours),
     }
 }
 
-/// Sorts a failed handshake by what a human can do about it.
-fn refusal(address: &ServerAddress, source: io::Error) -> TransportError {
-    let host = address.host.clone();
-    let tls = source
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match tls {
-        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                TransportError::CertificateExpired { host, source }
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                TransportError::CertificateNotYetValid { host, source }
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                let names = presented.iter().map(|name| plain_name(name)).collect();
-                TransportError::CertificateName { host, names }
-            }
-            CertificateError::NotValidForName => TransportError::CertificateName {
-                host,
-                names: Vec::new(),
-            },
-            // A CA made anew under its old name gives a bad signature, not an unknown issuer.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                TransportError::UnknownIssuer { host }
-            }
-            _ => TransportError::Handshake { host, source },
-        },
-        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            TransportError::NotTls {
-                host,
-                port: address.port,
-            }
-        }
-        Some(_) => TransportError::Handshake { host, source },
-        None => TransportError::HandshakeCut { host, source },
-    }
-}
-
-/// `DnsName("mail.example.org")` is how webpki shows a name.
-fn plain_name(presented: &str) -> String {
-    let inner = presented.split_once('(').map(|(_, rest)| rest);
-    let inner = inner.and_then(|rest| rest.strip_suffix(')'));
-    let name = inner.unwrap_or(presented).trim_matches('"');
-    crate::escape_server_text(name)
-}
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,7 @@ pub(crate) async fn ask(
     }
     let status = session.command(CommandText::new("STARTTLS")).await?;
     if let Some(refusal) = Refusal::of(status) {
-        let command = "STARTTLS";
-        return Err(ImapError::Refused { command, refusal });
+        return Err(ImapError::StartTlsRefused { refusal });
     }
     let limits = session.limits;
     let stream = session.wire.into_stream()?;

@@ -1,15 +1,17 @@
 //! `postrider check`: the configuration as it was understood; then every server asked, none changed.
 
-use super::{answer, chosen, disabled, quiet};
+use super::{answer, certificates, chosen, disabled, quiet};
 use crate::cli::CheckArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
 use crate::error::Error;
 use crate::logging::Logging;
 use crate::words::{count, octets, short, span};
+use jiff::Timestamp;
 use postrider_core::account::Protocol;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
 use postrider_core::way::Way;
+use postrider_core::time::{Now, UnixTime};
 use postrider_engine::{CheckReport, CheckedMailbox};
 use std::fmt::Write as _;
 
@@ -38,9 +40,16 @@ pub async fn run(
         if args.offline {
             continue;
         }
-        match postrider_engine::check(settings).await {
+        let checked = postrider_engine::check(settings).await;
+        if let Some(secured) = &checked.secured {
+            answer(&certificates::secured(secured, now()))?;
+        }
+        match checked.report {
             Ok(report) => answer(&found(settings, &report))?,
             Err(source) => {
+                if let Some(refused) = source.certificate() {
+                    answer(&certificates::refused(refused, now()))?;
+                }
                 answer("  failed         see below")?;
                 let account = settings.name.clone();
                 failures.push(Error::Account {
@@ -53,6 +62,10 @@ pub async fn run(
     }
     failures.extend(disabled::error(config, &args.accounts));
     Ok(failures)
+}
+
+fn now() -> Now {
+    Now(UnixTime::from_seconds(Timestamp::now().as_second()))
 }
 
 /// What the configuration says about an account, as postrider understood it.
@@ -172,6 +185,8 @@ mod tests {
                 tls: TlsMode::None,
                 ca_file: None,
                 way: Way::Direct,
+                pins: Vec::new(),
+                client: None,
             },
             user: "ada".to_owned(),
             password: PasswordSource::Env("PW".to_owned()),

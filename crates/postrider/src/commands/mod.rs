@@ -1,6 +1,7 @@
 //! One file per command, and what they share: which accounts are meant, and how an answer is given.
 
 pub mod approve;
+mod certificates;
 pub mod check;
 mod disabled;
 pub mod dry_run;

@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, push, readers, removal, way};
+use super::{folders, on_new, push, readers, removal, tls_trust, way};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{
@@ -25,6 +25,9 @@ pub(super) const KEYS: &[&str] = &[
     "ca_file",
     "tunnel",
     "proxy",
+    "pin",
+    "client_cert",
+    "client_key",
     "user",
     "password",
     "auth",
@@ -111,6 +114,11 @@ impl<'a> Account<'a> {
             reading.complain(entry.at, Problem::ImapOnly { key, because });
         }
         None
+    }
+
+    /// Where a key stands.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.find(key).map_or(self.at, |node| node.at)
     }
 
     fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
@@ -273,12 +281,14 @@ fn server(
     let ca_file = or(keys.find("ca_file"), None, |node| {
         reading.path("ca_file", node).map(Some)
     });
+    let pins = tls_trust::pins(reading, keys, tls);
+    let client = tls_trust::client(reading, keys, tls);
     if let (Some(host), Some(TlsMode::None), Some(false)) = (&host, tls, cleartext)
         && way
             .as_ref()
             .is_some_and(|way| leaves_in_the_clear(host, way))
     {
-        let at = keys.find("tls").map_or(keys.at, |node| node.at);
+        let at = keys.place("tls");
         let host = host.clone();
         reading.complain(at, Problem::Cleartext { host });
     }
@@ -288,6 +298,8 @@ fn server(
         tls: tls?,
         ca_file: ca_file?,
         way: way?,
+        pins: pins?,
+        client: client?,
     })
 }
 

@@ -19,10 +19,11 @@ const MAPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Keys that take nothing but a list: a cell is one item, or a list as the configuration writes it.
-const LISTS: [&str; 4] = [
+const LISTS: [&str; 5] = [
     "folders.include",
     "folders.exclude",
     "on_new",
+    "pin",
     "retention.protect",
 ];
 

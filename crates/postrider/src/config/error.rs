@@ -236,6 +236,18 @@ pub enum Problem {
         /// Why POP3 has no use for it, where that is not plain.
         because: Option<&'static str>,
     },
+    /// A key about certificates beside `tls: none`.
+    NeedsTls {
+        /// The key.
+        key: &'static str,
+    },
+    /// One of two keys that belong together.
+    Alone {
+        /// It.
+        key: &'static str,
+        /// The other one.
+        lacking: &'static str,
+    },
     /// Two mailboxes that shall have one name here.
     SameName {
         /// The name.
@@ -331,6 +343,11 @@ impl fmt::Display for Problem {
                 write!(f, "`{key}` is for IMAP accounts")?;
                 because.map_or(Ok(()), |because| write!(f, ": {because}"))
             }
+            Self::NeedsTls { key } => write!(
+                f,
+                "`{key}` is about certificates, and with `tls: none` there are none"
+            ),
+            Self::Alone { key, lacking } => write!(f, "`{key}` is nothing without `{lacking}`"),
             Self::SameName { name, other } => write_same_name(f, name, other),
             Self::SharedMaildir { other, path } => write!(
                 f,

@@ -26,6 +26,7 @@ mod size;
 mod status;
 pub mod surroundings;
 mod table;
+mod tls_trust;
 mod trees;
 mod way;
 

@@ -538,3 +538,51 @@ fn durations_have_a_unit_and_fit() {
         assert_eq!(seconds(text), None, "{text}");
     }
 }
+
+#[test]
+fn pins_and_our_own_certificate_are_read() {
+    let hex = "0f".repeat(32);
+    let config = accepted(&account(&format!(
+        "pin: [\"sha256:{hex}\", \"SHA256:{}\"]\nclient_cert: me.pem\nclient_key: ~/me.key",
+        hex.to_uppercase()
+    )));
+    let server = &config.accounts[0].server;
+    let pin = format!("sha256:{hex}").parse().unwrap();
+    assert_eq!(server.pins, [pin, pin]);
+    let client = server.client.as_ref().unwrap();
+    let base = Path::new("/home/ada/.config/postrider");
+    assert_eq!(client.cert, base.join("me.pem"));
+    assert_eq!(client.key, Path::new("/home/ada/me.key"));
+}
+
+#[test]
+fn half_a_certificate_and_what_is_no_pin_are_refused() {
+    let refusals = [
+        (
+            "client_cert: me.pem",
+            "`client_cert` is nothing without `client_key`",
+        ),
+        (
+            "client_key: me.key",
+            "`client_key` is nothing without `client_cert`",
+        ),
+        (
+            "pin: [\"0f0f\"]",
+            "`pin` cannot be `0f0f`: `sha256:` and 64 hexadecimal digits are wanted; `postrider check` shows the server's",
+        ),
+        ("pin: abc", "`pin` wants a list: [\"...\", \"...\"]"),
+        (
+            "tls: none\nallow_cleartext: true\npin: []",
+            "`pin` is about certificates, and with `tls: none` there are none",
+        ),
+        (
+            "tls: none\nallow_cleartext: true\nclient_key: k",
+            "`client_key` is about certificates, and with `tls: none` there are none",
+        ),
+    ];
+    for (lines, said) in refusals {
+        let complaint = refused(&account(lines));
+        let (_place, complaint) = complaint.split_once(": ").unwrap();
+        assert_eq!(complaint, said, "{lines}");
+    }
+}

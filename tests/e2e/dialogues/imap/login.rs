@@ -101,12 +101,12 @@ pub(super) const STARTTLS: &[Row<Asked>] = &[
     row(
         "starttls-refused",
         Asked::StartTls,
-        "! unreachable: the server refused STARTTLS: not today",
+        "! tls: the server refused STARTTLS: not today",
     ),
     row(
         "starttls-bad",
         Asked::StartTls,
-        "! protocol: the server refused STARTTLS: TLS is active already",
+        "! tls: the server refused STARTTLS: TLS is active already",
     ),
     row(
         "starttls-injected",

@@ -140,6 +140,8 @@ async fn stls_is_required_and_nothing_may_follow_its_answer() {
             tls: TlsMode::StartTls,
             ca_file: None,
             way: Way::Direct,
+            pins: Vec::new(),
+            client: None,
         };
         let error = session
             .start_tls(&Connector::new(), &address)

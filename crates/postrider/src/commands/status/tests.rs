@@ -25,6 +25,8 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> AccountSettings {
             tls: TlsMode::Implicit,
             ca_file: None,
             way: Way::Direct,
+            pins: Vec::new(),
+            client: None,
         },
         user: "ada".to_owned(),
         password: PasswordSource::Env("PW".to_owned()),

@@ -1,0 +1,79 @@
+//! A Dovecot that takes users by their certificates only.
+
+use super::*;
+use postrider_tests::certificate::{Likeness, Users};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn strict(users: &Users) -> Dovecot {
+    let otherwise = format!(
+        "ssl_ca = <{}\nssl_verify_client_cert = yes\nssl_require_crl = no\n\
+         auth_ssl_require_client_cert = yes",
+        users.ca_file().display()
+    );
+    Dovecot::with_certificate(&Likeness::default(), &otherwise)
+}
+
+/// The lines that say who we are.
+fn as_user((cert, key): &(std::path::PathBuf, std::path::PathBuf)) -> String {
+    format!("client_cert: {}\nclient_key: {}", cert.display(), key.display())
+}
+
+#[test]
+fn our_certificate_is_shown_and_lets_us_in() {
+    let users = Users::new();
+    let dovecot = strict(&users);
+    let ada = users.issue("ada", -1..90);
+    for protocol in BOTH {
+        let lines = format!("{}\n{}", trusting(&dovecot), as_user(&ada));
+        let home = Home::new(&config(&dovecot, protocol, &lines));
+        home.succeed(&["sync"]);
+        let said = home.succeed(&["check"]);
+        assert!(said.contains("  client cert    CN=ada, until 20"), "{said}");
+    }
+}
+
+#[test]
+fn without_one_or_with_a_strangers_there_is_no_way_in() {
+    let (users, strangers) = (Users::new(), Users::new());
+    let dovecot = strict(&users);
+    let stranger = as_user(&strangers.issue("ada", -1..90));
+    for protocol in BOTH {
+        for who in ["", &stranger] {
+            let lines = format!("{}\n{who}", trusting(&dovecot));
+            let home = Home::new(&config(&dovecot, protocol, &lines));
+            let output = home.run(&["sync"]);
+            // Dovecot lets TLS pass and refuses the login, in words of its own.
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(77), "{said}");
+            assert!(said.contains("certificate"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_or_that_is_encrypted_is_an_error_of_the_configuration() {
+    let users = Users::new();
+    let dovecot = Dovecot::start();
+    let (cert, key) = users.issue("ada", -1..90);
+    let encrypted = key.with_extension("encrypted");
+    openssl(&format!(
+        "openssl pkcs8 -topk8 -in {} -out {} -passout pass:hunter2 && echo made",
+        key.display(),
+        encrypted.display()
+    ));
+    fs::set_permissions(&encrypted, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    for (key, word) in [
+        (&key, format!("chmod 600 {}", key.display())),
+        (&encrypted, format!("openssl pkey -in {}", encrypted.display())),
+    ] {
+        let lines = format!("{}\n{}", trusting(&dovecot), as_user(&(cert.clone(), key.clone())));
+        let home = Home::new(&config(&dovecot, "imap", &lines));
+        let output = home.run(&["sync"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(said.contains(&word), "{word}: {said}");
+        assert!(!said.contains("PRIVATE KEY"), "{said}");
+    }
+}
