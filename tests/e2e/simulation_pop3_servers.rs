@@ -102,7 +102,7 @@ async fn the_daemon_logs_in_no_more_often_than_the_server_wants() {
 async fn a_check_tells_of_gmails_habits() {
     for (options, is_told) in [(Options::gmail(), true), (Options::default(), false)] {
         let rig = Rig::with(Protocol::Pop3, options).await;
-        let report = postrider_engine::check(&rig.settings).await.unwrap();
+        let report = postrider_engine::check(&rig.settings).await.report.unwrap();
         let told = report.notes.iter().any(|note| note.contains("recent:"));
         assert_eq!(told, is_told, "{:?}", report.notes);
     }

@@ -32,15 +32,24 @@ fn check(protocol: &str, stage: &Stage) -> (Home, Output) {
 
 #[test]
 fn mail_comes_over_starttls_and_stls_from_a_real_server() {
-    let dovecot = Dovecot::with_certificate(&postrider_tests::certificate::Likeness::default(), "ssl = required\ndisable_plaintext_auth = yes");
-    for (protocol, port, user) in [("imap", dovecot.imap_port, "ada"), ("pop3", dovecot.pop3_port, "bob")] {
-        let text = config(protocol, port, &dovecot.ca_file).replace("user: ada", &format!("user: {user}"));
+    let dovecot = Dovecot::with_certificate(
+        &postrider_tests::certificate::Likeness::default(),
+        "ssl = required\ndisable_plaintext_auth = yes",
+    );
+    for (protocol, port, user) in [
+        ("imap", dovecot.imap_port, "ada"),
+        ("pop3", dovecot.pop3_port, "bob"),
+    ] {
+        let text =
+            config(protocol, port, &dovecot.ca_file).replace("user: ada", &format!("user: {user}"));
         let home = Home::new(&text);
         home.succeed(&["sync"]);
         let said = home.succeed(&["check"]);
         assert!(said.contains("  tls            TLS 1.3, "), "{said}");
         let logins = dovecot.log();
-        let login = logins.lines().rfind(|line| line.contains(&format!("user=<{user}>")));
+        let login = logins
+            .lines()
+            .rfind(|line| line.contains(&format!("user=<{user}>")));
         assert!(login.is_some_and(|line| line.contains(", TLS")), "{logins}");
     }
 }
@@ -48,8 +57,12 @@ fn mail_comes_over_starttls_and_stls_from_a_real_server() {
 #[test]
 fn mail_is_stored_over_starttls() {
     let dovecot = Dovecot::start();
-    Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD)
-        .append("INBOX", message("INBOX", 1).as_bytes(), &[], 1_700_000_000);
+    Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD).append(
+        "INBOX",
+        message("INBOX", 1).as_bytes(),
+        &[],
+        1_700_000_000,
+    );
     let home = Home::new(&config("imap", dovecot.imap_port, &dovecot.ca_file));
     home.succeed(&["sync"]);
     assert_eq!(home.count("SELECT count(*) FROM messages"), 1);
@@ -62,7 +75,10 @@ fn r9_capabilities_are_asked_anew_and_nothing_said_before_is_believed() {
         let (_, output) = check(protocol, &stage);
         let said = said(&output);
         assert!(output.status.success(), "{said}\n{stage:?}");
-        assert!(said.contains("X-UNDER-TLS") && !said.contains("X-IN-THE-CLEAR"), "{said}");
+        assert!(
+            said.contains("X-UNDER-TLS") && !said.contains("X-IN-THE-CLEAR"),
+            "{said}"
+        );
         // In the clear PLAIN was offered, under TLS it is not.
         let (clear, secured) = stage.heard();
         let verbs = match protocol {
@@ -82,7 +98,10 @@ fn r9_untagged_responses_before_the_ok_change_nothing() {
     let (_, output) = check("imap", &stage);
     let said = said(&output);
     assert!(output.status.success(), "{said}\n{stage:?}");
-    assert!(said.contains("X-UNDER-TLS") && !said.contains("X-IN-BETWEEN"), "{said}");
+    assert!(
+        said.contains("X-UNDER-TLS") && !said.contains("X-IN-BETWEEN"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -104,12 +123,27 @@ fn r9_without_tls_there_is_no_login_whatever_the_server_does() {
             let (home, output) = check(protocol, &stage);
             let said = said(&output);
             let (clear, secured) = stage.heard();
-            assert_eq!(output.status.code(), Some(77), "{protocol}, {play:?}: {said}");
+            assert_eq!(
+                output.status.code(),
+                Some(77),
+                "{protocol}, {play:?}: {said}"
+            );
             assert!(said.contains(word), "{protocol}, {play:?}: {said}");
             assert!(secured.is_empty(), "{secured:?}");
-            let allowed = ["CAPABILITY", "STARTTLS", "CAPA", "STLS", "LOGOUT", "QUIT", "\u{16}"];
+            let allowed = [
+                "CAPABILITY",
+                "STARTTLS",
+                "CAPA",
+                "STLS",
+                "LOGOUT",
+                "QUIT",
+                "\u{16}",
+            ];
             let verbs = verbs_of(&clear);
-            assert!(verbs.iter().all(|verb| allowed.contains(&verb.as_str())), "{clear:?}");
+            assert!(
+                verbs.iter().all(|verb| allowed.contains(&verb.as_str())),
+                "{clear:?}"
+            );
             assert!(!clear.concat().contains("secret"), "{clear:?}");
             assert!(!home.path().join("asked").exists(), "{protocol}, {play:?}");
         }
@@ -126,7 +160,11 @@ fn verbs_of(lines: &[String]) -> Vec<String> {
         let first = words.next().unwrap_or_default();
         // A tag of ours has a digit in it, and no command has.
         let is_tag = first.contains(|c: char| c.is_ascii_digit());
-        let verb = if is_tag { words.next().unwrap_or_default() } else { first };
+        let verb = if is_tag {
+            words.next().unwrap_or_default()
+        } else {
+            first
+        };
         verb.to_uppercase()
     };
     lines.iter().map(verb).collect()

@@ -73,7 +73,8 @@ impl Users {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let authority = authority("users of postrider tests").expect("an authority");
-        std::fs::write(dir.path().join("users.pem"), authority.pem()).expect("a writable directory");
+        std::fs::write(dir.path().join("users.pem"), authority.pem())
+            .expect("a writable directory");
         Self { authority, dir }
     }
 
@@ -139,7 +140,9 @@ fn params(
 ) -> Result<CertificateParams, Box<dyn Error>> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     let now = OffsetDateTime::now_utc();
     params.not_before = now + Duration::days(days.start);
     params.not_after = now + Duration::days(days.end);

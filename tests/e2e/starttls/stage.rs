@@ -114,8 +114,16 @@ fn perform(
         let offers = play != Play::NotOffered;
         stream.write_all(answer(imap, &line, &clear_words(imap, offers)).as_bytes())?;
     };
-    let ok = if imap { format!("{begins} OK begin\r\n") } else { "+OK begin\r\n".to_owned() };
-    let lie = if imap { "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] me\r\n" } else { "+OK me\r\n" };
+    let ok = if imap {
+        format!("{begins} OK begin\r\n")
+    } else {
+        "+OK begin\r\n".to_owned()
+    };
+    let lie = if imap {
+        "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] me\r\n"
+    } else {
+        "+OK me\r\n"
+    };
     match play {
         Play::Refused if imap => stream.write_all(format!("{begins} NO no\r\n").as_bytes())?,
         Play::Refused => stream.write_all(b"-ERR no\r\n")?,
@@ -163,7 +171,11 @@ fn under_tls(
         }
         let line = line.trim_end().to_owned();
         heard.lock().unwrap().1.push(line.clone());
-        let words = if imap { "IMAP4rev1 X-UNDER-TLS" } else { "X-UNDER-TLS\r\nUSER\r\nUIDL" };
+        let words = if imap {
+            "IMAP4rev1 X-UNDER-TLS"
+        } else {
+            "X-UNDER-TLS\r\nUSER\r\nUIDL"
+        };
         let answer = answer(imap, &line, words);
         stream.get_mut().write_all(answer.as_bytes())?;
         stream.get_mut().flush()?;

@@ -16,7 +16,11 @@ fn strict(users: &Users) -> Dovecot {
 
 /// The lines that say who we are.
 fn as_user((cert, key): &(std::path::PathBuf, std::path::PathBuf)) -> String {
-    format!("client_cert: {}\nclient_key: {}", cert.display(), key.display())
+    format!(
+        "client_cert: {}\nclient_key: {}",
+        cert.display(),
+        key.display()
+    )
 }
 
 #[test]
@@ -66,9 +70,16 @@ fn a_key_that_others_can_read_or_that_is_encrypted_is_an_error_of_the_configurat
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     for (key, word) in [
         (&key, format!("chmod 600 {}", key.display())),
-        (&encrypted, format!("openssl pkey -in {}", encrypted.display())),
+        (
+            &encrypted,
+            format!("openssl pkey -in {}", encrypted.display()),
+        ),
     ] {
-        let lines = format!("{}\n{}", trusting(&dovecot), as_user(&(cert.clone(), key.clone())));
+        let lines = format!(
+            "{}\n{}",
+            trusting(&dovecot),
+            as_user(&(cert.clone(), key.clone()))
+        );
         let home = Home::new(&config(&dovecot, "imap", &lines));
         let output = home.run(&["sync"]);
         let said = said(&output);

@@ -9,12 +9,19 @@ fn warnings(home: &Home) -> Vec<Value> {
     let output = home.run(&["sync"]);
     let said = said(&output);
     assert!(output.status.success(), "{said}");
-    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["event"] == "certificate.expiring").collect()
+    let lines = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter(|line| line["event"] == "certificate.expiring")
+        .collect()
 }
 
 fn logging(dovecot: &Dovecot, protocol: &str, lines: &str) -> Home {
-    Home::new(&format!("log: {{format: json}}\n{}", config(dovecot, protocol, lines)))
+    Home::new(&format!(
+        "log: {{format: json}}\n{}",
+        config(dovecot, protocol, lines)
+    ))
 }
 
 #[test]
@@ -22,7 +29,10 @@ fn a_certificate_that_ends_soon_is_told_once_a_day_and_one_with_time_left_is_not
     // Of ninety days ten are left; of six, three: that is when such ones are renewed.
     let cases = [(-80..10, true), (-3..3, false), (-1..90, false)];
     for (days, told) in cases {
-        let likeness = Likeness { days, ..Likeness::default() };
+        let likeness = Likeness {
+            days,
+            ..Likeness::default()
+        };
         let dovecot = Dovecot::with_certificate(&likeness, "");
         for protocol in BOTH {
             let home = logging(&dovecot, protocol, &trusting(&dovecot));
@@ -35,8 +45,14 @@ fn a_certificate_that_ends_soon_is_told_once_a_day_and_one_with_time_left_is_not
                 assert_eq!(warning["side"], "server", "{warning}");
                 assert_eq!(warning["days_left"], 9, "{warning}");
                 assert_eq!(warning["pinned"], false, "{warning}");
-                assert!(warning["not_after"].as_str().unwrap().ends_with('Z'), "{warning}");
-                assert!(warning["hint"].as_str().unwrap().contains("renew"), "{warning}");
+                assert!(
+                    warning["not_after"].as_str().unwrap().ends_with('Z'),
+                    "{warning}"
+                );
+                assert!(
+                    warning["hint"].as_str().unwrap().contains("renew"),
+                    "{warning}"
+                );
             }
             // Another process on the same day.
             assert_eq!(warnings(&home), Vec::<Value>::new());
@@ -58,17 +74,30 @@ fn age(home: &Home) {
 
 #[test]
 fn a_pinned_certificate_and_our_own_are_told_earlier() {
-    let likeness = Likeness { days: -65..25, ..Likeness::default() };
+    let likeness = Likeness {
+        days: -65..25,
+        ..Likeness::default()
+    };
     let dovecot = Dovecot::with_certificate(&likeness, "");
     let pem = dovecot.dir.join("server.pem");
     let home = logging(&dovecot, "imap", &format!("pin: [\"{}\"]", pin_of(&pem)));
     let [warning] = &warnings(&home)[..] else {
         panic!("a pinned certificate is another one after its renewal");
     };
-    assert_eq!((&warning["pinned"], &warning["days_left"]), (&true.into(), &24.into()));
-    assert!(warning["hint"].as_str().unwrap().contains("`pin:`"), "{warning}");
+    assert_eq!(
+        (&warning["pinned"], &warning["days_left"]),
+        (&true.into(), &24.into())
+    );
+    assert!(
+        warning["hint"].as_str().unwrap().contains("`pin:`"),
+        "{warning}"
+    );
     // A pinned key may stay.
-    let home = logging(&dovecot, "imap", &format!("pin: [\"{}\"]", key_pin_of(&pem)));
+    let home = logging(
+        &dovecot,
+        "imap",
+        &format!("pin: [\"{}\"]", key_pin_of(&pem)),
+    );
     assert_eq!(warnings(&home), Vec::<Value>::new());
 
     let users = Users::new();
@@ -85,6 +114,12 @@ fn a_pinned_certificate_and_our_own_are_told_earlier() {
         key.display()
     );
     let warning = &warnings(&logging(&dovecot, "imap", &lines))[0];
-    assert_eq!((&warning["side"], &warning["days_left"]), (&"client".into(), &19.into()));
-    assert!(warning["hint"].as_str().unwrap().contains("`client_cert:`"), "{warning}");
+    assert_eq!(
+        (&warning["side"], &warning["days_left"]),
+        (&"client".into(), &19.into())
+    );
+    assert!(
+        warning["hint"].as_str().unwrap().contains("`client_cert:`"),
+        "{warning}"
+    );
 }

@@ -34,7 +34,11 @@ fn r9_a_wrong_pin_is_refused_though_an_authority_vouches_and_the_right_ones_are_
     let pem = dovecot.dir.join("server.pem");
     let key = key_pin_of(&pem);
     for protocol in BOTH {
-        let lines = format!("{}\npin: [\"sha256:{}\"]", trusting(&dovecot), "5a".repeat(32));
+        let lines = format!(
+            "{}\npin: [\"sha256:{}\"]",
+            trusting(&dovecot),
+            "5a".repeat(32)
+        );
         let words = [
             "the certificate of localhost matches no `pin`: its own is sha256:",
             &key,
@@ -68,7 +72,10 @@ fn a_rotation_that_was_prepared_is_not_noticed() {
     let home = Home::new(&config(&old, "imap", &pins));
     home.succeed(&["sync"]);
     drop(old);
-    let renewed = Likeness { key: Some(next), ..lonely() };
+    let renewed = Likeness {
+        key: Some(next),
+        ..lonely()
+    };
     let new = Dovecot::with_certificate(&renewed, "");
     home.configure(&config(&new, "imap", &pins));
     home.succeed(&["sync"]);
@@ -76,7 +83,10 @@ fn a_rotation_that_was_prepared_is_not_noticed() {
 
 #[test]
 fn a_pinned_certificate_that_has_expired_is_refused() {
-    let expired = Likeness { days: -40..-3, ..lonely() };
+    let expired = Likeness {
+        days: -40..-3,
+        ..lonely()
+    };
     let dovecot = Dovecot::with_certificate(&expired, "");
     let pin = key_pin_of(&dovecot.dir.join("server.pem"));
     let config = config(&dovecot, "imap", &format!("pin: [\"{pin}\"]"));
