@@ -55,6 +55,8 @@ mod limits;
 #[cfg(test)]
 mod line_sweep;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod mailboxes;
@@ -74,6 +76,8 @@ mod power_cut;
 mod push;
 #[cfg(test)]
 mod push_dovecot;
+#[cfg(test)]
+mod push_further;
 #[cfg(test)]
 mod push_lost;
 #[cfg(test)]

@@ -34,12 +34,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use bandwidth::Bandwidth;
 pub use calm::Calm;
-pub use connect::Connector;
+pub use connect::{Connector, Turn};
 pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
-pub use slots::{Slot, Slots};
+pub use slots::{Slot, Slots, Yielding};
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
