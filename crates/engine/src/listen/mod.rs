@@ -37,7 +37,8 @@ use postrider_core::pace::pause_after;
 use postrider_transport::Yielding;
 use silence::Silence;
 use spacing::Spacing;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -63,7 +64,7 @@ pub(crate) struct Push {
     /// A loss was told, and nothing was restored yet.
     is_lost: bool,
     /// What a quick pass is to bring.
-    told: Vec<Told>,
+    told: News,
     quick: Spacing,
     whole: Spacing,
 }
@@ -93,7 +94,7 @@ impl Push {
             ear: Ear::new(silence),
             losses: 0,
             is_lost: false,
-            told: Vec::new(),
+            told: News::default(),
             quick: Spacing::new(SPACING),
             whole: Spacing::new(SOON),
         }
@@ -108,7 +109,6 @@ impl Push {
         (watch, heed): (&mut Watch, Heed),
         (rhythm, pause): (&mut Rhythm, Duration),
     ) -> bool {
-        let (around, slots) = (&account.shared.surroundings, &account.shared.shares.slots);
         // One and the same throughout: what it has taken up is not lost by a quick pass.
         let mut calls = pin!(watch.calls(account, heed));
         let mut due = Instant::now() + pause;
@@ -119,28 +119,14 @@ impl Push {
             let next = match begun {
                 Some(next) => next,
                 None => {
-                    let next = async {
-                        let (listens, idles) = (self.ear.has_line(), self.ear.idles_in().is_some());
-                        tokio::select! {
-                            heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
-                            () = account.shutdown.requested() => Next::Stop,
-                            () = wake.notified() => Next::Due,
-                            () = around.sleep(left) => Next::Due,
-                            () = rhythm.called() => Next::Due,
-                            () = &mut calls => Next::Due,
-                            () = may_bring(&self.told, &self.quick) => Next::Bring,
-                            () = self.further.left() => Next::Word,
-                            () = self.further.due(), if idles => Next::Tend,
-                            yielding = slots.wanted(), if listens => Next::Yield(yielding),
-                        }
-                    };
+                    let next = self.next(account, wake, (calls.as_mut(), rhythm), left);
                     within(left.saturating_add(MARGIN), next).await
                 }
             };
             match next {
                 Next::Due => {
                     // It brings everything.
-                    self.told.clear();
+                    self.told = News::default();
                     self.further.pass_begins();
                     self.ear.rest(account);
                     return true;
@@ -177,6 +163,30 @@ impl Push {
                 },
             }
             tell_next(account, due);
+        }
+    }
+
+    /// Waits, while it listens, for whatever comes first.
+    async fn next(
+        &mut self,
+        account: &Account,
+        wake: &Notify,
+        (calls, rhythm): (Pin<&mut impl Future<Output = ()>>, &mut Rhythm),
+        left: Duration,
+    ) -> Next {
+        let (around, slots) = (&account.shared.surroundings, &account.shared.shares.slots);
+        let (listens, idles) = (self.ear.has_line(), self.ear.idles_in().is_some());
+        tokio::select! {
+            heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
+            () = account.shutdown.requested() => Next::Stop,
+            () = wake.notified() => Next::Due,
+            () = around.sleep(left) => Next::Due,
+            () = rhythm.called() => Next::Due,
+            () = calls => Next::Due,
+            () = may_bring(&self.told.quick, &self.quick) => Next::Bring,
+            () = self.further.left() => Next::Word,
+            () = self.further.due(), if idles => Next::Tend,
+            yielding = slots.wanted(), if listens => Next::Yield(yielding),
         }
     }
 
@@ -223,11 +233,8 @@ impl Push {
 
     /// Takes in what was told: when a whole pass is due because of it.
     fn take(&mut self, news: News) -> Option<Instant> {
-        let mut all = News::default();
-        all.quick = std::mem::take(&mut self.told);
-        all.join(news);
-        self.told = all.quick;
-        if !all.whole {
+        self.told.join(news);
+        if !std::mem::take(&mut self.told.whole) {
             return None;
         }
         let soon = Instant::now() + SOON;
@@ -240,7 +247,7 @@ impl Push {
 
     /// Makes a quick pass over the mailboxes that were told of. Whether a whole one must follow at once.
     async fn bring(&mut self, account: &Account) -> Result<bool, EngineError> {
-        let told = std::mem::take(&mut self.told);
+        let told = std::mem::take(&mut self.told).quick;
         self.quick.begins(Instant::now());
         self.ear.rest(account);
         account.live.begins(Activity::Syncing, now().0);

@@ -146,7 +146,8 @@ mod tests {
     async fn whoever_listens_is_counted_until_it_ends() {
         let state = tempfile::tempdir().unwrap();
         let (_thread, silence) = process(state.path()).await;
-        let (one, two) = (silence.joins(), silence.clone().joins());
+        let same = silence.clone();
+        let (one, two) = (silence.joins(), same.joins());
         assert_eq!(silence.further_lines(), 2);
         drop(one);
         assert_eq!(silence.further_lines(), 1);
