@@ -69,6 +69,15 @@ impl Dovecot {
         )
     }
 
+    /// Starts a server with these lines at the end of its configuration.
+    ///
+    /// # Panics
+    /// As [`Dovecot::start`].
+    #[must_use]
+    pub fn with_lines(lines: &str) -> Self {
+        Self::start_with(lines)
+    }
+
     fn start_with(otherwise: &str) -> Self {
         // A port that is free now may be taken by another test's server before ours binds it.
         for _ in 0..5 {

@@ -6,6 +6,7 @@ use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
 use crate::hook::Hook;
 use crate::mailbox::MailboxName;
+use crate::oauth2::TokenSource;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
@@ -106,6 +107,10 @@ pub enum PasswordSource {
     Env(String),
     /// A systemd credential: a file of this name in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+    /// There is none: an access token does its work.
+    Token(TokenSource),
+    /// There is none: the client certificate does its work.
+    Nowhere,
 }
 
 /// Which SASL mechanism is used.
@@ -118,6 +123,18 @@ pub enum AuthChoice {
     Plain,
     /// The protocol's own LOGIN or USER/PASS.
     Login,
+    /// CRAM-MD5 (RFC 2195).
+    CramMd5,
+    /// SCRAM-SHA-1 (RFC 5802), with channel binding where both sides have it.
+    ScramSha1,
+    /// SCRAM-SHA-256 (RFC 7677), with channel binding where both sides have it.
+    ScramSha256,
+    /// EXTERNAL (RFC 4422 appendix A): the client certificate says who we are.
+    External,
+    /// APOP (RFC 1939 §7). POP3 only.
+    Apop,
+    /// OAUTHBEARER (RFC 7628) or XOAUTH2, with an access token.
+    OAuth2,
 }
 
 /// How mailboxes lie in the mail tree.

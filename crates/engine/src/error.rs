@@ -6,6 +6,7 @@ use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
 use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
+use postrider_oauth::OAuthError;
 use postrider_pop3::Pop3Error;
 use postrider_transport::TransportError;
 use std::path::Path;
@@ -57,6 +58,14 @@ pub enum EngineError {
     Password {
         /// Why, without the password.
         reason: String,
+    },
+    /// No access token could be had.
+    #[error("getting an access token")]
+    Token {
+        /// Whose.
+        account: String,
+        /// Why not.
+        source: OAuthError,
     },
     /// The server refused something a pass cannot do without.
     #[error("the server refused {what}: {text}")]
@@ -216,6 +225,7 @@ impl EngineError {
             Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
+            Self::Token { source, .. } => source.fault(),
             Self::Refused { text, .. } => {
                 Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
             }
@@ -290,6 +300,7 @@ impl EngineError {
                 "run the `password:` command by hand, or read the file or variable it names"
                     .to_owned(),
             ),
+            Self::Token { account, source } => source.hint(account),
             Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
             Self::DiskUnknown { .. }
             | Self::Thread { .. }

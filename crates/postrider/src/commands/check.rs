@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::logging::Logging;
 use crate::words::{count, octets, short, span};
 use postrider_core::account::Protocol;
+use postrider_core::oauth2::TokenSource;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
 use postrider_engine::{CheckReport, CheckedMailbox};
 use std::fmt::Write as _;
@@ -62,12 +63,17 @@ fn understood(settings: &AccountSettings) -> String {
         TlsMode::StartTls => "STARTTLS",
         TlsMode::None => "cleartext",
     };
-    let password = match &settings.password {
-        PasswordSource::Inline(_) => "in the configuration".to_owned(),
-        PasswordSource::Command(_) => "from a command".to_owned(),
-        PasswordSource::File(path) => format!("from {}", path.display()),
-        PasswordSource::Env(name) => format!("from ${name}"),
-        PasswordSource::Credential(name) => format!("from the credential {name}"),
+    let proof = match &settings.password {
+        PasswordSource::Inline(_) => "password in the configuration".to_owned(),
+        PasswordSource::Command(_) => "password from a command".to_owned(),
+        PasswordSource::File(path) => format!("password from {}", path.display()),
+        PasswordSource::Env(name) => format!("password from ${name}"),
+        PasswordSource::Credential(name) => format!("password from the credential {name}"),
+        PasswordSource::Token(TokenSource::Command(_)) => "token from a command".to_owned(),
+        PasswordSource::Token(TokenSource::Server(server)) => {
+            format!("token from {}", server.token_url)
+        }
+        PasswordSource::Nowhere => "client certificate".to_owned(),
     };
     let readers = match settings.protocol {
         Protocol::Imap => format!(
@@ -80,7 +86,7 @@ fn understood(settings: &AccountSettings) -> String {
         Protocol::Pop3 => String::new(),
     };
     format!(
-        "{}\n  server         {}, {} port {}, {tls}\n  user           {}, password {password}\n  \
+        "{}\n  server         {}, {} port {}, {tls}\n  user           {}, {proof}\n  \
          maildir        {}\n  retention      {}\n{readers}  poll           every {}\n",
         settings.name,
         settings.protocol,

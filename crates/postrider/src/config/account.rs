@@ -4,10 +4,10 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, push, readers, removal};
+use super::{folders, on_new, proof, push, readers, removal};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
-use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
+use postrider_core::settings::{AccountSettings, Layout, ServerAddress, TlsMode};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "user",
     "password",
     "auth",
+    "oauth2",
     "maildir",
     "layout",
     "folders",
@@ -56,8 +57,8 @@ const MAX_CONNECTIONS: usize = 100;
 
 /// The entries that speak for one account.
 pub(super) struct Account<'a> {
-    at: Place,
-    name: AccountName,
+    pub(super) at: Place,
+    pub(super) name: AccountName,
     own: &'a [Entry],
     defaults: &'a [Entry],
 }
@@ -103,7 +104,7 @@ impl<'a> Account<'a> {
         None
     }
 
-    fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
+    pub(super) fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
         let node = self.find(key);
         if node.is_none() {
             let account = self.name.to_string();
@@ -125,9 +126,8 @@ pub(super) fn account(
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
     let user = user(reading, &keys);
-    let password = keys.required(reading, "password");
-    let password = password.and_then(|node| password::password(reading, node));
-    let auth = auth(reading, &keys);
+    let tls = server.as_ref().map(|server| server.tls);
+    let proof = proof::proof(reading, &keys, (assumed, tls));
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
     let folders = folders::folders(reading, &keys, assumed);
@@ -144,12 +144,13 @@ pub(super) fn account(
     let readers = readers?;
     let (poll, timeout, connections) = pace?;
     let (push, idle_refresh) = push?;
+    let (password, auth) = proof?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
         user: user?,
-        password: password?,
-        auth: auth?,
+        password,
+        auth,
         maildir: maildir?,
         layout: layout?,
         folders: folders?,
@@ -194,17 +195,6 @@ fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {
     let words = [("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
     or(keys.find("protocol"), Protocol::Imap, |node| {
         reading.word("protocol", node, &words)
-    })
-}
-
-fn auth(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<AuthChoice> {
-    let words = [
-        ("auto", AuthChoice::Auto),
-        ("plain", AuthChoice::Plain),
-        ("login", AuthChoice::Login),
-    ];
-    or(keys.find("auth"), AuthChoice::Auto, |node| {
-        reading.word("auth", node, &words)
     })
 }
 

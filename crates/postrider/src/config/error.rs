@@ -227,6 +227,11 @@ pub enum Problem {
         /// Why POP3 has no use for it, where that is not plain.
         because: Option<&'static str>,
     },
+    /// Keys that cannot stand together, or not without another.
+    Clash {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Two mailboxes that shall have one name here.
     SameName {
         /// The name.
@@ -316,6 +321,7 @@ impl fmt::Display for Problem {
                 write!(f, "`{key}` is for IMAP accounts")?;
                 because.map_or(Ok(()), |because| write!(f, ": {because}"))
             }
+            Self::Clash { what } => f.write_str(what),
             Self::SameName { name, other } => write_same_name(f, name, other),
             Self::SharedMaildir { other, path } => write!(
                 f,
