@@ -97,6 +97,8 @@ pub enum TlsMode {
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordSource {
+    /// Nowhere: the client certificate says who we are.
+    Absent,
     /// It stands in the configuration.
     Inline(Secret),
     /// The first line that a shell command prints.
@@ -109,8 +111,6 @@ pub enum PasswordSource {
     Credential(String),
     /// There is none: an access token does its work.
     Token(TokenSource),
-    /// There is none: the client certificate does its work.
-    Nowhere,
 }
 
 /// Which SASL mechanism is used.

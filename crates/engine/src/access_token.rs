@@ -9,6 +9,8 @@ use postrider_core::secret::Secret;
 use postrider_core::settings::{AccountSettings, PasswordSource};
 use postrider_oauth::{Http, Keeper, Looked, OAuthError};
 use postrider_transport::Connector;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// How long all of it may take: another process asks, then we do; each has limits of its own.
@@ -27,7 +29,9 @@ pub(crate) async fn access_token(
             password::obtain(&PasswordSource::Command(command.clone())).await
         }
         TokenSource::Server(server) => {
-            let kept = kept((settings, server), connector, refused);
+            // Boxed, because no pass need be as large as this.
+            let kept: Pin<Box<dyn Future<Output = Result<Secret, EngineError>> + Send + '_>> =
+                Box::pin(kept((settings, server), connector, refused));
             within(PATIENCE, kept).await
         }
     }

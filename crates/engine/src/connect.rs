@@ -8,7 +8,8 @@ use crate::password;
 use crate::veil::Veil;
 use postrider_core::fault::Fault;
 use postrider_core::oauth2::TokenSource;
-use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
+use postrider_core::secret::Secret;
+use postrider_core::settings::{AccountSettings, AuthChoice, PasswordSource, TlsMode};
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Pop3Error, Transaction};
 use postrider_transport::{Calm, Connector, Login};
@@ -28,6 +29,11 @@ impl Access {
     pub(crate) fn new(memory: Memory) -> Self {
         let login = Arc::default();
         Self { login, memory }
+    }
+
+    /// What the server could do last time.
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// A session in the authenticated state, and what came of `first`, which left together with the
@@ -226,6 +232,8 @@ async fn login(
             let refused = refused.map(|login| &login.password);
             access_token((settings, source), connector, refused).await?
         }
+        // The certificate speaks.
+        _ if settings.auth == AuthChoice::External => Secret::new(String::new()),
         source => password::obtain(source).await?,
     };
     Ok(Login {

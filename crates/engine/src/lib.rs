@@ -52,6 +52,7 @@ mod shutdown;
 mod state;
 mod status;
 mod step;
+mod strength;
 mod surroundings;
 mod sync;
 mod take_in;

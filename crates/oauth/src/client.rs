@@ -16,6 +16,7 @@ use postrider_core::oauth2::AuthorizationServer;
 use postrider_core::secret::Secret;
 use postrider_transport::escape_server_text;
 use std::borrow::Cow;
+#[cfg(test)]
 use std::error::Error;
 
 /// How much of a server's own words is shown.
@@ -78,9 +79,8 @@ pub(crate) async fn renew(
 ) -> Result<Grant, OAuthError> {
     let client = client(server, secret)?;
     let token = RefreshToken::new(refresh.reveal().to_owned());
-    let ask = |request| http.call(request);
     let request = client.exchange_refresh_token(&token);
-    let answer = request.request_async(&ask).await;
+    let answer = request.request_async(http).await;
     let secrets: Vec<&Secret> = secret.into_iter().chain([refresh]).collect();
     grant(answer).map_err(|error| veiled(error, &secrets))
 }
@@ -92,13 +92,12 @@ pub(crate) async fn redeem(
     (code, verifier, redirect): (&Secret, PkceCodeVerifier, &RedirectUrl),
 ) -> Result<Grant, OAuthError> {
     let client = client(server, secret)?;
-    let ask = |request| http.call(request);
     let code_shown = AuthorizationCode::new(code.reveal().to_owned());
     let request = client.exchange_code(code_shown);
     let request = request
         .set_pkce_verifier(verifier)
         .set_redirect_uri(Cow::Borrowed(redirect));
-    let answer = request.request_async(&ask).await;
+    let answer = request.request_async(http).await;
     let secrets: Vec<&Secret> = secret.into_iter().chain([code]).collect();
     grant(answer).map_err(|error| match veiled(error, &secrets) {
         // There is nothing to renew yet.
@@ -228,6 +227,7 @@ pub(crate) fn veiled(mut error: OAuthError, secrets: &[&Secret]) -> OAuthError {
 }
 
 /// The causes of an error in one line.
+#[cfg(test)]
 pub(crate) fn story(error: &dyn Error) -> String {
     let mut story = error.to_string();
     let mut cause = error.source();

@@ -58,13 +58,12 @@ impl Device {
         let device_url = DeviceAuthorizationUrl::new(url.clone());
         let device_url = device_url.map_err(|_| no_address(url))?;
         let asking = client.clone().set_device_authorization_url(device_url);
-        let ask = |request| http.call(request);
         let scopes = server.scopes.iter().cloned().map(Scope::new);
         let request = asking.exchange_device_code().add_scopes(scopes);
         let answer: Result<
             StandardDeviceAuthorizationResponse,
             RequestTokenError<OAuthError, BasicErrorResponse>,
-        > = request.request_async(&ask).await;
+        > = request.request_async(http).await;
         let answer = answer.map_err(refusal)?;
         if answer.interval() > LONGEST {
             return Err(OAuthError::Answer {
@@ -97,13 +96,12 @@ impl Device {
     /// [`OAuthError::NotAllowed`] when the person says no or time runs out, and when the server refuses.
     pub async fn wait(self) -> Result<Grant, OAuthError> {
         let http = &self.http;
-        let ask = |request| http.call(request);
         let pause = |pause: Duration| sleep(pause.max(LEAST_PAUSE));
         let request = self.client.exchange_device_access_token(&self.answer);
         let limit = self.answer.expires_in().min(LONGEST);
         // The first question before anybody can have typed a code would be in vain.
         pause(self.answer.interval()).await;
-        let answer = request.request_async(&ask, pause, Some(limit)).await;
+        let answer = request.request_async(http, pause, Some(limit)).await;
         let answer = answer.map_err(not_allowed)?;
         grant(Ok(answer))
     }

@@ -8,11 +8,12 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use oauth2::{HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use postrider_core::settings::ServerAddress;
 use postrider_transport::Connector;
+use std::future::Future;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -45,7 +46,7 @@ impl Http {
 
     /// Asks once. A redirection is not followed: RFC 6749 knows none here, and what is asked bears
     /// secrets.
-    pub(crate) async fn call(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
+    pub(crate) async fn once(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let url = request.uri().to_string();
         let address = address::server(&url, self.ca_file.as_deref())?;
         let asked = self.ask(&address, request);
@@ -88,6 +89,16 @@ impl Http {
             // What arrived before it ended is still to be read.
             _ended = &mut connection => answer.await,
         }
+    }
+}
+
+/// As the `oauth2` crate wants it.
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = OAuthError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.once(request))
     }
 }
 

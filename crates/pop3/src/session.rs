@@ -136,6 +136,7 @@ impl Authorization {
         capabilities: Capabilities,
         limits_sessions: bool,
     ) -> Result<Transaction, Pop3Error> {
+        let offered = capabilities.sasl_mechanisms();
         // RFC 2449 §5: some capabilities are told only to those who are logged in. Asking again is
         // worth a round trip only where it may save many.
         let capabilities = if capabilities.has_capa() && !capabilities.has(pipelining::CAPABILITY) {
@@ -146,6 +147,7 @@ impl Authorization {
         Ok(Transaction {
             wire,
             capabilities,
+            offered,
             limits_sessions,
         })
     }
@@ -202,10 +204,18 @@ fn apop_banner(greeting: &str) -> Option<String> {
 pub struct Transaction {
     pub(crate) wire: Wire,
     capabilities: Capabilities,
+    /// The mechanisms before the login.
+    offered: Vec<String>,
     limits_sessions: bool,
 }
 
 impl Transaction {
+    /// The mechanisms that the server offered for the login.
+    #[must_use]
+    pub fn offered(&self) -> &[String] {
+        &self.offered
+    }
+
     /// What the server can.
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {

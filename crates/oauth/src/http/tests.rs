@@ -20,7 +20,7 @@ async fn asked(answer: Vec<u8>) -> (Result<HttpResponse, OAuthError>, String) {
     };
     let request = hyper::Request::post(&url).body(b"secret".to_vec()).unwrap();
     let http = Http::default();
-    tokio::join!(http.call(request), serve)
+    tokio::join!(http.once(request), serve)
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let request = hyper::Request::post(&url).body(Vec::new()).unwrap();
-    let error = Http::default().call(request).await.unwrap_err();
+    let error = Http::default().once(request).await.unwrap_err();
     let late = matches!(
         error,
         OAuthError::TimedOut { .. } | OAuthError::Connect(_) | OAuthError::Http { .. }

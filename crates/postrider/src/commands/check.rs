@@ -73,7 +73,7 @@ fn understood(settings: &AccountSettings) -> String {
         PasswordSource::Token(TokenSource::Server(server)) => {
             format!("token from {}", server.token_url)
         }
-        PasswordSource::Nowhere => "client certificate".to_owned(),
+        PasswordSource::Absent => "client certificate".to_owned(),
     };
     let readers = match settings.protocol {
         Protocol::Imap => format!(

@@ -101,7 +101,7 @@ fn server(
     let device = preset.and_then(|preset| preset.device_url);
     let device_url = url(reading, entries, ("device_url", device));
     let scope = or(find(entries, "scope"), None, |node| {
-        reading.text("scope", node).map(Some)
+        reading.text("scope", node).map(|scope| Some(scope.to_owned()))
     });
     let usual = preset.map_or(&[][..], |preset| preset.scopes);
     let (auth_url, token_url, device_url) = (auth_url?, token_url?, device_url?);

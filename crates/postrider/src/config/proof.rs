@@ -58,7 +58,7 @@ pub(super) fn proof(
             "auth",
             "`auth: apop` answers the greeting, and with `tls: starttls` the greeting could be anybody's",
         ),
-        (AuthChoice::External, Has::Neither) => Some((PasswordSource::Nowhere, auth)),
+        (AuthChoice::External, Has::Neither) => Some((PasswordSource::Absent, auth)),
         (AuthChoice::External, _) => clash(
             "auth",
             "`auth: external` lets `client_cert` speak: there is no `password` and no `oauth2`",
