@@ -65,9 +65,15 @@ mod maildir_kit;
 #[cfg(test)]
 mod mailserver_kit;
 #[cfg(test)]
+mod mechanisms;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod networks;
+#[cfg(test)]
+mod oauth;
+#[cfg(test)]
+mod oauth_daemon;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]

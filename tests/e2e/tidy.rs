@@ -12,6 +12,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("postrider-transport", &["postrider-core"]),
     ("postrider-imap", &["postrider-core", "postrider-transport"]),
     ("postrider-pop3", &["postrider-core", "postrider-transport"]),
+    (
+        "postrider-oauth",
+        &["postrider-core", "postrider-transport"],
+    ),
     ("postrider-maildir", &["postrider-core"]),
     ("postrider-index", &["postrider-core"]),
     (
@@ -21,11 +25,15 @@ const LAYERS: &[(&str, &[&str])] = &[
             "postrider-imap",
             "postrider-index",
             "postrider-maildir",
+            "postrider-oauth",
             "postrider-pop3",
             "postrider-transport",
         ],
     ),
-    ("postrider", &["postrider-core", "postrider-engine"]),
+    (
+        "postrider",
+        &["postrider-core", "postrider-engine", "postrider-oauth"],
+    ),
     (
         "postrider-tests",
         &[

@@ -34,6 +34,17 @@ const FILES: &[&str] = &[
     "1.2.host",
 ];
 
+const OAUTH: &[&str] = &[
+    r#"{"access_token":"a.b-c","token_type":"Bearer","expires_in":3600,"refresh_token":"1//r","scope":"mail"}"#,
+    r#"{"access_token":"a","token_type":"bearer","expires_in":"3600"}"#,
+    r#"{"access_token":"","token_type":"Bearer","expires_in":-1}"#,
+    r#"{"error":"invalid_grant","error_description":"Token has been revoked.","error_uri":"https://h/"}"#,
+    r#"{"error":"invalid_grant","error_description":"\u001b[2J"}"#,
+    "http://127.0.0.1:8080/?code=4%2F0Ab&state=x",
+    "?code=a&state=b",
+    "4/0AbCd==",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let seeds = PathBuf::from(std::env::args_os().nth(1).ok_or("where to?")?);
     let dialogues = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues");
@@ -58,7 +69,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = path.with_extension("last");
         write(&seeds, "pop3_answers", &name, &with_packet(&answer))?;
     }
-    for (target, names) in [("mailbox_names", MAILBOXES), ("maildir_names", FILES)] {
+    let texts = [
+        ("mailbox_names", MAILBOXES),
+        ("maildir_names", FILES),
+        ("oauth_answers", OAUTH),
+    ];
+    for (target, names) in texts {
         for (at, name) in names.iter().enumerate() {
             let choice = u8::try_from(at)?;
             let seed = [&[choice], name.as_bytes()].concat();

@@ -69,6 +69,15 @@ impl Dovecot {
         )
     }
 
+    /// Starts a server with these lines at the end of its configuration.
+    ///
+    /// # Panics
+    /// As [`Dovecot::start`].
+    #[must_use]
+    pub fn with_lines(lines: &str) -> Self {
+        Self::start_with(lines)
+    }
+
     /// Starts a server with a certificate of this likeness, and these lines of configuration besides.
     ///
     /// # Panics

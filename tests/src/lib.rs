@@ -11,6 +11,7 @@
 //! - [`control`]: its control socket, spoken to by a client that is not ours.
 //! - [`counting_relay`]: how many connections there are at once.
 //! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
+//! - [`oauth_server`]: an authorization server, with failures to order.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
@@ -48,6 +49,7 @@ pub mod foretold;
 pub mod lossy_disk;
 pub mod maildir;
 pub mod network;
+pub mod oauth_server;
 pub mod oracle;
 pub mod policies;
 pub mod postrider;

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod mailbox;
 pub mod message;
 pub mod mod_seq;
+pub mod oauth2;
 pub mod outage;
 pub mod pace;
 pub mod pin;

@@ -6,6 +6,7 @@ use crate::account::{AccountName, Protocol};
 use crate::brake::Brake;
 use crate::hook::Hook;
 use crate::mailbox::MailboxName;
+use crate::oauth2::TokenSource;
 use crate::pin::Pin;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
@@ -124,7 +125,7 @@ pub enum TlsMode {
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// Nowhere: whoever is behind the tunnel is expected to know us already (PREAUTH).
+    /// Nowhere: the client certificate says who we are, or whoever is behind the tunnel knows us already (PREAUTH).
     Absent,
     /// It stands in the configuration.
     Inline(Secret),
@@ -136,6 +137,8 @@ pub enum PasswordSource {
     Env(String),
     /// A systemd credential: a file of this name in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+    /// There is none: an access token does its work.
+    Token(TokenSource),
 }
 
 /// Which SASL mechanism is used.
@@ -148,6 +151,18 @@ pub enum AuthChoice {
     Plain,
     /// The protocol's own LOGIN or USER/PASS.
     Login,
+    /// CRAM-MD5 (RFC 2195).
+    CramMd5,
+    /// SCRAM-SHA-1 (RFC 5802), with channel binding where both sides have it.
+    ScramSha1,
+    /// SCRAM-SHA-256 (RFC 7677), with channel binding where both sides have it.
+    ScramSha256,
+    /// EXTERNAL (RFC 4422 appendix A): the client certificate says who we are.
+    External,
+    /// APOP (RFC 1939 §7). POP3 only.
+    Apop,
+    /// OAUTHBEARER (RFC 7628) or XOAUTH2, with an access token.
+    OAuth2,
 }
 
 /// How mailboxes lie in the mail tree.

@@ -1,23 +1,27 @@
 //! From settings to a session that is logged in.
 
+use crate::access_token::access_token;
 use crate::error::EngineError;
 use crate::events;
 use crate::heart::announced;
 use crate::password;
 use crate::veil::Veil;
+use postrider_core::fault::Fault;
+use postrider_core::oauth2::TokenSource;
 use postrider_core::secret::Secret;
-use postrider_core::settings::{AccountSettings, TlsMode};
+use postrider_core::settings::{AccountSettings, AuthChoice, PasswordSource, TlsMode};
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
-use postrider_pop3::{Authorization, Transaction};
+use postrider_pop3::{Authorization, Pop3Error, Transaction};
 use postrider_transport::{Calm, Connector, Login, Stream, TransportError, Turn};
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 /// The way into an IMAP account, for as many connections as a pass opens: the password is asked for
 /// once, and what the server could do last time is used before it has said it again.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    login: Arc<OnceCell<Login>>,
+    /// What let us in before, or may do so. Held while it is asked for, so that it is asked for once.
+    login: Arc<Mutex<Option<Login>>>,
     memory: Memory,
 }
 
@@ -25,6 +29,11 @@ impl Access {
     pub(crate) fn new(memory: Memory) -> Self {
         let login = Arc::default();
         Self { login, memory }
+    }
+
+    /// What the server could do last time.
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// A session in the authenticated state, and what came of `first`, which left together with the
@@ -35,35 +44,110 @@ impl Access {
         connector: &Connector,
         first: Vec<Step>,
     ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
+        let opened = self.try_open((settings, connector), first.clone(), None);
+        match opened.await {
+            Err(Refused {
+                error,
+                token: Some(token),
+            }) if is_refusal(&error) => {
+                // Once: with another token, or not at all.
+                let again = self.try_open((settings, connector), first, Some(token));
+                again.await.map_err(|refused| refused.error)
+            }
+            opened => opened.map_err(|refused| refused.error),
+        }
+    }
+
+    async fn try_open(
+        &self,
+        (settings, connector): (&AccountSettings, &Connector),
+        first: Vec<Step>,
+        refused: Option<Login>,
+    ) -> Result<(Session, Vec<FlightEvent>), Refused> {
         let mut session = greeted(settings, connector).await?;
         // Not before there is a server that wants it: a password command may ask a person.
-        let nobody = Login {
-            user: String::new(),
-            password: Secret::new(String::new()),
-            choice: settings.auth,
-        };
         let login = match session.is_logged_in() {
-            true => &nobody,
-            false => self.login.get_or_try_init(|| login(settings)).await?,
+            true => nobody(settings),
+            false => self.login((settings, connector), refused.as_ref()).await?,
         };
-        let flown = log_in(&mut session, login, &self.memory, first.clone());
+        let flown = log_in(&mut session, &login, &self.memory, first.clone());
         let events = match flown.await {
             // A server that hangs up on who asks before being let in is asked one by one.
             Err(error) if session.left_early() && error.ends_talk() => {
                 // Where there may be one connection only, it makes room for the next.
                 drop(session);
                 session = greeted(settings, connector).await?;
-                let events = log_in(&mut session, login, &Memory::default(), first).await;
+                let events = log_in(&mut session, &login, &Memory::default(), first).await;
                 session.note_login_alone();
                 events
             }
             flown => flown,
         };
-        let veiled = |error| EngineError::imap(Veil::of(login).over_imap(error));
-        let events = events.map_err(veiled)?;
+        let veiled = |error| EngineError::imap(Veil::of(&login).over_imap(error));
+        let events = events.map_err(|error| Refused {
+            error: veiled(error),
+            token: by_token(settings).then(|| login.clone()),
+        })?;
         connected(settings);
         Ok((session, events))
     }
+
+    /// What is to let us in, asked for where it is not known, is used up, or was `refused`.
+    async fn login(
+        &self,
+        (settings, connector): (&AccountSettings, &Connector),
+        refused: Option<&Login>,
+    ) -> Result<Login, EngineError> {
+        let mut known = self.login.lock().await;
+        // A long pass outlives a token: each connection looks whether it is still good.
+        let may_last = !is_kept_by_us(settings);
+        let usable = known.as_ref().filter(|known| {
+            may_last && refused.is_none_or(|refused| refused.password != known.password)
+        });
+        if let Some(known) = usable {
+            return Ok(known.clone());
+        }
+        let login = login((settings, connector), refused).await?;
+        *known = Some(login.clone());
+        Ok(login)
+    }
+}
+
+/// Why nobody was let in, and with which token.
+struct Refused {
+    error: EngineError,
+    token: Option<Login>,
+}
+
+impl From<EngineError> for Refused {
+    fn from(error: EngineError) -> Self {
+        let token = None;
+        Self { error, token }
+    }
+}
+
+/// Whether the server has looked at the token and wants none of it.
+fn is_refusal(error: &EngineError) -> bool {
+    let refused = matches!(
+        error,
+        EngineError::Imap {
+            source: ImapError::LoginRefused { .. },
+            ..
+        } | EngineError::Pop3(Pop3Error::LoginRefused { .. })
+    );
+    refused && error.fault() == Fault::Auth
+}
+
+const fn by_token(settings: &AccountSettings) -> bool {
+    matches!(settings.password, PasswordSource::Token(_))
+}
+
+/// Whether we know when it ends.
+fn is_kept_by_us(settings: &AccountSettings) -> bool {
+    matches!(
+        &settings.password,
+        PasswordSource::Token(TokenSource::Server(_))
+    )
 }
 
 async fn log_in(
@@ -122,23 +206,68 @@ pub(crate) async fn pop3(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<Transaction, EngineError> {
-    let address = &settings.server;
-    let stream = stream(settings, connector, &Calm::default()).await?;
-    let mut session = Authorization::greet(stream, address.tls).await?;
-    if address.tls == TlsMode::StartTls {
-        session = session.start_tls(connector, address).await?;
+    match try_pop3((settings, connector), None).await {
+        Err(Refused {
+            error,
+            token: Some(token),
+        }) if is_refusal(&error) => {
+            // Once: with another token, or not at all.
+            let again = try_pop3((settings, connector), Some(&token)).await;
+            again.map_err(|refused| refused.error)
+        }
+        opened => opened.map_err(|refused| refused.error),
     }
-    let login = login(settings).await?;
+}
+
+async fn try_pop3(
+    (settings, connector): (&AccountSettings, &Connector),
+    refused: Option<&Login>,
+) -> Result<Transaction, Refused> {
+    let address = &settings.server;
+    let stream = stream(settings, connector, &Calm::default()).await;
+    let stream = stream.map_err(EngineError::from)?;
+    let greeted = Authorization::greet(stream, address.tls).await;
+    let mut session = greeted.map_err(EngineError::from)?;
+    if address.tls == TlsMode::StartTls {
+        let upgraded = session.start_tls(connector, address).await;
+        session = upgraded.map_err(EngineError::from)?;
+    }
+    let login = login((settings, connector), refused).await?;
     let logged_in = session.log_in(&login).await;
-    let session = logged_in.map_err(|error| Veil::of(&login).over_pop3(error))?;
+    let session = logged_in.map_err(|error| Refused {
+        error: Veil::of(&login).over_pop3(error).into(),
+        token: by_token(settings).then(|| login.clone()),
+    })?;
     connected(settings);
     Ok(session)
 }
 
-async fn login(settings: &AccountSettings) -> Result<Login, EngineError> {
+/// What is to let us in where the server knows us already: nothing.
+fn nobody(settings: &AccountSettings) -> Login {
+    Login {
+        user: String::new(),
+        password: Secret::new(String::new()),
+        choice: settings.auth,
+    }
+}
+
+/// What is to let us in; not what was `refused`.
+async fn login(
+    (settings, connector): (&AccountSettings, &Connector),
+    refused: Option<&Login>,
+) -> Result<Login, EngineError> {
+    let password = match &settings.password {
+        PasswordSource::Token(source) => {
+            let refused = refused.map(|login| &login.password);
+            access_token((settings, source), connector, refused).await?
+        }
+        // The certificate speaks.
+        _ if settings.auth == AuthChoice::External => Secret::new(String::new()),
+        source => password::obtain(source).await?,
+    };
     Ok(Login {
         user: settings.user.clone(),
-        password: password::obtain(&settings.password).await?,
+        password,
         choice: settings.auth,
     })
 }

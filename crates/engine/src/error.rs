@@ -7,6 +7,7 @@ use postrider_core::wish::Wish;
 use postrider_imap::ImapError;
 use postrider_index::IndexError;
 use postrider_maildir::MaildirError;
+use postrider_oauth::OAuthError;
 use postrider_pop3::Pop3Error;
 use postrider_transport::TransportError;
 use std::path::Path;
@@ -58,6 +59,14 @@ pub enum EngineError {
     Password {
         /// Why, without the password.
         reason: String,
+    },
+    /// No access token could be had.
+    #[error("getting an access token")]
+    Token {
+        /// Whose.
+        account: String,
+        /// Why not.
+        source: OAuthError,
     },
     /// The server refused something a pass cannot do without.
     #[error("the server refused {what}: {text}")]
@@ -217,6 +226,7 @@ impl EngineError {
             Self::Index { source, .. } => source.fault(),
             Self::Maildir { source, .. } => source.fault(),
             Self::Password { .. } => Fault::Auth,
+            Self::Token { source, .. } => source.fault(),
             Self::Refused { text, .. } => {
                 Wish::read(text).map_or(Fault::Protocol, |wish| wish.limit.fault())
             }
@@ -291,6 +301,7 @@ impl EngineError {
                 "run the `password:` command by hand, or read the file or variable it names"
                     .to_owned(),
             ),
+            Self::Token { account, source } => source.hint(account),
             Self::Refused { .. } => self.wish().map(|wish| wish.limit.hint().to_owned()),
             Self::DiskUnknown { .. }
             | Self::Thread { .. }

@@ -79,6 +79,9 @@ events! {
     "account.throttled" WARN "the server asked us to slow down" AccountThrottled { account: &'a str, kind: &'a str, again: Option<&'a str>, error: &'a str, hint: Option<&'a str>, retry_in_s: Option<u64>, failures: Option<u64>, since: Option<&'a str> }
     "account.retried" DEBUG "the account failed again, as was told before" AccountRetried { account: &'a str, kind: &'a str, again: &'a str, error: &'a str, retry_in_s: u64, failures: u64 }
     "account.recovered" INFO "the account works again" AccountRecovered { account: &'a str, failures: u64, since: &'a str, lasted_s: u64 }
+    "token.renewed" DEBUG "the authorization server gave another access token" TokenRenewed { account: &'a str, expires_in_s: Option<u64> }
+    "login.needed" ERROR "the authorization server takes the account's tokens no more, a person must log in" LoginNeeded { account: &'a str, error: &'a str, hint: &'a str }
+    "login.weakened" WARN "the server offers only weaker ways to log in than last time" LoginWeakened { account: &'a str, was: &'a str, now: &'a str, hint: &'a str }
     "connections.lowered" WARN "the server wants fewer connections" ConnectionsLowered { account: &'a str, connections: u64, hint: &'a str }
     "account.paused" INFO "somebody paused the account" AccountPaused { account: &'a str }
     "account.resumed" INFO "somebody let the account go on" AccountResumed { account: &'a str }

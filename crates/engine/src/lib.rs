@@ -8,6 +8,7 @@
 //! back, `hooks` runs what the user wants run, `shares` is what all accounts together may use, `recover` heals what a crash left and `take_in` what a lost index left; `watch` sees what readers do; [`events`] is what the log says.
 
 mod absence;
+mod access_token;
 mod account;
 mod brake;
 mod calls;
@@ -52,6 +53,7 @@ mod shutdown;
 mod state;
 mod status;
 mod step;
+mod strength;
 mod surroundings;
 mod sync;
 mod take_in;
@@ -62,6 +64,7 @@ mod verify;
 mod vigil;
 mod watch;
 
+pub use access_token::client_secret;
 pub use calls::{Failure, LastFailure, Outcome};
 pub use check::{CheckReport, Checked, CheckedMailbox, check};
 pub use choose::Choice;

@@ -56,6 +56,10 @@ async fn from(source: &PasswordSource) -> Result<Secret, EngineError> {
             })?;
             from_file(Path::new(&directory).join(name), Whose::Managers).await
         }
+        // Nobody asks for one: `access_token` does, or the certificate is enough.
+        PasswordSource::Token(_) | PasswordSource::Absent => Err(no_password(
+            "the server wants a login, and the account has no `password`".to_owned(),
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use postrider_core::settings::AuthChoice;
 use postrider_imap::ImapError;
 use postrider_pop3::Pop3Error;
 use postrider_transport::Login;
-use postrider_transport::sasl::Exchange;
+use postrider_transport::sasl::{Exchange, Line};
 
 /// What stands where a password stood.
 const VEIL: &str = "<redacted>";
@@ -22,7 +22,11 @@ impl Veil {
         let password = login.password.reveal();
         let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
         let mut forms = vec![login.password.clone(), Secret::new(quoted)];
-        forms.extend(plain(login));
+        forms.extend(one_message(login, AuthChoice::Plain, "PLAIN"));
+        if login.choice == AuthChoice::OAuth2 {
+            let token = |mechanism| one_message(login, AuthChoice::OAuth2, mechanism);
+            forms.extend(token("OAUTHBEARER").into_iter().chain(token("XOAUTH2")));
+        }
         forms.retain(|form| !form.reveal().is_empty());
         forms.sort_by_key(|form| std::cmp::Reverse(form.reveal().len()));
         Self(forms)
@@ -66,13 +70,14 @@ impl Veil {
     }
 }
 
-/// The one message of PLAIN; `None` for a login that PLAIN cannot carry.
-fn plain(login: &Login) -> Option<Secret> {
+/// The first message of a mechanism, which is the login; `None` for one that it cannot carry.
+fn one_message(login: &Login, choice: AuthChoice, mechanism: &str) -> Option<Secret> {
     let login = Login {
-        choice: AuthChoice::Plain,
+        choice,
         ..login.clone()
     };
-    let exchange = Exchange::begin(&login, &["PLAIN".to_owned()], true);
+    let offered = [mechanism.to_owned()];
+    let exchange = Exchange::begin(&login, &offered, Line::Encrypted(None));
     exchange.ok()??.initial().ok()?
 }
 

@@ -86,7 +86,7 @@ impl Session {
         }
         // A server that had nothing to say cannot be guessed at.
         let known = !self.capabilities.is_empty();
-        known.then(|| in_one_command(login, &self.capabilities))?
+        known.then(|| in_one_command(login, &self.capabilities, self.line()))?
     }
 
     /// Sends the login and what follows it, and waits for the login's end.
@@ -149,7 +149,7 @@ impl Session {
         self.opened = false;
         self.forget_capabilities();
         let asked = self.learn_capabilities().await;
-        asked.is_err() || in_one_command(login, &self.capabilities).as_ref() == Some(command)
+        asked.is_err() || in_one_command(login, &self.capabilities, self.line()).as_ref() == Some(command)
     }
 
     /// What had been given up was answered after all: the server is slow, not forgetful.

@@ -9,7 +9,7 @@ use crate::session::{Session, SessionState};
 use crate::wire::tag;
 use postrider_core::secret::Secret;
 use postrider_core::settings::TlsMode;
-use postrider_transport::sasl::Exchange;
+use postrider_transport::sasl::{Exchange, Line};
 use postrider_transport::{Login, TransportError};
 
 impl Session {
@@ -33,7 +33,7 @@ impl Session {
         self.learn_capabilities().await?;
         self.before_login = self.capabilities().words().to_vec();
         let offered = self.capabilities().mechanisms();
-        let exchange = Exchange::begin(login, &offered, true)?;
+        let exchange = Exchange::begin(login, &offered, self.line())?;
         self.hushed = true;
         let result = match exchange {
             Some(exchange) => self.authenticate(exchange).await,
@@ -50,6 +50,14 @@ impl Session {
         // Some tell it untagged in the same breath; what was said before the login is stale.
         self.notes.asked = !self.told;
         self.learn_capabilities().await
+    }
+
+    /// What a login goes over: nobody logs in to a session for STARTTLS that is not encrypted yet.
+    pub(crate) const fn line(&self) -> Line<'static> {
+        match self.tls() {
+            TlsMode::Implicit | TlsMode::StartTls => Line::Encrypted(None),
+            TlsMode::None => Line::Cleartext,
+        }
     }
 
     /// AUTHENTICATE (RFC 9051 §6.2.2), with the first response in the same line where SASL-IR
@@ -70,8 +78,14 @@ impl Session {
                     };
                     self.answer(number, answer).await?;
                 }
-                Incoming::Tagged { number: of, status } if of == number => {
+                Incoming::Tagged {
+                    number: of,
+                    mut status,
+                } if of == number => {
                     self.wire.progressed();
+                    if let Some(reasons) = exchange.reasons() {
+                        status.text = format!("{}: {reasons}", status.text);
+                    }
                     if status.verdict == Verdict::Ok {
                         // A server that cannot prove that it knows the password is not ours.
                         exchange.finish()?;
@@ -158,9 +172,13 @@ fn login_command(login: &Login, capabilities: &Capabilities) -> Result<CommandTe
 
 /// The login as one command on whose answer nothing else depends; `None` when it takes more, or when
 /// there is no way in at all. What the server can do may be what it could last time.
-pub(crate) fn in_one_command(login: &Login, capabilities: &Capabilities) -> Option<CommandText> {
+pub(crate) fn in_one_command(
+    login: &Login,
+    capabilities: &Capabilities,
+    line: Line<'_>,
+) -> Option<CommandText> {
     // What goes wrong here goes wrong again, and is told, on the way by steps.
-    let exchange = Exchange::begin(login, &capabilities.mechanisms(), true).ok()?;
+    let exchange = Exchange::begin(login, &capabilities.mechanisms(), line).ok()?;
     let command = match exchange {
         Some(mut exchange) => {
             let first = exchange.initial().ok()??;

@@ -12,6 +12,8 @@ pub(crate) enum Command<'a> {
     Stls,
     User(&'a str),
     Pass(&'a Secret),
+    /// The user, and the digest of the greeting's timestamp and the password (RFC 1939 §7).
+    Apop(&'a str, &'a Secret),
     Auth(&'a str, Option<&'a Secret>),
     /// A line in answer to a challenge (RFC 5034 §4); not a command, but sent like one.
     Response(&'a Secret),
@@ -33,6 +35,7 @@ impl Command<'_> {
             Self::Stls => "STLS",
             Self::User(_) => "USER",
             Self::Pass(_) => "PASS",
+            Self::Apop(..) => "APOP",
             Self::Auth(..) | Self::Response(_) => "AUTH",
             Self::Stat => "STAT",
             Self::List => "LIST",
@@ -61,6 +64,7 @@ impl Command<'_> {
             | Self::Quit => ["", ""],
             Self::User(user) => [user, ""],
             Self::Pass(password) => [password.reveal(), ""],
+            Self::Apop(user, digest) => [user, digest.reveal()],
             Self::Auth(mechanism, initial) => [mechanism, initial.map_or("", Secret::reveal)],
             Self::Response(response) => [response.reveal(), ""],
             Self::Retr(number) | Self::Dele(number) => {
@@ -72,7 +76,9 @@ impl Command<'_> {
                 [&number_text, ""]
             }
         };
-        if arguments.iter().any(|a| a.contains(['\r', '\n', '\0'])) {
+        // The user of APOP ends with a space, that of USER with the line.
+        let is_cut = matches!(self, Self::Apop(user, _) if user.contains(' '));
+        if is_cut || arguments.iter().any(|a| a.contains(['\r', '\n', '\0'])) {
             return Err(Pop3Error::Argument {
                 command: self.name(),
             });
@@ -96,6 +102,7 @@ impl fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pass(_) => f.write_str("PASS …"),
+            Self::Apop(user, _) => write!(f, "APOP {} …", user.escape_debug()),
             Self::Response(_) => f.write_str("…"),
             Self::Auth(mechanism, None) => write!(f, "AUTH {mechanism}"),
             Self::Auth(mechanism, Some(_)) => write!(f, "AUTH {mechanism} …"),
@@ -125,6 +132,11 @@ mod tests {
             (Command::Stat, "STAT\r\n", "STAT"),
             (Command::User("ada"), "USER ada\r\n", "USER ada"),
             (Command::Pass(&secret), "PASS s3 cret\r\n", "PASS …"),
+            (
+                Command::Apop("ada", &secret),
+                "APOP ada s3 cret\r\n",
+                "APOP ada …",
+            ),
             (Command::Auth("PLAIN", None), "AUTH PLAIN\r\n", "AUTH PLAIN"),
             (
                 Command::Auth("PLAIN", Some(&secret)),
@@ -141,6 +153,13 @@ mod tests {
             assert_eq!(str::from_utf8(&out).unwrap(), wire);
             assert_eq!(command.to_string(), trace);
         }
+    }
+
+    #[test]
+    fn a_user_of_two_words_cannot_be_sent_with_apop() {
+        let digest = Secret::new("d".to_owned());
+        let mut out = Zeroizing::new(Vec::new());
+        assert!(Command::Apop("a b", &digest).encode(&mut out).is_err());
     }
 
     #[test]

@@ -9,9 +9,9 @@ use crate::ext::capa::{self, Capabilities};
 use crate::ext::{pipelining, sasl};
 use crate::reply::{Code, Reply};
 use crate::wire::{Follows, Wire};
-use postrider_core::settings::TlsMode;
-use postrider_transport::sasl::Exchange;
-use postrider_transport::{Login, Stream};
+use postrider_core::settings::{AuthChoice, TlsMode};
+use postrider_transport::sasl::{Exchange, Line, apop};
+use postrider_transport::{Login, Stream, TransportError};
 
 /// In Gmail's greeting (`Gpop ready for requests`). It lists some 250 messages in a session and the
 /// next ones in the next, and does not say so.
@@ -95,13 +95,48 @@ impl Authorization {
     /// When the server refuses; when the password would leave in the clear and the configuration
     /// does not ask for `tls: none`.
     pub async fn log_in(mut self, login: &Login) -> Result<Transaction, Pop3Error> {
-        let may_show_password = self.is_encrypted || self.tls == TlsMode::None;
+        let line = match self.tls {
+            _ if self.is_encrypted => Line::Encrypted(None),
+            TlsMode::None => Line::Cleartext,
+            TlsMode::Implicit | TlsMode::StartTls => Line::Exposed,
+        };
+        // APOP shows no password; whoever asked for it gets nothing else.
+        if login.choice == AuthChoice::Apop {
+            return self.log_in_by_apop(login).await;
+        }
         let capabilities = self.capabilities().await?.clone();
         let mechanisms = capabilities.sasl_mechanisms();
         let mut wire = self.wire;
-        let exchange = Exchange::begin(login, &mechanisms, may_show_password)?;
+        let exchange = Exchange::begin(login, &mechanisms, line)?;
         let authenticated = authenticate(&mut wire, login, exchange).await;
         authenticated.map_err(|error| with_wait(error, &capabilities))?;
+        Self::logged_in(wire, capabilities, self.limits_sessions).await
+    }
+
+    /// APOP (RFC 1939 §7): the digest of the greeting's timestamp and the password.
+    async fn log_in_by_apop(mut self, login: &Login) -> Result<Transaction, Pop3Error> {
+        let Some(timestamp) = self.apop_banner.take() else {
+            let capabilities = self.capabilities().await?;
+            let not_offered = TransportError::NotOffered {
+                mechanism: "APOP",
+                offered: capabilities.sasl_mechanisms(),
+            };
+            return Err(not_offered.into());
+        };
+        let digest = apop::digest(login, &timestamp)?;
+        let capabilities = self.capabilities().await?.clone();
+        let command = Command::Apop(&login.user, &digest);
+        let accepted = accept(self.wire.ask(command, Follows::Nothing).await?);
+        accepted.map_err(|error| with_wait(error, &capabilities))?;
+        Self::logged_in(self.wire, capabilities, self.limits_sessions).await
+    }
+
+    async fn logged_in(
+        mut wire: Wire,
+        capabilities: Capabilities,
+        limits_sessions: bool,
+    ) -> Result<Transaction, Pop3Error> {
+        let offered = capabilities.sasl_mechanisms();
         // RFC 2449 §5: some capabilities are told only to those who are logged in. Asking again is
         // worth a round trip only where it may save many.
         let capabilities = if capabilities.has_capa() && !capabilities.has(pipelining::CAPABILITY) {
@@ -112,7 +147,8 @@ impl Authorization {
         Ok(Transaction {
             wire,
             capabilities,
-            limits_sessions: self.limits_sessions,
+            offered,
+            limits_sessions,
         })
     }
 }
@@ -168,10 +204,18 @@ fn apop_banner(greeting: &str) -> Option<String> {
 pub struct Transaction {
     pub(crate) wire: Wire,
     capabilities: Capabilities,
+    /// The mechanisms before the login.
+    offered: Vec<String>,
     limits_sessions: bool,
 }
 
 impl Transaction {
+    /// The mechanisms that the server offered for the login.
+    #[must_use]
+    pub fn offered(&self) -> &[String] {
+        &self.offered
+    }
+
     /// What the server can.
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {

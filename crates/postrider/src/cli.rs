@@ -51,6 +51,10 @@ pub enum Command {
     /// Check the configuration; then connect, log in, list mailboxes, and change nothing
     #[command(after_help = EXIT_STATUS)]
     Check(CheckArgs),
+    /// Log in to an account whose configuration says `oauth2`: with a code on any device, in the browser, or by
+    /// pasting an address; a running daemon goes on with it at once
+    #[command(after_help = EXIT_STATUS)]
+    Login(LoginArgs),
     /// The server's mailboxes: their roles, which are chosen and why, and where each lies here; or what the
     /// configuration of a mail reader needs to show them
     #[command(after_help = EXIT_STATUS)]
@@ -107,6 +111,24 @@ pub struct RunArgs {
     /// exactly one, whichever machine each of them runs on
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+}
+
+/// Arguments of `login`. Without a way, it is a code where the server has codes, or else the browser where there
+/// is a screen, or else pasting.
+#[derive(Args, Debug, Default)]
+pub struct LoginArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// By a code that is typed on any device with a browser
+    #[arg(long, conflicts_with_all = ["browser", "paste"])]
+    pub device: bool,
+    /// By a browser on this machine
+    #[arg(long, conflicts_with = "paste")]
+    pub browser: bool,
+    /// By a browser anywhere: its last address, or the code in it, is read from standard input
+    #[arg(long)]
+    pub paste: bool,
 }
 
 /// Arguments of `approve`.
@@ -274,6 +296,7 @@ mod tests {
             "sync",
             "status",
             "check",
+            "login",
             "mailboxes",
             "history",
             "verify",
@@ -309,6 +332,9 @@ mod tests {
             "postrider run home",
             "postrider run --shard 3/3",
             "postrider run --shard 1",
+            "postrider login",
+            "postrider login home --device --paste",
+            "postrider login home --browser --paste",
             "postrider undo home",
             "postrider undo home --all --mailbox INBOX",
             "postrider history --action burnt",

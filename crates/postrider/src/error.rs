@@ -7,6 +7,7 @@ use crate::readers::Unfit;
 use postrider_core::account::AccountName;
 use postrider_core::fault::Fault;
 use postrider_engine::EngineError;
+use postrider_oauth::OAuthError;
 use std::io;
 use std::time::Duration;
 
@@ -58,6 +59,24 @@ pub enum Error {
         place: String,
         /// Why.
         source: io::Error,
+    },
+    /// The account has no tokens of ours, or its server not this way to them.
+    #[error("account {account}: {problem}")]
+    NoLogin {
+        /// Whose.
+        account: AccountName,
+        /// What is missing.
+        problem: &'static str,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// A login did not come to its end.
+    #[error("account {account}: logging in")]
+    Login {
+        /// Whose.
+        account: AccountName,
+        /// Why not.
+        source: OAuthError,
     },
     /// A full-screen view was asked for where there is no screen.
     #[error("--watch wants a terminal, and standard output is none")]
@@ -155,7 +174,9 @@ impl Error {
             Self::Account { source, .. } | Self::Engine(source) => source.fault(),
             Self::Control(error) => error.fault(),
             Self::Told { trouble, .. } => trouble.fault(),
+            Self::Login { source, .. } => source.fault(),
             Self::Config(_)
+            | Self::NoLogin { .. }
             | Self::Export(_)
             | Self::LogFilter { .. }
             | Self::NoTerminal
@@ -202,6 +223,8 @@ impl Error {
                 "`postrider status` prints a table once, `postrider status --json` a document"
                     .to_owned(),
             ),
+            Self::NoLogin { hint, .. } => Some((*hint).to_owned()),
+            Self::Login { account, source } => source.hint(account.as_str()),
             Self::Export(unfit) => unfit.hint(),
             Self::LogFilter { .. } => {
                 Some("POSTRIDER_LOG=debug, or postrider=debug,rustls=info".to_owned())

@@ -78,6 +78,17 @@ impl Connector {
         self.seen.last()
     }
 
+    /// The same for what is no mail: it is none of what all may use together, so that who has a connection
+    /// waits for nobody who waits for that one.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            share: Share::default(),
+            seen: Seen::default(),
+            ..self.clone()
+        }
+    }
+
     /// Something around us has changed (another network, a suspend): connections are probed, so that those whose
     /// way is gone fail within seconds, and attempts to connect begin anew.
     pub fn doubt(&self) {

@@ -1,6 +1,7 @@
 //! The journey of one pass: list, look, plan, follow what moved, fetch, apply, push, release, expire.
 
 use crate::connect::Access;
+use crate::strength;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
@@ -139,7 +140,10 @@ pub(super) async fn opened(
 ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
     let (settings, connector) = (&account.settings, &account.shared.connector);
     let (session, events) = access.open(settings, connector, questions).await?;
-    remember(account, session.memory()).await?;
+    let memory = session.memory();
+    let before = &access.memory().greeting;
+    strength::compare(account.log_name(), before, &memory.greeting);
+    remember(account, memory).await?;
     Ok((session, events))
 }
 

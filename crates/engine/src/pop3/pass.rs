@@ -2,6 +2,7 @@
 
 use crate::choose::is_meant;
 use crate::connect;
+use crate::strength;
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::local;
@@ -72,6 +73,7 @@ async fn session(
     report: &mut PassReport,
 ) -> Result<Listing, EngineError> {
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
+    strength::compare_pop3(account, session.offered()).await?;
     announced::note(account, session.capabilities()).await?;
     report.login_delay = session.capabilities().login_delay();
     let maildrop = session.survey().await?;

@@ -27,7 +27,7 @@ pub(crate) async fn authenticate(wire: &mut Wire, mut exchange: Exchange) -> Res
     let mut reply = wire.ask(command, Follows::Nothing).await?;
     for _ in 0..MOST_CHALLENGES {
         let Reply::Challenge(challenge) = reply else {
-            accept(reply)?;
+            accept(reply).map_err(|error| with_reasons(error, &exchange))?;
             return Ok(exchange.finish()?);
         };
         let response = match initial.take() {
@@ -39,6 +39,16 @@ pub(crate) async fn authenticate(wire: &mut Wire, mut exchange: Exchange) -> Res
             .await?;
     }
     Err(Pop3Error::TooManyChallenges)
+}
+
+/// The server's reasons for refusing a token, behind what it says to everybody.
+fn with_reasons(mut error: Pop3Error, exchange: &Exchange) -> Pop3Error {
+    if let (Pop3Error::LoginRefused { refusal, .. }, Some(reasons)) =
+        (&mut error, exchange.reasons())
+    {
+        refusal.text = format!("{}: {reasons}", refusal.text);
+    }
+    error
 }
 
 /// RFC 5034 §4: an empty initial response is sent as `=`.

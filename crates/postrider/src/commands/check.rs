@@ -9,6 +9,7 @@ use crate::logging::Logging;
 use crate::words::{count, octets, short, span};
 use jiff::Timestamp;
 use postrider_core::account::Protocol;
+use postrider_core::oauth2::TokenSource;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::way::Way;
@@ -76,13 +77,20 @@ fn understood(settings: &AccountSettings) -> String {
         TlsMode::StartTls => "STARTTLS",
         TlsMode::None => "cleartext",
     };
-    let password = match &settings.password {
-        PasswordSource::Absent => "none: the server is expected to know us".to_owned(),
-        PasswordSource::Inline(_) => "in the configuration".to_owned(),
-        PasswordSource::Command(_) => "from a command".to_owned(),
-        PasswordSource::File(path) => format!("from {}", path.display()),
-        PasswordSource::Env(name) => format!("from ${name}"),
-        PasswordSource::Credential(name) => format!("from the credential {name}"),
+    let proof = match &settings.password {
+        PasswordSource::Inline(_) => "password in the configuration".to_owned(),
+        PasswordSource::Command(_) => "password from a command".to_owned(),
+        PasswordSource::File(path) => format!("password from {}", path.display()),
+        PasswordSource::Env(name) => format!("password from ${name}"),
+        PasswordSource::Credential(name) => format!("password from the credential {name}"),
+        PasswordSource::Token(TokenSource::Command(_)) => "token from a command".to_owned(),
+        PasswordSource::Token(TokenSource::Server(server)) => {
+            format!("token from {}", server.token_url)
+        }
+        PasswordSource::Absent if settings.auth == AuthChoice::External => {
+            "client certificate".to_owned()
+        }
+        PasswordSource::Absent => "the server is expected to know us".to_owned(),
     };
     let readers = match settings.protocol {
         Protocol::Imap => format!(
@@ -104,7 +112,7 @@ fn understood(settings: &AccountSettings) -> String {
         user => user,
     };
     format!(
-        "{}\n  server         {}, {place}, {tls}\n  user           {user}, password {password}\n  \
+        "{}\n  server         {}, {place}, {tls}\n  user           {user}, {proof}\n  \
          maildir        {}\n  retention      {}\n{readers}  poll           every {}\n",
         settings.name,
         settings.protocol,

@@ -6,6 +6,7 @@ pub mod check;
 mod disabled;
 pub mod dry_run;
 pub mod history;
+pub mod login;
 pub mod mailboxes;
 pub mod pause;
 pub mod reload;
@@ -51,6 +52,7 @@ pub fn execute(cli: &Cli, around: &Surroundings) -> Vec<Error> {
         Command::Sync(args) => on_runtime(sync::run(args, config, around)),
         Command::Status(args) => status::run(args, &config, around),
         Command::Check(args) => on_runtime(check::run(args, &config, around)),
+        Command::Login(args) => on_runtime(login::run(args, &config, around)),
         Command::Mailboxes(args) => mailboxes(args, &config, around),
         Command::History(args) => history::run(args, &config, around),
         Command::Verify(args) => on_runtime(verify::run(args, &config, around)),

@@ -4,7 +4,7 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, push, readers, removal, tls_trust, way};
+use super::{folders, on_new, proof, push, readers, removal, tls_trust, way};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
 use postrider_core::settings::{
@@ -31,6 +31,7 @@ pub(super) const KEYS: &[&str] = &[
     "user",
     "password",
     "auth",
+    "oauth2",
     "maildir",
     "layout",
     "folders",
@@ -65,7 +66,7 @@ const MAX_CONNECTIONS: usize = 100;
 /// The entries that speak for one account.
 pub(super) struct Account<'a> {
     pub(super) at: Place,
-    name: AccountName,
+    pub(super) name: AccountName,
     own: &'a [Entry],
     defaults: &'a [Entry],
 }
@@ -121,7 +122,7 @@ impl<'a> Account<'a> {
         self.find(key).map_or(self.at, |node| node.at)
     }
 
-    fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
+    pub(super) fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
         let node = self.find(key);
         if node.is_none() {
             let account = self.name.to_string();
@@ -143,12 +144,15 @@ pub(super) fn account(
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
     // Whoever is behind a tunnel may know us already.
-    let may_be_known = assumed == Protocol::Imap && keys.find("tunnel").is_some();
-    let (user, password) = match keys.find("user").or_else(|| keys.find("password")) {
-        None if may_be_known => (Some(String::new()), Some(PasswordSource::Absent)),
-        None | Some(_) => login(reading, &keys),
+    let may_be_known = assumed == Protocol::Imap
+        && keys.find("tunnel").is_some()
+        && keys.find("user").is_none();
+    let tls = server.as_ref().map(|server| server.tls);
+    let proof = proof::proof(reading, &keys, (assumed, tls, may_be_known));
+    let user = match &proof {
+        Some((PasswordSource::Absent, AuthChoice::Auto)) => Some(String::new()),
+        Some(_) | None => user(reading, &keys),
     };
-    let auth = auth(reading, &keys);
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
     let folders = folders::folders(reading, &keys, assumed);
@@ -165,12 +169,13 @@ pub(super) fn account(
     let readers = readers?;
     let (poll, timeout, connections) = pace?;
     let (push, idle_refresh) = push?;
+    let (password, auth) = proof?;
     Some(AccountSettings {
         protocol: protocol?,
         server: server?,
         user: user?,
-        password: password?,
-        auth: auth?,
+        password,
+        auth,
         maildir: maildir?,
         layout: layout?,
         folders: folders?,
@@ -215,17 +220,6 @@ fn protocol(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Protocol> {
     let words = [("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
     or(keys.find("protocol"), Protocol::Imap, |node| {
         reading.word("protocol", node, &words)
-    })
-}
-
-fn auth(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<AuthChoice> {
-    let words = [
-        ("auto", AuthChoice::Auto),
-        ("plain", AuthChoice::Plain),
-        ("login", AuthChoice::Login),
-    ];
-    or(keys.find("auth"), AuthChoice::Auto, |node| {
-        reading.word("auth", node, &words)
     })
 }
 
@@ -341,16 +335,6 @@ fn leaves_in_the_clear(host: &str, way: &Way) -> bool {
 fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
-}
-
-fn login(
-    reading: &mut Reading<'_>,
-    keys: &Account<'_>,
-) -> (Option<String>, Option<PasswordSource>) {
-    let user = user(reading, keys);
-    let password = keys.required(reading, "password");
-    let password = password.and_then(|node| password::password(reading, node));
-    (user, password)
 }
 
 fn user(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<String> {

@@ -5,14 +5,15 @@ use super::error::{Place, Problem};
 use super::file::{self, Node, Value};
 use super::reading::nearest;
 use super::table::Row;
-use super::{account, folders, password, removal};
+use super::{account, folders, oauth2, password, removal};
 
 /// The column of the account's name.
 const NAME: &str = "account";
 
 /// Keys with keys of their own.
-const MAPS: [(&str, &[&str]); 4] = [
+const MAPS: [(&str, &[&str]); 5] = [
     ("password", password::KEYS),
+    ("oauth2", oauth2::KEYS),
     ("folders", folders::KEYS),
     ("retention", removal::RETENTION_KEYS),
     ("brake", removal::BRAKE_KEYS),

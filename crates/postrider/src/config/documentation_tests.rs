@@ -2,7 +2,7 @@
 //! or there.
 
 use super::surroundings::Surroundings;
-use super::{Complaint, account, folders, limits, parse, password, removal, resolve, status};
+use super::{Complaint, account, folders, limits, oauth2, parse, password, removal, resolve, status};
 use std::path::Path;
 
 fn page() -> String {
@@ -54,6 +54,7 @@ fn the_page_has_every_key_and_no_other() {
     for key in password::KEYS {
         assert!(forms.contains(&format!("`password: {{{key}: ")), "{key}");
     }
+    assert_eq!(rows(section(&page, "`oauth2`")), oauth2::KEYS);
     let folder_keys = section(&page, "`folders`");
     for key in folders::KEYS {
         assert!(folder_keys.contains(&format!("  {key}: ")), "{key}");
@@ -150,4 +151,23 @@ fn the_examples_of_ways_are_accepted() {
     let rest = "    host: h\n    user: ada\n    password: {env: PW}\n";
     let config = read(&format!("accounts:\n  home:\n{proxy}{rest}")).unwrap();
     assert!(matches!(config.accounts[0].server.way, Way::Proxy(_)));
+}
+
+#[test]
+fn the_examples_of_logins_are_accepted() {
+    let of_accounts = section(&page(), "`oauth2`").to_owned();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/login.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let examples = [blocks(&page, "yaml"), blocks(&of_accounts, "yaml")].concat();
+    assert!(examples.len() >= 5);
+    for lines in examples {
+        // A list indents what is in it.
+        let lines = lines.replace("\n       ", "\n    ").replace("       host", "    host");
+        let text = if lines.starts_with("accounts") {
+            lines
+        } else {
+            format!("defaults: {{host: h, user: u}}\naccounts:\n  home:\n{lines}")
+        };
+        read(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    }
 }

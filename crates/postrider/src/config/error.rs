@@ -248,6 +248,11 @@ pub enum Problem {
         /// The other one.
         lacking: &'static str,
     },
+    /// Keys that cannot stand together, or not without another.
+    Clash {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Two mailboxes that shall have one name here.
     SameName {
         /// The name.
@@ -348,6 +353,7 @@ impl fmt::Display for Problem {
                 "`{key}` is about certificates, and with `tls: none` there are none"
             ),
             Self::Alone { key, lacking } => write!(f, "`{key}` is nothing without `{lacking}`"),
+            Self::Clash { what } => f.write_str(what),
             Self::SameName { name, other } => write_same_name(f, name, other),
             Self::SharedMaildir { other, path } => write!(
                 f,

@@ -1,7 +1,7 @@
 //! The configuration: which file, what it says, and what is wrong with it (CONTRACT sections 2, 3).
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
-//! (values by what their key wants), `account`, `way` (who makes the connection), `password`, `folders` and `removal` (the keys of an
+//! (values by what their key wants), `account`, `way` (who makes the connection), `proof`, `password`, `oauth2`, `folders` and `removal` (the keys of an
 //! account), `rows` (accounts in a table: `table`, `columns`), `limits`, `status` (who may ask how it goes), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
@@ -12,10 +12,12 @@ pub mod error;
 mod file;
 mod folders;
 mod limits;
+mod oauth2;
 mod on_new;
 mod owner;
 mod password;
 mod paths;
+mod proof;
 mod push;
 mod readers;
 mod reading;
@@ -243,6 +245,7 @@ fn parse(
         base: path.parent().unwrap_or_else(|| Path::new("/")),
         mode,
         around,
+        state_dir: None,
         complaints: Vec::new(),
     };
     resolve::config(reading, path, &root)

@@ -12,14 +12,23 @@ const OTHERS_READ: u32 = 0o044;
 /// Every key of `password`.
 pub(super) const KEYS: &[&str] = &["command", "file", "env", "credential"];
 
-/// Reads `password`. Whatever is wrong, nothing below this key is quoted.
+/// Reads `password`.
 pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
+    secret(reading, "password", node)
+}
+
+/// Reads a secret in any of the forms that `password` has. Whatever is wrong, nothing below the key is quoted.
+pub(super) fn secret(
+    reading: &mut Reading<'_>,
+    key: &'static str,
+    node: &Node,
+) -> Option<PasswordSource> {
     match &node.value {
-        Value::Text(text) if !text.is_empty() => inline(reading, node, text),
+        Value::Text(text) if !text.is_empty() => inline(reading, key, (node, text)),
         Value::Map(entries) => source(reading, node, entries),
         Value::Text(_) | Value::Empty | Value::List(_) => {
             let (key, wanted) = (
-                "password",
+                key,
                 "text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}",
             );
             reading.complain(node.at, Problem::Kind { key, wanted });
@@ -28,9 +37,18 @@ pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<Passwor
     }
 }
 
-fn inline(reading: &mut Reading<'_>, node: &Node, text: &str) -> Option<PasswordSource> {
+/// A secret that is no secret: it was put into the binary.
+pub(super) fn built_in(text: &str) -> PasswordSource {
+    PasswordSource::Inline(Secret::new(text.to_owned()))
+}
+
+fn inline(
+    reading: &mut Reading<'_>,
+    key: &'static str,
+    (node, text): (&Node, &str),
+) -> Option<PasswordSource> {
     private(reading, node);
-    sendable(reading, "password", node, text)?;
+    sendable(reading, key, node, text)?;
     Some(PasswordSource::Inline(Secret::new(text.to_owned())))
 }
 

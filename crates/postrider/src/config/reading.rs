@@ -24,6 +24,8 @@ pub(super) struct Reading<'a> {
     pub(super) mode: u32,
     /// The environment.
     pub(super) around: &'a Surroundings,
+    /// Where the state of all accounts is kept, as soon as that is known.
+    pub(super) state_dir: Option<PathBuf>,
     /// All that is wrong.
     pub(super) complaints: Vec<Complaint>,
 }

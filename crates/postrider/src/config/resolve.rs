@@ -38,6 +38,7 @@ pub(super) fn config(
     };
     reading.keys(top, KEYS);
     let state_dir = state_dir(&mut reading, top, root.at);
+    reading.state_dir.clone_from(&state_dir);
     let runtime_dir = status::runtime_dir(&mut reading, top);
     let log = log(&mut reading, top);
     let limits = limits::limits(&mut reading, top);

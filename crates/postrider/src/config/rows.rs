@@ -81,6 +81,7 @@ pub(super) fn rows(
             base: reading.base,
             mode,
             around: reading.around,
+            state_dir: reading.state_dir.clone(),
             complaints: Vec::new(),
         };
         let (name, account) = read_row(
@@ -129,9 +130,10 @@ fn try_defaults(reading: &mut Reading<'_>, at: Place, defaults: &[Entry]) {
         entry("maildir", text("/")),
         entry("password", Value::Map(vec![entry("command", text("true"))])),
     ];
-    let lacking = needed
-        .into_iter()
-        .filter(|needed| find(defaults, &needed.key).is_none());
+    let speaks_by_token = find(defaults, "oauth2").is_some();
+    let lacking = needed.into_iter().filter(|needed| {
+        find(defaults, &needed.key).is_none() && !(needed.key == "password" && speaks_by_token)
+    });
     let own = Value::Map(lacking.collect());
     account::account(reading, &entry("defaults", own), defaults);
 }
@@ -170,7 +172,7 @@ fn read_row(
         }
     }
     let own = entries(reading, row, columns);
-    if find(&own, "password").is_none() {
+    if find(&own, "password").is_none() && find(&own, "oauth2").is_none() {
         // It comes from the configuration, whose own mode counts.
         reading.mode = mode;
     }

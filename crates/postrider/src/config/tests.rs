@@ -2,6 +2,7 @@
 
 mod imap_keys;
 mod limits;
+mod login;
 mod places;
 mod retention;
 mod secrets;

@@ -14,46 +14,71 @@ fn offered(mechanisms: &str) -> Vec<String> {
 }
 
 fn exchange(mechanism: &str) -> Exchange {
-    Exchange::begin(&login(AuthChoice::Auto), &offered(mechanism), true)
+    Exchange::begin(&login(AuthChoice::Auto), &offered(mechanism), Line::Encrypted(None))
         .unwrap()
         .unwrap()
 }
 
 #[test]
 fn the_strongest_common_mechanism_is_chosen() {
-    use AuthChoice::{Auto, Login, Plain};
-    for (choice, mechanisms, secured, expected) in [
-        (Auto, "PLAIN LOGIN", true, Ok(Some("PLAIN"))),
+    use AuthChoice::{Auto, CramMd5, External, Login, OAuth2, Plain, ScramSha1, ScramSha256};
+    const TLS: Line<'_> = Line::Encrypted(None);
+    const EXPOSED: Line<'_> = Line::Exposed;
+    let octets = vec![1; 32];
+    let name = "tls-exporter";
+    let binding = ChannelBinding { name, octets };
+    let bound = Line::Encrypted(Some(&binding));
+    for (choice, mechanisms, line, expected) in [
+        (Auto, "PLAIN LOGIN", TLS, Ok(Some("PLAIN"))),
         (
             Auto,
             "login plain scram-sha-1",
-            true,
+            TLS,
             Ok(Some("SCRAM-SHA-1")),
         ),
         (
             Auto,
             "SCRAM-SHA-1 SCRAM-SHA-256",
-            true,
+            TLS,
             Ok(Some("SCRAM-SHA-256")),
         ),
-        (Auto, "LOGIN", true, Ok(Some("LOGIN"))),
-        (Auto, "GSSAPI XOAUTH2", true, Ok(None)),
-        (Auto, "", true, Ok(None)),
-        (Auto, "PLAIN SCRAM-SHA-1", false, Ok(Some("SCRAM-SHA-1"))),
-        (Auto, "PLAIN LOGIN", false, Err(())),
-        (Auto, "", false, Err(())),
-        (Plain, "PLAIN SCRAM-SHA-1", true, Ok(Some("PLAIN"))),
-        (Plain, "SCRAM-SHA-1", true, Err(())),
-        (Plain, "PLAIN", false, Err(())),
-        (Login, "PLAIN LOGIN SCRAM-SHA-1", true, Ok(None)),
-        (Login, "PLAIN LOGIN", false, Err(())),
+        (Auto, "LOGIN", TLS, Ok(Some("LOGIN"))),
+        (Auto, "GSSAPI XOAUTH2", TLS, Ok(None)),
+        (Auto, "", TLS, Ok(None)),
+        (Auto, "PLAIN SCRAM-SHA-1", EXPOSED, Ok(Some("SCRAM-SHA-1"))),
+        (Auto, "PLAIN LOGIN", EXPOSED, Err(())),
+        (Auto, "", EXPOSED, Err(())),
+        (Plain, "PLAIN SCRAM-SHA-1", TLS, Ok(Some("PLAIN"))),
+        (Plain, "SCRAM-SHA-1", TLS, Err(())),
+        (Plain, "PLAIN", EXPOSED, Err(())),
+        (Login, "PLAIN LOGIN SCRAM-SHA-1", TLS, Ok(None)),
+        (Login, "PLAIN LOGIN", EXPOSED, Err(())),
+        (Auto, "SCRAM-SHA-256-PLUS SCRAM-SHA-256", TLS, Ok(Some("SCRAM-SHA-256"))),
+        (Auto, "SCRAM-SHA-1-PLUS SCRAM-SHA-256", bound, Ok(Some("SCRAM-SHA-1-PLUS"))),
+        (Auto, "CRAM-MD5 PLAIN", TLS, Ok(Some("PLAIN"))),
+        (Auto, "CRAM-MD5", TLS, Ok(Some("CRAM-MD5"))),
+        (Auto, "PLAIN CRAM-MD5", Line::Cleartext, Ok(Some("CRAM-MD5"))),
+        (Auto, "PLAIN LOGIN", Line::Cleartext, Ok(Some("PLAIN"))),
+        (Auto, "PLAIN CRAM-MD5", EXPOSED, Ok(Some("CRAM-MD5"))),
+        (Auto, "ANONYMOUS EXTERNAL OAUTHBEARER", TLS, Ok(None)),
+        (CramMd5, "cram-md5 PLAIN", TLS, Ok(Some("CRAM-MD5"))),
+        (CramMd5, "PLAIN", TLS, Err(())),
+        (ScramSha1, "SCRAM-SHA-1 SCRAM-SHA-256", TLS, Ok(Some("SCRAM-SHA-1"))),
+        (ScramSha256, "SCRAM-SHA-256 SCRAM-SHA-256-PLUS", bound, Ok(Some("SCRAM-SHA-256-PLUS"))),
+        (ScramSha256, "SCRAM-SHA-256-PLUS", TLS, Err(())),
+        (External, "EXTERNAL PLAIN", TLS, Ok(Some("EXTERNAL"))),
+        (External, "PLAIN", TLS, Err(())),
+        (OAuth2, "PLAIN XOAUTH2 OAUTHBEARER", TLS, Ok(Some("OAUTHBEARER"))),
+        (OAuth2, "PLAIN XOAUTH2", TLS, Ok(Some("XOAUTH2"))),
+        (OAuth2, "PLAIN", TLS, Err(())),
+        (OAuth2, "OAUTHBEARER XOAUTH2", EXPOSED, Err(())),
     ] {
-        let begun = Exchange::begin(&login(choice), &offered(mechanisms), secured);
+        let begun = Exchange::begin(&login(choice), &offered(mechanisms), line);
         let chosen = begun.as_ref().map(|e| e.as_ref().map(Exchange::mechanism));
         assert_eq!(
             chosen.map_err(|_| ()),
             expected,
-            "{choice:?} {mechanisms} {secured}"
+            "{choice:?} {mechanisms} {line:?}"
         );
         if let Err(error) = begun {
             assert_eq!(error.fault(), Fault::Auth);
@@ -89,7 +114,7 @@ fn login_answers_two_questions() {
 fn an_empty_password_is_our_error_not_a_panic() {
     let mut login = login(AuthChoice::Plain);
     login.password = Secret::new(String::new());
-    let mut plain = Exchange::begin(&login, &offered("PLAIN"), true)
+    let mut plain = Exchange::begin(&login, &offered("PLAIN"), Line::Encrypted(None))
         .unwrap()
         .unwrap();
     assert_eq!(plain.initial().unwrap_err().fault(), Fault::Auth);
@@ -226,4 +251,83 @@ fn nothing_shows_the_password() {
     let shown = format!("{login:?} {exchange:?} {response:?}");
     assert!(!shown.contains("word="), "{shown}");
     assert!(!shown.contains(&STANDARD.encode("\0ada")), "{shown}");
+}
+
+#[test]
+fn a_token_is_one_message_and_the_server_s_reasons_are_heard() {
+    for (mechanism, message, dummy) in [
+        ("OAUTHBEARER", "n,a=ada,\u{1}auth=Bearer p\u{e4}ss,word=\u{1}\u{1}", "AQ=="),
+        ("XOAUTH2", "user=ada\u{1}auth=Bearer p\u{e4}ss,word=\u{1}\u{1}", ""),
+    ] {
+        let begin = || {
+            let login = login(AuthChoice::OAuth2);
+            let begun = Exchange::begin(&login, &offered(mechanism), Line::Encrypted(None));
+            let mut exchange = begun.unwrap().unwrap();
+            let first = exchange.initial().unwrap().unwrap();
+            assert_eq!(STANDARD.decode(first.reveal()).unwrap(), message.as_bytes());
+            exchange
+        };
+        begin().finish().unwrap();
+        let mut exchange = begin();
+        let error = STANDARD.encode(r#"{"status":"invalid_token"}"#);
+        assert_eq!(exchange.respond(&error).unwrap().reveal(), dummy);
+        assert!(exchange.reasons().unwrap().contains("has ended"));
+        assert!(exchange.respond("").is_err(), "one error is enough");
+        assert!(exchange.finish().is_err(), "{mechanism}: who refuses lets nobody in");
+    }
+}
+
+#[test]
+fn external_says_who_and_nothing_else() {
+    let begun = Exchange::begin(
+        &login(AuthChoice::External),
+        &offered("EXTERNAL"),
+        Line::Encrypted(None),
+    );
+    let mut exchange = begun.unwrap().unwrap();
+    let first = exchange.initial().unwrap().unwrap();
+    assert_eq!(STANDARD.decode(first.reveal()).unwrap(), b"ada");
+    exchange.finish().unwrap();
+}
+
+#[test]
+fn cram_md5_answers_once() {
+    let mut exchange = exchange("CRAM-MD5");
+    assert!(exchange.initial().unwrap().is_none());
+    let answer = exchange.respond(&STANDARD.encode("<1.2@h>")).unwrap();
+    let answer = STANDARD.decode(answer.reveal()).unwrap();
+    assert!(answer.starts_with(b"ada ") && answer.len() == 4 + 32);
+    assert!(exchange.respond("").is_err());
+    exchange.finish().unwrap();
+}
+
+#[test]
+fn what_binds_to_the_connection_is_sent_with_the_proof() {
+    let octets = vec![7; 32];
+    let name = "tls-exporter";
+    let binding = ChannelBinding { name, octets };
+    let begun = Exchange::begin(
+        &login(AuthChoice::Auto),
+        &offered("SCRAM-SHA-256-PLUS"),
+        Line::Encrypted(Some(&binding)),
+    );
+    let mut exchange = begun.unwrap().unwrap();
+    let first = exchange.initial().unwrap().unwrap();
+    let first = String::from_utf8(STANDARD.decode(first.reveal()).unwrap()).unwrap();
+    assert!(first.starts_with("p=tls-exporter,,n=ada,r="), "{first}");
+    let nonce = first.rsplit("r=").next().unwrap();
+    let challenge = format!("r={nonce}server,s=c2FsdA==,i=1");
+    let last = exchange.respond(&STANDARD.encode(challenge)).unwrap();
+    let last = String::from_utf8(STANDARD.decode(last.reveal()).unwrap()).unwrap();
+    let bound = [b"p=tls-exporter,,".as_slice(), &[7; 32]].concat();
+    let wanted = format!("c={},", STANDARD.encode(bound));
+    assert!(last.starts_with(&wanted), "{last}");
+}
+
+#[test]
+fn weaker_is_seen_by_what_is_best() {
+    let of = |mechanisms| Strength::of(&offered(mechanisms));
+    assert!(of("PLAIN scram-sha-256") > of("PLAIN LOGIN CRAM-MD5"));
+    assert!(of("SCRAM-SHA-1-PLUS") > of("SCRAM-SHA-256"));
+    assert_eq!(of(""), of("PLAIN"));
 }
