@@ -3,6 +3,7 @@
 use crate::error::OAuthError;
 use oauth2::url::{Host, Url};
 use postrider_core::settings::{ServerAddress, TlsMode};
+use postrider_core::way::Way;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -46,7 +47,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Where the server of an address is. Its TLS is verified as a mail server's is.
-pub(crate) fn server(text: &str, ca_file: Option<&Path>) -> Result<ServerAddress, OAuthError> {
+pub(crate) fn server(
+    text: &str,
+    ca_file: Option<&Path>,
+    way: &Way,
+) -> Result<ServerAddress, OAuthError> {
     let wrong = |problem| OAuthError::Address {
         url: text.to_owned(),
         problem,
@@ -63,6 +68,10 @@ pub(crate) fn server(text: &str, ca_file: Option<&Path>) -> Result<ServerAddress
             TlsMode::None
         },
         ca_file: ca_file.map(Path::to_owned),
+        way: way.clone(),
+        // Those of the account are the mail server's.
+        pins: Vec::new(),
+        client: None,
     })
 }
 

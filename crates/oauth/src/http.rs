@@ -10,6 +10,7 @@ use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use postrider_core::settings::ServerAddress;
+use postrider_core::way::Way;
 use postrider_transport::Connector;
 use std::future::Future;
 use std::path::PathBuf;
@@ -29,13 +30,29 @@ const LONGEST: usize = 64 * 1024;
 pub struct Http {
     connector: Connector,
     ca_file: Option<PathBuf>,
+    way: Way,
 }
 
 impl Http {
     /// Over connections of this connector, trusting `ca_file` as well.
     #[must_use]
     pub const fn new(connector: Connector, ca_file: Option<PathBuf>) -> Self {
-        Self { connector, ca_file }
+        let way = Way::Direct;
+        Self {
+            connector,
+            ca_file,
+            way,
+        }
+    }
+
+    /// The same, by the proxy through which an account's mail comes. A tunnel leads to the mail server alone.
+    #[must_use]
+    pub fn by_proxy_of(self, account: &Way) -> Self {
+        let way = match account {
+            Way::Proxy(proxy) => Way::Proxy(proxy.clone()),
+            Way::Direct | Way::Tunnel(_) => Way::Direct,
+        };
+        Self { way, ..self }
     }
 
     /// Over connections of its own.
@@ -48,7 +65,7 @@ impl Http {
     /// secrets.
     pub(crate) async fn once(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let url = request.uri().to_string();
-        let address = address::server(&url, self.ca_file.as_deref())?;
+        let address = address::server(&url, self.ca_file.as_deref(), &self.way)?;
         let asked = self.ask(&address, request);
         let answered = timeout(LIMIT, asked).await;
         let answer = answered.map_err(|_| OAuthError::TimedOut {

@@ -127,7 +127,7 @@ async fn log_in(
         logged: false,
     };
     let secret = postrider_engine::client_secret(server).await.map_err(engine)?;
-    let http = Http::trusting(server.ca_file.clone());
+    let http = Http::trusting(server.ca_file.clone()).by_proxy_of(&settings.server.way);
     let grant = match way {
         Way::Device => by_device(settings, (server, &http), secret.as_ref()).await?,
         Way::Browser | Way::Paste => {
