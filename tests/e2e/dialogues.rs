@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use postrider_core::fault::Fault;
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AuthChoice, ServerAddress, TlsMode};
+use postrider_core::way::Way;
 use postrider_tests::dialogue::Dialogue;
 use postrider_transport::{Login, Stream};
 use trickle::Trickle;
@@ -155,6 +156,7 @@ fn address(ca_file: PathBuf) -> ServerAddress {
         port: 143,
         tls: TlsMode::StartTls,
         ca_file: Some(ca_file),
+        way: Way::Direct,
         pins: Vec::new(),
         client: None,
     }

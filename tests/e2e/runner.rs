@@ -71,6 +71,12 @@ mod outages;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
+mod private_files;
+#[cfg(test)]
+mod private_memory;
+#[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod push_dovecot;
@@ -80,6 +86,8 @@ mod push_lost;
 mod reader_kit;
 #[cfg(test)]
 mod real_servers;
+#[cfg(test)]
+mod secret_trace;
 #[cfg(test)]
 mod shards;
 #[cfg(test)]
@@ -132,6 +140,8 @@ mod systemd_users;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tunnels;
 #[cfg(test)]
 mod watch;
 #[cfg(test)]

@@ -11,8 +11,9 @@ fn two_hundred_passes_and_five_broken_lines_leave_nothing_behind() {
     let soaked = soak(plan);
     let growth = soaked.growth();
     assert!(growth.descriptors <= 0, "{soaked}");
-    // 8 KiB a round, which is 2 KiB a pass: in so few of them, less is the allocator's own unrest.
-    assert!(growth.own_kib_per_thousand < 8_192.0, "{soaked}");
+    // 16 KiB a pass: a connection or a message's buffer that stays. In so few passes, what is less may be the
+    // allocator, which makes an arena for a thread that a busy machine started late; the long form is for that.
+    assert!(growth.own_kib_per_thousand < 65_536.0, "{soaked}");
     assert_eq!((soaked.passes, soaked.reconnects), (800, 5));
 }
 

@@ -16,6 +16,8 @@
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
+//! - [`disclosure`]: whether a secret can be found anywhere.
+//! - [`proxies`]: real proxies on the way to a server.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
 //! - [`soak`]: a daemon that works for long, and what it takes meanwhile.
 //! - [`systemd`]: a machine with a real systemd and postrider on it.
@@ -39,6 +41,7 @@ pub mod cyrus;
 pub mod daemon;
 pub mod dialogue;
 pub mod digest;
+pub mod disclosure;
 pub mod dovecot;
 pub mod foretold;
 pub mod lossy_disk;
@@ -47,6 +50,7 @@ pub mod network;
 pub mod oracle;
 pub mod policies;
 pub mod postrider;
+pub mod proxies;
 pub mod readers;
 pub mod rig;
 pub mod server;

@@ -20,8 +20,8 @@ use tokio::runtime::Builder;
 /// Where the server is, behind its end of the line. There is no route to it at first.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 99, 1, 1);
 
-/// Both ends of the line.
-const ENDS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
+/// Both ends of the line: the daemon's and the server's.
+pub const ENDS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 
 /// Two machines and a line.
 #[derive(Debug)]
@@ -122,6 +122,12 @@ impl Network {
     /// The server is there again, and nobody is told.
     pub fn come_back(&self) {
         self.server.ip(&format!("addr add {SERVER}/32 dev lo"));
+    }
+
+    /// The beginning of a command that is run on the server's machine.
+    #[must_use]
+    pub fn beside_server(&self) -> Command {
+        self.server.inside()
     }
 
     /// The binary with these arguments on the daemon's machine.

@@ -9,6 +9,7 @@ use postrider_core::settings::{
     AccountSettings, AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves,
     PasswordSource, Push, ServerAddress, TlsMode,
 };
+use postrider_core::way::Way;
 use postrider_engine::{
     EngineError, EngineSettings, PassReport, Rehearsal, Shutdown, Steps, SyncOptions, rehearse,
     sync,
@@ -236,6 +237,7 @@ fn settings(protocol: Protocol, server: &Server, dir: &Path) -> AccountSettings 
             port: addr.port(),
             tls: TlsMode::None,
             ca_file: None,
+            way: Way::Direct,
             pins: Vec::new(),
             client: None,
         },

@@ -5,7 +5,7 @@
 //! somebody's mail can be printed, tested and replayed.
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
-//! what a user chose ([`settings`], [`limits`], [`hook`]), whose an account is ([`shard`]), which certificate a server must have ([`pin`]) and when one runs out ([`certificate`]), what to do about a server ([`plan`]), what may leave it
+//! what a user chose ([`settings`], [`way`], [`limits`], [`hook`]), whose an account is ([`shard`]), which certificate a server must have ([`pin`]) and when one runs out ([`certificate`]), what to do about a server ([`plan`]), what may leave it
 //! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`], [`haste`]), how long a line may be silent ([`refresh`]), what servers say when
 //! they want less of us ([`wish`]), how many connections that leaves ([`allowance`]), when a failure is told again ([`outage`]), what has
 //! come to a halt ([`vigil`]), and what an error means ([`fault`]).
@@ -35,4 +35,5 @@ pub mod time;
 pub mod uid;
 pub mod uidl;
 pub mod vigil;
+pub mod way;
 pub mod wish;

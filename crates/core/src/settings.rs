@@ -10,6 +10,7 @@ use crate::pin::Pin;
 use crate::plan::flags::Reach;
 use crate::retention::{Policy, Vanished};
 use crate::secret::Secret;
+use crate::way::Way;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,10 +82,23 @@ pub struct ServerAddress {
     pub tls: TlsMode,
     /// A PEM file of further trusted roots; absolute.
     pub ca_file: Option<PathBuf>,
+    /// What carries the octets there.
+    pub way: Way,
     /// One of these the server's certificate must match, and then nothing else stands for it; empty: a chain does.
     pub pins: Vec<Pin>,
     /// The certificate by which a server may know us.
     pub client: Option<ClientIdentity>,
+}
+
+impl ServerAddress {
+    /// The host, for people; a tunnel may know of none.
+    #[must_use]
+    pub fn told(&self) -> &str {
+        match &self.way {
+            Way::Tunnel(_) if self.host.is_empty() => "a tunnel",
+            Way::Tunnel(_) | Way::Direct | Way::Proxy(_) => &self.host,
+        }
+    }
 }
 
 /// A certificate of our own, and its key.
@@ -110,6 +124,8 @@ pub enum TlsMode {
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordSource {
+    /// Nowhere: whoever is behind the tunnel is expected to know us already (PREAUTH).
+    Absent,
     /// It stands in the configuration.
     Inline(Secret),
     /// The first line that a shell command prints.

@@ -5,6 +5,7 @@ use crate::events;
 use crate::heart::announced;
 use crate::password;
 use crate::veil::Veil;
+use postrider_core::secret::Secret;
 use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
@@ -36,7 +37,15 @@ impl Access {
     ) -> Result<(Session, Vec<FlightEvent>), EngineError> {
         let mut session = greeted(settings, connector).await?;
         // Not before there is a server that wants it: a password command may ask a person.
-        let login = self.login.get_or_try_init(|| login(settings)).await?;
+        let nobody = Login {
+            user: String::new(),
+            password: Secret::new(String::new()),
+            choice: settings.auth,
+        };
+        let login = match session.is_logged_in() {
+            true => &nobody,
+            false => self.login.get_or_try_init(|| login(settings)).await?,
+        };
         let flown = log_in(&mut session, login, &self.memory, first.clone());
         let events = match flown.await {
             // A server that hangs up on who asks before being let in is asked one by one.
@@ -120,7 +129,7 @@ async fn login(settings: &AccountSettings) -> Result<Login, EngineError> {
 fn connected(settings: &AccountSettings) {
     events::AccountConnected {
         account: settings.name.as_str(),
-        host: &settings.server.host,
+        host: settings.server.told(),
     }
     .emit();
 }

@@ -202,6 +202,7 @@ impl ImapError {
                  may answer in the server's place too"
             }
             Self::Transport(error) => return error.hint(),
+            Self::Io(error) => return postrider_transport::stream_hint(error),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -154,6 +154,12 @@ impl Session {
         }
     }
 
+    /// Whether the server takes us for somebody already: after a login, or greeted with PREAUTH.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.state != SessionState::NotAuthenticated
+    }
+
     /// Whether the first flight left together with the login.
     #[must_use]
     pub const fn left_early(&self) -> bool {

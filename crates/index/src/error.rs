@@ -33,6 +33,28 @@ pub enum IndexError {
         /// What the system said.
         source: io::Error,
     },
+    /// The state directory is another user's.
+    #[error("the state directory {} belongs to another user (uid {owner})", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Others may write the state directory.
+    #[error("others can write the state directory {} (mode {mode:04o})", path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Something that is no plain file has the name of a file of ours.
+    #[error("{} is no plain file, but a link or something else", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Another instance works with this state directory (R10).
     #[error("{} is in use by {}", state_dir.display(), holder(*pid))]
     Locked {
@@ -130,7 +152,11 @@ impl IndexError {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Busy,
                 _ => Fault::LocalIo,
             },
-            Self::NewerSchema { .. } | Self::PathNotText { .. } => Fault::Config,
+            Self::NewerSchema { .. }
+            | Self::PathNotText { .. }
+            | Self::Foreign { .. }
+            | Self::Open { .. }
+            | Self::NotAFile { .. } => Fault::Config,
             Self::AlreadyKnown { .. }
             | Self::Corrupt { .. }
             | Self::Io { .. }
@@ -154,6 +180,14 @@ impl IndexError {
             Self::Locked { .. } => {
                 Some("stop the other instance, or give this one its own state_dir")
             }
+            Self::Foreign { .. } => Some(
+                "run postrider as that user (sudo -u '#UID' postrider ...), or set `state_dir:` to a directory of \
+                 your own",
+            ),
+            Self::Open { .. } => Some("chmod go-w that directory"),
+            Self::NotAFile { .. } => Some(
+                "remove it from the state directory; the directory itself may be a link to another place",
+            ),
             Self::Missing { .. } => Some("run `postrider sync` first"),
             Self::NewerSchema { .. } => {
                 Some("run the newer postrider, or give this one its own state_dir")

@@ -40,6 +40,7 @@ pub mod named;
 pub mod newcomers;
 pub mod open;
 pub mod outgoing;
+mod owned;
 pub mod partings;
 pub mod pop3;
 pub mod relocations;

@@ -2,6 +2,7 @@
 
 use crate::error::IndexError;
 use crate::open::create_private_dir;
+use crate::owned::check_file;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,6 +33,7 @@ impl StateLock {
     pub fn acquire(state_dir: &Path) -> Result<Self, IndexError> {
         create_private_dir(state_dir)?;
         let path = state_dir.join("lock");
+        check_file(&path)?;
         let mut options = OpenOptions::new();
         options
             .read(true)

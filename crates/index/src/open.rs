@@ -2,6 +2,7 @@
 
 use crate::error::IndexError;
 use crate::migrate::migrate;
+use crate::owned::{check_dir, check_file};
 use crate::seal;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
@@ -34,6 +35,11 @@ impl Index {
     pub fn open(state_dir: &Path) -> Result<Self, IndexError> {
         create_private_dir(state_dir)?;
         let path = file(state_dir);
+        for beside in ["", "-wal", "-shm"] {
+            let mut name = path.clone().into_os_string();
+            name.push(beside);
+            check_file(Path::new(&name))?;
+        }
         create_private_file(&path)?;
         let sealed = seal::take_off(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -155,10 +161,10 @@ pub(crate) fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("index.db")
 }
 
-/// Makes a directory for us alone; one that exists is the user's (or systemd's) choice.
+/// Makes a directory for us alone; one that exists is the user's (or systemd's) choice, as long as it is ours.
 pub(crate) fn create_private_dir(dir: &Path) -> Result<(), IndexError> {
     if dir.is_dir() {
-        return Ok(());
+        return check_dir(dir);
     }
     let failed = || IndexError::io("create", dir);
     DirBuilder::new()

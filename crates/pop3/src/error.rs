@@ -163,6 +163,7 @@ impl Pop3Error {
         }
         let hint = match self {
             Self::Transport(source) => return source.hint(),
+            Self::Io { source, .. } => return postrider_transport::stream_hint(source),
             Self::GreetingRefused { refusal } | Self::LoginRefused { refusal, .. }
                 if refusal.fault() == Some(Fault::Busy) =>
             {
@@ -186,8 +187,7 @@ impl Pop3Error {
                 "somebody on the way tampers with the connection; set `tls: implicit` (port 995)"
             }
             Self::Argument { .. } => "`user:` and `password:` are single lines",
-            Self::Io { .. }
-            | Self::Closed { .. }
+            Self::Closed { .. }
             | Self::Deadline { .. }
             | Self::GreetingRefused { .. }
             | Self::Refused { .. }

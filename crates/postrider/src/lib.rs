@@ -17,6 +17,7 @@ pub mod error;
 pub mod events;
 pub mod exit;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 pub mod moment;
 pub mod progress;

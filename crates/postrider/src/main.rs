@@ -3,7 +3,8 @@
 use clap::Parser;
 use postrider::cli::Cli;
 use postrider::config::surroundings::Surroundings;
-use postrider::{commands, exit};
+use postrider::error::Error;
+use postrider::{commands, exit, memory};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,8 +19,11 @@ fn main() -> ExitCode {
                 .map_or_else(|_| ExitCode::from(74), |()| ExitCode::from(status));
         }
     };
-    let around = Surroundings::of_this_process();
-    let errors = commands::execute(&cli, &around);
+    // Before any secret is read.
+    let errors = match memory::close() {
+        Ok(()) => commands::execute(&cli, &Surroundings::of_this_process()),
+        Err(source) => vec![Error::Setup { source }],
+    };
     let mut stderr = std::io::stderr().lock();
     for error in errors.iter().filter(|error| !error.is_logged()) {
         // With stderr gone there is nobody left to tell; the status still says it.

@@ -4,13 +4,16 @@ use crate::calm::Calm;
 use crate::error::{Phase, TransportError};
 use crate::idle_timeout::IdleTimeout;
 use crate::probe::{Doubts, Probed};
+use crate::proxy;
 use crate::race::first_to_answer;
 use crate::resolve::Lookups;
 use crate::share::Share;
 use crate::tls::{Seen, Tls};
+use crate::tunnel::Tunnel;
 use crate::{Bandwidth, Duplex, Slots, Stream};
 use postrider_core::certificate::Secured;
 use postrider_core::settings::{ServerAddress, TlsMode};
+use postrider_core::way::{Proxy, Way};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,10 +107,24 @@ impl Connector {
         calm: &Calm,
     ) -> Result<Stream, TransportError> {
         let slot = self.share.slot().await?;
-        let tcp = self.open_tcp(address, limit).await?;
-        let probed = Probed::new(tcp, self.doubts.watch());
-        let bounded = IdleTimeout::with_calm(probed, limit, calm.clone());
-        let stream = self.share.carry(bounded, slot);
+        let stream = match &address.way {
+            Way::Direct => {
+                let tcp = self.open_tcp((&address.host, address.port), limit).await?;
+                let probed = Probed::new(tcp, self.doubts.watch());
+                let bounded = IdleTimeout::with_calm(probed, limit, calm.clone());
+                self.share.carry(bounded, slot)
+            }
+            Way::Proxy(proxy) => {
+                let opened = self.open_proxied(proxy, address, limit).await?;
+                let bounded = IdleTimeout::with_calm(opened, limit, calm.clone());
+                self.share.carry(bounded, slot)
+            }
+            Way::Tunnel(command) => {
+                let tunnel = Tunnel::open(command)?;
+                let bounded = IdleTimeout::with_calm(tunnel, limit, calm.clone());
+                self.share.carry(bounded, slot)
+            }
+        };
         match address.tls {
             TlsMode::Implicit => self.handshake(stream, address, limit).await,
             TlsMode::StartTls | TlsMode::None => Ok(stream),
@@ -129,40 +146,58 @@ impl Connector {
         self.handshake(stream, address, HANDSHAKE).await
     }
 
+    /// Whatever fails on the way to the proxy is said to be about the proxy: its name alone is looked up here.
+    async fn open_proxied(
+        &self,
+        proxy: &Proxy,
+        address: &ServerAddress,
+        limit: Duration,
+    ) -> Result<Stream, TransportError> {
+        let opened = self.open_tcp((&proxy.host, proxy.port), limit).await;
+        let tcp = opened.map_err(|source| TransportError::Proxy {
+            proxy: proxy.to_string(),
+            source: Box::new(source),
+        })?;
+        let probed = Probed::new(tcp, self.doubts.watch());
+        let asked = proxy::through(probed, proxy, address);
+        let there = (address.host.as_str(), address.port);
+        within(limit, Phase::Proxy, there, asked).await?
+    }
+
     async fn open_tcp(
         &self,
-        address: &ServerAddress,
+        there: (&str, u16),
         limit: Duration,
     ) -> Result<TcpStream, TransportError> {
         let mut doubt = self.doubts.watch();
         for _ in 1..BEGINNINGS {
             tokio::select! {
                 biased;
-                opened = self.attempt(address, limit) => return opened,
+                opened = self.attempt(there, limit) => return opened,
                 () = doubt.next() => {}
             }
         }
-        self.attempt(address, limit).await
+        self.attempt(there, limit).await
     }
 
     async fn attempt(
         &self,
-        address: &ServerAddress,
+        there: (&str, u16),
         limit: Duration,
     ) -> Result<TcpStream, TransportError> {
-        let host = bare_host(&address.host);
-        let lookup = self.lookups.addresses(host, address.port);
-        let found = within(limit, Phase::Resolve, address, lookup).await?;
+        let (host, port) = there;
+        let lookup = self.lookups.addresses(bare_host(host), port);
+        let found = within(limit, Phase::Resolve, there, lookup).await?;
         let found = found.map_err(|source| TransportError::Resolve {
-            host: address.host.clone(),
+            host: host.to_owned(),
             source,
         })?;
         let race = first_to_answer(found);
-        let opened = within(limit, Phase::Connect, address, race).await?;
+        let opened = within(limit, Phase::Connect, there, race).await?;
         opened.map_err(|failure| match failure {
             Some((socket_address, source)) => TransportError::connect(socket_address, source),
             None => TransportError::NoAddress {
-                host: address.host.clone(),
+                host: host.to_owned(),
             },
         })
     }
@@ -174,7 +209,8 @@ impl Connector {
         limit: Duration,
     ) -> Result<Stream, TransportError> {
         let handshake = self.tls.handshake(stream, address, &self.seen);
-        let stream = within(limit, Phase::Tls, address, handshake).await??;
+        let there = (address.host.as_str(), address.port);
+        let stream = within(limit, Phase::Tls, there, handshake).await??;
         Ok(Box::new(stream))
     }
 }
@@ -182,15 +218,15 @@ impl Connector {
 async fn within<T>(
     limit: Duration,
     phase: Phase,
-    address: &ServerAddress,
+    (host, port): (&str, u16),
     step: impl Future<Output = T>,
 ) -> Result<T, TransportError> {
     timeout(limit, step)
         .await
         .map_err(|_elapsed| TransportError::TimedOut {
             phase,
-            host: address.host.clone(),
-            port: address.port,
+            host: host.to_owned(),
+            port,
             limit,
         })
 }

@@ -56,6 +56,58 @@ pub enum TransportError {
         /// How long it was given.
         limit: Duration,
     },
+    /// The proxy cannot be reached.
+    #[error("reaching the proxy {proxy}")]
+    Proxy {
+        /// The proxy, without its login.
+        proxy: String,
+        /// Why.
+        source: Box<TransportError>,
+    },
+    /// The proxy does not make the connection.
+    #[error("the proxy {proxy} does not connect to {host}:{port}: {why}")]
+    ProxyRefused {
+        /// The proxy, without its login.
+        proxy: String,
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Why, in words of ours.
+        why: String,
+    },
+    /// The proxy does not know us.
+    #[error("the proxy {proxy} does not let us in: {why}")]
+    ProxyLogin {
+        /// The proxy, without its login.
+        proxy: String,
+        /// Why, in words of ours.
+        why: String,
+    },
+    /// The connection broke while the proxy was asked.
+    #[error("asking the proxy {proxy} for a connection")]
+    ProxyCut {
+        /// The proxy, without its login.
+        proxy: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What answers is no proxy, or one of another kind.
+    #[error("{proxy} does not answer like a proxy of this kind: {reason}")]
+    NotAProxy {
+        /// What was taken for one.
+        proxy: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// The command of a tunnel could not be started.
+    #[error("starting the tunnel `{command}`")]
+    TunnelStart {
+        /// The command.
+        command: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// TLS failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -101,6 +153,8 @@ pub enum Phase {
     Resolve,
     /// TCP.
     Connect,
+    /// The proxy's connection.
+    Proxy,
     /// The TLS handshake.
     Tls,
 }
@@ -110,6 +164,7 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Self::Resolve => "looking up",
             Self::Connect => "connecting to",
+            Self::Proxy => "waiting for the proxy to reach",
             Self::Tls => "agreeing on TLS with",
         })
     }
@@ -141,13 +196,18 @@ impl TransportError {
             | Self::NoAddress { .. }
             | Self::Refused { .. }
             | Self::Connect { .. }
-            | Self::TimedOut { .. } => Fault::Unreachable,
+            | Self::TimedOut { .. }
+            | Self::ProxyRefused { .. }
+            | Self::ProxyCut { .. } => Fault::Unreachable,
+            Self::Proxy { source, .. } => source.fault(),
+            Self::TunnelStart { .. } => Fault::LocalIo,
             Self::Tls(error) => error.fault(),
             Self::CleartextRefused
             | Self::NotOffered { .. }
+            | Self::ProxyLogin { .. }
             | Self::Sasl { .. }
             | Self::ServerUnproven { .. } => Fault::Auth,
-            Self::Challenge { .. } => Fault::Protocol,
+            Self::NotAProxy { .. } | Self::Challenge { .. } => Fault::Protocol,
         }
     }
 
@@ -167,14 +227,29 @@ impl TransportError {
                         .to_owned()
                 }
                 Phase::Resolve | Phase::Connect => "check the network and any firewall".to_owned(),
+                Phase::Proxy => "the proxy does not answer: check `proxy:`, and `host:`".to_owned(),
             },
+            Self::Proxy { .. } => {
+                "check the host and port of `proxy:`, and whether the proxy runs".to_owned()
+            }
+            Self::ProxyRefused { .. } => {
+                "check `host:` and `port:`; the proxy looks the name up and makes the connection"
+                    .to_owned()
+            }
+            Self::ProxyLogin { .. } => {
+                "write `proxy: SCHEME://USER:PASSWORD@HOST:PORT`, with %40 for an @ in them"
+                    .to_owned()
+            }
+            Self::ProxyCut { .. } | Self::NotAProxy { .. } => {
+                "check `proxy:`; is it `socks5://` or `http://` that listens there?".to_owned()
+            }
             Self::Tls(error) => return error.hint(),
             Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
             Self::NotOffered { .. } => "set `auth: auto`".to_owned(),
             Self::ServerUnproven { .. } => {
                 "do not log in there: somebody may be posing as your server".to_owned()
             }
-            Self::Sasl { .. } | Self::Challenge { .. } => return None,
+            Self::Sasl { .. } | Self::Challenge { .. } | Self::TunnelStart { .. } => return None,
         };
         Some(hint)
     }

@@ -7,7 +7,7 @@
 //! **Invariant:** there is no way to a TLS stream whose certificate was not verified: chain and host name, or else a pin of
 //! the server's own key; its time in either case; TLS 1.2 or later, no override (CONTRACT R9).
 //!
-//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `tls` (trust, identity, refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
+//! Reading order: [`connect`](Connector), `resolve`, `race` (many addresses), `proxy` and `tunnel` (others make the connection; [`ProcessGroup`], [`LastWords`]), `tls` (trust, identity, refusals), `idle_timeout`, [`Calm`], `probe`, `metered` (what all accounts share: [`Slots`], [`Bandwidth`]), [`Deflate`], [`sasl`],
 //! `escape`, [`error`].
 
 mod bandwidth;
@@ -18,8 +18,11 @@ pub mod error;
 mod escape;
 mod fair_queue;
 mod idle_timeout;
+mod last_words;
 mod metered;
 mod probe;
+mod process_group;
+mod proxy;
 mod race;
 mod resolve;
 pub mod sasl;
@@ -29,6 +32,7 @@ mod slots;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod tunnel;
 
 use postrider_core::secret::Secret;
 use postrider_core::settings::AuthChoice;
@@ -41,7 +45,10 @@ pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
+pub use last_words::LastWords;
+pub use process_group::{Ending, ProcessGroup};
 pub use slots::{Slot, Slots};
+pub use tunnel::stream_hint;
 pub use tls::error::{Because, CertificateRefused, ClientRefused, TlsError};
 
 /// Octets both ways.

@@ -11,6 +11,7 @@ use crate::{Code, Maildrop};
 use postrider_core::fault::Fault;
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AuthChoice, ServerAddress};
+use postrider_core::way::Way;
 use postrider_transport::{Connector, IdleTimeout, TransportError};
 use std::fmt::Write as _;
 use std::time::Duration;

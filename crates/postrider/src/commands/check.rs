@@ -10,6 +10,7 @@ use crate::words::{count, octets, short, span};
 use jiff::Timestamp;
 use postrider_core::account::Protocol;
 use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
+use postrider_core::way::Way;
 use postrider_core::time::{Now, UnixTime};
 use postrider_engine::{CheckReport, CheckedMailbox};
 use std::fmt::Write as _;
@@ -76,6 +77,7 @@ fn understood(settings: &AccountSettings) -> String {
         TlsMode::None => "cleartext",
     };
     let password = match &settings.password {
+        PasswordSource::Absent => "none: the server is expected to know us".to_owned(),
         PasswordSource::Inline(_) => "in the configuration".to_owned(),
         PasswordSource::Command(_) => "from a command".to_owned(),
         PasswordSource::File(path) => format!("from {}", path.display()),
@@ -92,14 +94,20 @@ fn understood(settings: &AccountSettings) -> String {
         // What they delete is in the line of retention; nothing else reaches a POP3 server.
         Protocol::Pop3 => String::new(),
     };
+    let place = match &server.way {
+        Way::Direct => format!("{} port {}", server.host, server.port),
+        Way::Proxy(proxy) => format!("{} port {} by {proxy}", server.host, server.port),
+        Way::Tunnel(command) => format!("in the tunnel `{}`", short(command, LONGEST)),
+    };
+    let user = match settings.user.as_str() {
+        "" => "none",
+        user => user,
+    };
     format!(
-        "{}\n  server         {}, {} port {}, {tls}\n  user           {}, password {password}\n  \
+        "{}\n  server         {}, {place}, {tls}\n  user           {user}, password {password}\n  \
          maildir        {}\n  retention      {}\n{readers}  poll           every {}\n",
         settings.name,
         settings.protocol,
-        server.host,
-        server.port,
-        settings.user,
         settings.maildir.display(),
         settings.retention,
         span(settings.poll),
@@ -176,6 +184,7 @@ mod tests {
                 port: 143,
                 tls: TlsMode::None,
                 ca_file: None,
+                way: Way::Direct,
                 pins: Vec::new(),
                 client: None,
             },

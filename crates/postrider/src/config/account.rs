@@ -4,10 +4,13 @@ use super::error::{Place, Problem};
 use super::file::{Entry, Node};
 use super::password;
 use super::reading::{Reading, find, or};
-use super::{folders, on_new, push, readers, removal, tls_trust};
+use super::{folders, on_new, push, readers, removal, tls_trust, way};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
-use postrider_core::settings::{AccountSettings, AuthChoice, Layout, ServerAddress, TlsMode};
+use postrider_core::settings::{
+    AccountSettings, AuthChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+};
+use postrider_core::way::Way;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +23,8 @@ pub(super) const KEYS: &[&str] = &[
     "tls",
     "allow_cleartext",
     "ca_file",
+    "tunnel",
+    "proxy",
     "pin",
     "client_cert",
     "client_key",
@@ -59,7 +64,7 @@ const MAX_CONNECTIONS: usize = 100;
 
 /// The entries that speak for one account.
 pub(super) struct Account<'a> {
-    at: Place,
+    pub(super) at: Place,
     name: AccountName,
     own: &'a [Entry],
     defaults: &'a [Entry],
@@ -82,6 +87,11 @@ impl<'a> Account<'a> {
 
     pub(super) fn find(&self, key: &str) -> Option<&'a Node> {
         find(self.own, key).or_else(|| find(self.defaults, key))
+    }
+
+    /// The key where it stands in the account itself.
+    pub(super) fn own(&self, key: &str) -> Option<&'a Node> {
+        find(self.own, key)
     }
 
     /// Whether the key stands in the account itself.
@@ -132,9 +142,12 @@ pub(super) fn account(
     let protocol = protocol(reading, &keys);
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
-    let user = user(reading, &keys);
-    let password = keys.required(reading, "password");
-    let password = password.and_then(|node| password::password(reading, node));
+    // Whoever is behind a tunnel may know us already.
+    let may_be_known = assumed == Protocol::Imap && keys.find("tunnel").is_some();
+    let (user, password) = match keys.find("user").or_else(|| keys.find("password")) {
+        None if may_be_known => (Some(String::new()), Some(PasswordSource::Absent)),
+        None | Some(_) => login(reading, &keys),
+    };
     let auth = auth(reading, &keys);
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
@@ -235,11 +248,24 @@ fn server(
         ("starttls", TlsMode::StartTls),
         ("none", TlsMode::None),
     ];
-    let host = keys.required(reading, "host");
-    let host = host.and_then(|node| host_of(reading, node));
-    let tls = or(keys.find("tls"), TlsMode::Implicit, |node| {
+    let way = way::way(reading, keys);
+    let is_tunnel = keys.find("tunnel").is_some() && !matches!(way, Some(Way::Proxy(_)));
+    let usual = if is_tunnel {
+        TlsMode::None
+    } else {
+        TlsMode::Implicit
+    };
+    let tls = or(keys.find("tls"), usual, |node| {
         reading.word("tls", node, &words)
     });
+    let host = match keys.find("host") {
+        // Only a certificate would have to bear it.
+        None if is_tunnel && tls == Some(TlsMode::None) => Some(String::new()),
+        None | Some(_) => {
+            let host = keys.required(reading, "host");
+            host.and_then(|node| host_of(reading, node))
+        }
+    };
     let cleartext = or(keys.find("allow_cleartext"), false, |node| {
         reading.truth("allow_cleartext", node)
     });
@@ -258,7 +284,9 @@ fn server(
     let pins = tls_trust::pins(reading, keys, tls);
     let client = tls_trust::client(reading, keys, tls);
     if let (Some(host), Some(TlsMode::None), Some(false)) = (&host, tls, cleartext)
-        && !is_loopback(host)
+        && way
+            .as_ref()
+            .is_some_and(|way| leaves_in_the_clear(host, way))
     {
         let at = keys.place("tls");
         let host = host.clone();
@@ -269,6 +297,7 @@ fn server(
         port: port?,
         tls: tls?,
         ca_file: ca_file?,
+        way: way?,
         pins: pins?,
         client: client?,
     })
@@ -298,10 +327,30 @@ fn host_of(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
     None
 }
 
+/// Whether octets without TLS could be read by others: all the way, also to and from a proxy. What a tunnel does
+/// with them is its own affair.
+fn leaves_in_the_clear(host: &str, way: &Way) -> bool {
+    match way {
+        Way::Direct => !is_loopback(host),
+        Way::Proxy(proxy) => !is_loopback(host) || !is_loopback(&proxy.host),
+        Way::Tunnel(_) => false,
+    }
+}
+
 /// Whether the octets stay on this machine.
 fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn login(
+    reading: &mut Reading<'_>,
+    keys: &Account<'_>,
+) -> (Option<String>, Option<PasswordSource>) {
+    let user = user(reading, keys);
+    let password = keys.required(reading, "password");
+    let password = password.and_then(|node| password::password(reading, node));
+    (user, password)
 }
 
 fn user(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<String> {

@@ -136,3 +136,18 @@ fn the_examples_of_hooks_are_accepted() {
         read(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     }
 }
+
+#[test]
+fn the_examples_of_ways_are_accepted() {
+    use postrider_core::settings::PasswordSource;
+    use postrider_core::way::Way;
+    let page = page();
+    let tunnel = blocks(section(&page, "`tunnel`"), "yaml")[0];
+    let account = &read(tunnel).unwrap().accounts[0];
+    assert_eq!(account.password, PasswordSource::Absent);
+    assert!(matches!(&account.server.way, Way::Tunnel(command) if command.starts_with("ssh -q ")));
+    let proxy = blocks(section(&page, "`proxy`"), "yaml")[0];
+    let rest = "    host: h\n    user: ada\n    password: {env: PW}\n";
+    let config = read(&format!("accounts:\n  home:\n{proxy}{rest}")).unwrap();
+    assert!(matches!(config.accounts[0].server.way, Way::Proxy(_)));
+}

@@ -213,6 +213,15 @@ pub enum Problem {
         /// That machine.
         host: String,
     },
+    /// Two keys that each say who makes the connection.
+    TunnelAndProxy,
+    /// A key that another one leaves without a meaning.
+    SaysNothing {
+        /// The key.
+        key: &'static str,
+        /// Because of what.
+        because: &'static str,
+    },
     /// An inline password in a file that others can read.
     ReadableByOthers {
         /// The mode of the file.
@@ -318,6 +327,12 @@ impl fmt::Display for Problem {
                  if that is meant, add `allow_cleartext: true`",
                 shown(host)
             ),
+            Self::TunnelAndProxy => f.write_str(
+                "`tunnel` and `proxy` each make the connection; an account has one of them",
+            ),
+            Self::SaysNothing { key, because } => {
+                write!(f, "`{key}` says nothing here: {because}")
+            }
             Self::ReadableByOthers { mode } => write!(
                 f,
                 "a password stands here, and others can read the file (mode {:04o})",

@@ -1,7 +1,7 @@
 //! The configuration: which file, what it says, and what is wrong with it (CONTRACT sections 2, 3).
 //!
 //! Reading order: [`surroundings`] (where to look), `file` (YAML to a tree with places), `reading`
-//! (values by what their key wants), `account`, `password`, `folders` and `removal` (the keys of an
+//! (values by what their key wants), `account`, `way` (who makes the connection), `password`, `folders` and `removal` (the keys of an
 //! account), `rows` (accounts in a table: `table`, `columns`), `limits`, `status` (who may ask how it goes), `resolve` (the whole), [`error`] (what is said about it). Nobody below the binary knows any of this: what
 //! leaves here are the settings of `core`.
 
@@ -13,6 +13,7 @@ mod file;
 mod folders;
 mod limits;
 mod on_new;
+mod owner;
 mod password;
 mod paths;
 mod push;
@@ -27,6 +28,7 @@ pub mod surroundings;
 mod table;
 mod tls_trust;
 mod trees;
+mod way;
 
 #[cfg(test)]
 mod documentation_tests;
@@ -210,9 +212,11 @@ fn read(path: PathBuf, file: &File, around: &Surroundings) -> Result<Config, Con
 const TOO_LARGE: &str = "it is larger than 16 MiB";
 
 /// The octets of an open file, `None` when they are too many, and its mode: of the file, not of the name, which
-/// may have been given to another one since.
+/// may have been given to another one since. One that others may have written is not read.
 fn take(file: &File) -> io::Result<(Option<Vec<u8>>, u32)> {
-    let mode = file.metadata()?.mode();
+    let metadata = file.metadata()?;
+    owner::check(&metadata)?;
+    let mode = metadata.mode();
     let mut octets = Vec::new();
     file.take(MAX_OCTETS + 1).read_to_end(&mut octets)?;
     let fits = u64::try_from(octets.len()).is_ok_and(|octets| octets <= MAX_OCTETS);

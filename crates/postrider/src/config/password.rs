@@ -29,12 +29,17 @@ pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<Passwor
 }
 
 fn inline(reading: &mut Reading<'_>, node: &Node, text: &str) -> Option<PasswordSource> {
+    private(reading, node);
+    sendable(reading, "password", node, text)?;
+    Some(PasswordSource::Inline(Secret::new(text.to_owned())))
+}
+
+/// Complains where others can read the file in which a secret stands.
+pub(super) fn private(reading: &mut Reading<'_>, node: &Node) {
     let mode = reading.mode;
     if mode & OTHERS_READ != 0 {
         reading.complain(node.at, Problem::ReadableByOthers { mode });
     }
-    sendable(reading, "password", node, text)?;
-    Some(PasswordSource::Inline(Secret::new(text.to_owned())))
 }
 
 /// Complains of what no login can carry: a line end would end the command it stands in (a YAML block

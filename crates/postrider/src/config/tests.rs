@@ -5,6 +5,7 @@ mod limits;
 mod places;
 mod retention;
 mod secrets;
+mod ways;
 
 use super::*;
 use postrider_core::account::Protocol;
@@ -254,7 +255,10 @@ const COMPLAINTS: &[(&str, &str)] = &[
         "6:5: unknown key `Timeout`; the nearest known key is `timeout`",
     ),
     ("xyzzy: x", "6:5: unknown key `xyzzy`"),
-    ("proxy: x", "6:5: unknown key `proxy`"),
+    (
+        "proxy: x",
+        "6:12: `proxy` wants `socks5://HOST:PORT` or `http://HOST:PORT`, with `USER:PASSWORD@` before the host if need be",
+    ),
     (
         "user: bob",
         "6:5: the key `user` is given twice, first on line 4",

@@ -184,7 +184,7 @@ impl<'c> Tree<'c> {
     fn address(&self) -> String {
         match &self.settings.user {
             user if user.contains('@') => user.clone(),
-            user => format!("{user}@{}", self.settings.server.host),
+            user => format!("{user}@{}", self.settings.server.told()),
         }
     }
 }

@@ -139,6 +139,7 @@ async fn stls_is_required_and_nothing_may_follow_its_answer() {
             port: 110,
             tls: TlsMode::StartTls,
             ca_file: None,
+            way: Way::Direct,
             pins: Vec::new(),
             client: None,
         };

@@ -8,6 +8,7 @@ use postrider_core::settings::{
     AuthChoice, FlagSync, FolderChoice, LabelChoice, Layout, Moves, PasswordSource, Push,
     ServerAddress, TlsMode,
 };
+use postrider_core::way::Way;
 use postrider_engine::Braked;
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> AccountSettings {
             port: 993,
             tls: TlsMode::Implicit,
             ca_file: None,
+            way: Way::Direct,
             pins: Vec::new(),
             client: None,
         },
