@@ -386,6 +386,26 @@ async fn a_reload_that_is_waited_for_says_what_came_of_it() {
     daemon.end(Signal::TERM).assert_orderly();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_has_done_is_known_after_a_reload_that_changes_it() {
+    let (server, ada) = server().await;
+    fill(&ada, 0, 2);
+    let config = header("") + &account("home", server.imap_addr.port(), "");
+    let home = Home::new(&config);
+    let daemon = RunningDaemon::start(&home);
+    daemon.after(0, "sync.finished", "home");
+    let before = of(&status(&home), "home")["live"].clone();
+    assert!(before["last_mail_at"].is_string(), "{before}");
+    home.configure(&config.replace("home: {", "home: {max_size: 1MiB, "));
+    let mark = daemon.mark();
+    let told = home.succeed(&["reload", "--wait"]);
+    assert!(told.contains("0 added, 0 removed, 1 changed"), "{told}");
+    daemon.after(mark, "sync.finished", "home");
+    let after = of(&status(&home), "home")["live"].clone();
+    assert_eq!(after["last_mail_at"], before["last_mail_at"], "{after}");
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
 fn status_by(home: &Home, config: &str) -> Value {
     let output = home.run(&["status", "--json", "--config", config]);
     serde_json::from_slice(&output.stdout).unwrap()

@@ -203,11 +203,11 @@ async fn a_paused_account_makes_no_connection_until_it_is_resumed() {
     let home = Home::new(&config);
     let daemon = RunningDaemon::start(&home);
     daemon.after(0, "sync.finished", "home");
+    let state = || of(&status(&home), "home")["live"]["state"].clone();
+    until("it waits", || (state() == "waiting").then_some(()));
     let told = home.succeed(&["pause", "home"]);
     assert!(told.contains("home: paused"), "{told}");
-    until("it rests", || {
-        (of(&status(&home), "home")["live"]["state"] == "paused").then_some(())
-    });
+    assert_eq!(state(), "paused", "at once");
     let connections = server.store().connections();
     fill(&ada, 0, 1);
     // Whatever starts passes starts none of this account.
@@ -285,12 +285,15 @@ async fn a_pause_hangs_up_where_an_account_listens() {
     assert_eq!(listening["state"], "waiting", "{listening}");
     assert_eq!(standing(port), 1);
     home.succeed(&["pause"]);
+    let live = of(&status(&home), "home")["live"].clone();
+    assert_eq!(live["state"], "paused", "{live}");
     until("it hangs up", || (standing(port) == 0).then_some(()));
-    let live = until("it rests", || {
-        let live = of(&status(&home), "home")["live"].clone();
-        (live["state"] == "paused").then_some(live)
-    });
-    assert_eq!(live["listening"], Value::Null, "{live}");
+    let live = of(&status(&home), "home")["live"].clone();
+    assert_eq!(
+        (&live["state"], &live["listening"]),
+        (&"paused".into(), &Value::Null),
+        "{live}"
+    );
     let mark = daemon.mark();
     fill(&ada, 0, 1);
     home.succeed(&["resume"]);

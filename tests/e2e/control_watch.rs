@@ -80,6 +80,30 @@ async fn two_hundred_accounts_on_a_terminal_of_80_by_24() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_a_reload_adds_and_takes_away_are_shown_and_gone() {
+    let (server, _) = server().await;
+    let port = server.imap_addr.port();
+    let one = header("") + &account("home", port, "");
+    let home = Home::new(&one);
+    let daemon = RunningDaemon::start(&home);
+    let terminal = Terminal::sized(home.path(), &line(&home), (80, 24));
+    terminal.wait("it is there", |lines| shows(lines, "postrider: 1 account"));
+    home.configure(&(one.clone() + &account("work", port, "")));
+    daemon.signal(Signal::HUP);
+    terminal.wait("what was added follows", |lines| {
+        let added = lines.iter().find(|line| line.starts_with("work "));
+        shows(lines, "postrider: 2 accounts") && added.is_some_and(|l| l.contains("waiting"))
+    });
+    home.configure(&one);
+    daemon.signal(Signal::HUP);
+    terminal.wait("what was taken away is gone", |lines| {
+        shows(lines, "postrider: 1 account") && !lines.iter().any(|l| l.starts_with("work "))
+    });
+    terminal.key("q");
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn control_c_and_a_signal_give_the_terminal_back() {
     let (server, _) = server().await;
     let home = Home::new(&(header("") + &account("home", server.imap_addr.port(), "")));

@@ -6,6 +6,7 @@ use postrider_tests::postrider::Home;
 use postrider_tests::rig::message;
 use rustix::process::Signal;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 struct Case {
@@ -157,5 +158,30 @@ async fn one_that_takes_too_long_is_ended_and_told_of() {
         "{failed}"
     );
     assert!(daemon.events("account.failed").is_empty());
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_we_start_may_open_as_many_files_as_we_might_at_first() {
+    let limits =
+        r#"["sh", "-c", "echo $(ulimit -Sn) of $(ulimit -Hn) for $0 >> {home}/told", "{account}"]"#;
+    let case = Case::new(limits).await;
+    case.append("INBOX", 0);
+    let mut command = case.home.command(&["run"]);
+    command.env("PW", "secret");
+    let inner = std::mem::replace(&mut command, Command::new("sh"));
+    command.args(["-c", "ulimit -Sn 512; ulimit -Hn 900; exec \"$@\"", "sh"]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    let environment = inner.get_envs();
+    command
+        .env_clear()
+        .envs(environment.filter_map(|(name, value)| Some((name, value?))));
+    let daemon = RunningDaemon::started_by(&case.home, command);
+    daemon.after(0, "hook.finished", "home");
+    let ours = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let ours = ours.lines().find(|line| line.starts_with("Max open files"));
+    let ours: Vec<_> = ours.unwrap().split_whitespace().collect();
+    assert_eq!(ours[3..5], ["900", "900"], "the daemon has raised its own");
+    assert_eq!(case.told(), "512 of 900 for home\n");
     daemon.end(Signal::TERM).assert_orderly();
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 pub(super) const WHEN: i64 = 1_700_000_000;
 
@@ -111,10 +111,11 @@ impl Scene {
 }
 
 fn config(server: &Server, more: &str) -> String {
+    // One line: of several, `push_further` tells.
     format!(
         "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
          home: {{tls: none, host: 127.0.0.1, port: {}, user: ada, password: secret, poll: 1h, \
-         maildir: \"{{home}}/mail\"{more}}}\n",
+         connections: 1, maildir: \"{{home}}/mail\"{more}}}\n",
         server.imap_addr.port()
     )
 }
@@ -243,6 +244,55 @@ async fn r5_what_the_server_tells_as_gone_is_believed_when_two_questions_agree()
         assert!(scene.asked("UID SEARCH") > 0);
         scene.end();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quick_pass_is_no_complete_success_of_the_account() {
+    let scene = Scene::new(NOTIFY, "").await;
+    scene.bring_to_rest("NOTIFY");
+    let success = || scene.home.count("SELECT last_success_at FROM accounts");
+    let before = success();
+    let second = || UNIX_EPOCH.elapsed().unwrap().as_secs();
+    while second() <= u64::try_from(before).unwrap() + 1 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mark = scene.daemon.mark();
+    scene.bring("INBOX", 1);
+    let finished = scene.daemon.after(mark, "sync.finished", "home");
+    assert_eq!(finished["mailboxes"], 1, "{finished}");
+    assert_eq!(success(), before);
+    let mark = scene.daemon.mark();
+    scene.daemon.signal(Signal::USR1);
+    scene.daemon.after(mark, "sync.finished", "home");
+    assert!(success() > before);
+    scene.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r5_a_quick_pass_asks_nobody_about_what_is_gone_and_believes_nothing_of_it() {
+    let more = ", retention: {vanished: delete}, brake: off";
+    let scene = Scene::new(IDLE, more).await;
+    scene.bring_to_rest("IDLE");
+    let mark = scene.daemon.mark();
+    // By the time the quick pass looks, the other one is gone.
+    scene.ada.expunge("INBOX", 1);
+    scene.bring("INBOX", 1);
+    let finished = scene.daemon.after(mark, "sync.finished", "home");
+    assert_eq!(
+        (&finished["mailboxes"], &finished["new"]),
+        (&1.into(), &1.into())
+    );
+    scene.daemon.after(mark, "local_copy.removed", "home");
+    let commands = scene.server.store().commands();
+    let nth = |n: usize, command: &str| {
+        let mut asked = commands.iter().enumerate();
+        let found = asked.by_ref().filter(|(_, c)| c.line.starts_with(command));
+        found.map(|(at, _)| at).nth(n)
+    };
+    // The second witness is asked by the whole pass, which begins with a listing.
+    let (listing, witness) = (nth(1, "LIST").unwrap(), nth(0, "UID SEARCH").unwrap());
+    assert!(listing < witness, "{commands:#?}");
+    scene.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]

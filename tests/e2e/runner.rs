@@ -55,6 +55,8 @@ mod limits;
 #[cfg(test)]
 mod line_sweep;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod mailboxes;
@@ -80,6 +82,8 @@ mod proxies;
 mod push;
 #[cfg(test)]
 mod push_dovecot;
+#[cfg(test)]
+mod push_further;
 #[cfg(test)]
 mod push_lost;
 #[cfg(test)]

@@ -22,6 +22,7 @@
 //! - [`soak`]: a daemon that works for long, and what it takes meanwhile.
 //! - [`systemd`]: a machine with a real systemd and postrider on it.
 //! - [`terminal`]: a screen for programs that want one.
+//! - [`wire`]: a line with delay and loss, which can be cut either way.
 //! - [`rig`]: the engine with a server in memory, a real disk and a real index.
 
 #![expect(
@@ -58,3 +59,4 @@ pub mod small_disk;
 pub mod soak;
 pub mod systemd;
 pub mod terminal;
+pub mod wire;

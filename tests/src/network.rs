@@ -1,10 +1,11 @@
 //! A network of the test's own: a machine for the daemon, another for a server, and a line between them that can
-//! be cut, or led another way.
+//! be cut, or led another way, and that may be slow and lossy ([`wire`](crate::wire)).
 //!
 //! Both are network namespaces that live as long as their value. Only root may make them so that a thread of the test can
 //! enter one.
 
 use crate::postrider::{Home, inside_of};
+use crate::wire::Wire;
 use postrider_mailserver::Service;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
@@ -14,6 +15,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -26,6 +28,8 @@ pub const ENDS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 /// Two machines and a line.
 #[derive(Debug)]
 pub struct Network {
+    /// Gone before the machines are.
+    wire: Option<Wire>,
     daemon: Machine,
     server: Machine,
 }
@@ -70,8 +74,11 @@ impl Machine {
 
     /// Its name, for a thread that wants to move there.
     fn namespace(&self) -> File {
-        let path = format!("/proc/{}/ns/net", self.0.id());
-        File::open(path).expect("the machine is there")
+        File::open(self.namespace_path()).expect("the machine is there")
+    }
+
+    fn namespace_path(&self) -> String {
+        format!("/proc/{}/ns/net", self.0.id())
     }
 }
 
@@ -94,12 +101,42 @@ impl Network {
         daemon.ip(&format!(
             "link add {line} type veth peer name {line} netns {peer}"
         ));
+        Self::joined(None, daemon, server)
+    }
+
+    /// The same with a route, over a line on which everything takes so long one way.
+    ///
+    /// # Panics
+    /// When no network may be made here.
+    #[must_use]
+    pub fn slow(delay: Duration) -> Self {
+        let (daemon, server) = (Machine::new(), Machine::new());
+        let wire = Wire::between(&daemon.namespace_path(), &server.namespace_path(), delay);
+        let network = Self::joined(Some(wire), daemon, server);
+        network.lead();
+        network
+    }
+
+    fn joined(wire: Option<Wire>, daemon: Machine, server: Machine) -> Self {
         for (machine, end) in [&daemon, &server].into_iter().zip(ENDS) {
             machine.ip(&format!("addr add {end}/24 dev line"));
             machine.ip("link set line up");
         }
         server.ip(&format!("addr add {SERVER}/32 dev lo"));
-        Self { daemon, server }
+        Self {
+            wire,
+            daemon,
+            server,
+        }
+    }
+
+    /// The line of a slow network.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub const fn wire(&self) -> &Wire {
+        self.wire.as_ref().expect("a slow network")
     }
 
     /// Makes the route to [`SERVER`], which tells the kernel's listeners.

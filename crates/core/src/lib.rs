@@ -6,12 +6,14 @@
 //!
 //! Reading order: the words ([`account`], [`mailbox`], [`uid`], [`uidl`], [`flag`], [`message`]),
 //! what a user chose ([`settings`], [`way`], [`limits`], [`hook`]), whose an account is ([`shard`]), which certificate a server must have ([`pin`]) and when one runs out ([`certificate`]), what to do about a server ([`plan`]), what may leave it
-//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`], [`haste`]), how long a line may be silent ([`refresh`]), what servers say when
+//! ([`retention`]), what stops a pass ([`brake`]), when to try again ([`pace`], [`haste`]), how long a line may be silent ([`refresh`]), which
+//! mailboxes are listened to ([`attention`]), what servers say when
 //! they want less of us ([`wish`]), how many connections that leaves ([`allowance`]), when a failure is told again ([`outage`]), what has
 //! come to a halt ([`vigil`]), and what an error means ([`fault`]).
 
 pub mod account;
 pub mod allowance;
+pub mod attention;
 pub mod brake;
 pub mod certificate;
 pub mod fault;

@@ -9,7 +9,7 @@ use postrider_core::secret::Secret;
 use postrider_core::settings::{AccountSettings, TlsMode};
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
-use postrider_transport::{Calm, Connector, Login};
+use postrider_transport::{Calm, Connector, Login, Stream, TransportError, Turn};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -86,9 +86,7 @@ async fn greeted(
     connector: &Connector,
 ) -> Result<Session, EngineError> {
     let (address, calm) = (&settings.server, Calm::default());
-    let stream = connector.connect_for(address, settings.timeout, &calm);
-    // Others decide when it is its turn; from then on `timeout` does.
-    let stream = announced(None, stream).await?;
+    let stream = stream(settings, connector, &calm).await?;
     let greeted = Session::greet(stream, address.tls).await;
     let mut session = greeted.map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
@@ -99,14 +97,33 @@ async fn greeted(
     Ok(session)
 }
 
+async fn stream(
+    settings: &AccountSettings,
+    connector: &Connector,
+    calm: &Calm,
+) -> Result<Stream, TransportError> {
+    let (address, limit) = (&settings.server, settings.timeout);
+    let connect = async |turn| connector.connect_in(turn, address, limit, calm).await;
+    in_turn(connector, connect).await
+}
+
+/// Connects when it is our turn, which others decide; every step from then on has a limit of its own, and the
+/// watchdog need not be told to wait for ever.
+async fn in_turn<T>(
+    connector: &Connector,
+    connect: impl AsyncFnOnce(Turn) -> Result<T, TransportError>,
+) -> Result<T, TransportError> {
+    let turn = announced(None, connector.turn()).await?;
+    connect(turn).await
+}
+
 /// A POP3 session in the TRANSACTION state.
 pub(crate) async fn pop3(
     settings: &AccountSettings,
     connector: &Connector,
 ) -> Result<Transaction, EngineError> {
     let address = &settings.server;
-    // Others decide when it is its turn; from then on `timeout` does.
-    let stream = announced(None, connector.connect(address, settings.timeout)).await?;
+    let stream = stream(settings, connector, &Calm::default()).await?;
     let mut session = Authorization::greet(stream, address.tls).await?;
     if address.tls == TlsMode::StartTls {
         session = session.start_tls(connector, address).await?;
@@ -132,4 +149,39 @@ fn connected(settings: &AccountSettings) {
         host: settings.server.told(),
     }
     .emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heart::Heart;
+    use postrider_transport::{Bandwidth, Slots};
+    use std::future::pending;
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+    use tokio::time::sleep;
+
+    const LIMIT: Duration = Duration::from_secs(90);
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_wait_for_ones_turn_has_no_end() {
+        let slots = Slots::new(NonZeroUsize::new(1));
+        let connector = Connector::new().sharing(&slots, &Bandwidth::new(None));
+        let held = slots.first().await;
+        let heart = Heart::new(LIMIT);
+        let connects = async move {
+            let hangs = async |turn: Turn| {
+                pending::<()>().await;
+                drop(turn);
+                Ok(())
+            };
+            in_turn(&connector, hangs).await.unwrap();
+        };
+        tokio::spawn(heart.clone().carry(connects));
+        sleep(LIMIT * 1_000).await;
+        assert_eq!(heart.pulse().stall(), None, "others decide");
+        drop(held);
+        sleep(LIMIT + Duration::from_secs(1)).await;
+        assert!(heart.pulse().stall().is_some(), "it is connecting");
+    }
 }

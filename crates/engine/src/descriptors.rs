@@ -8,6 +8,7 @@ use crate::events;
 use postrider_core::settings::AccountSettings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
 /// Index, log, watches, sockets of our own, and what blocking threads have open for moments.
 const OURS: usize = 384;
@@ -35,9 +36,24 @@ pub(crate) struct Room {
     pub(crate) allowed: usize,
 }
 
+/// The soft limit before we raised it: what other programs are made for. Some look through as many descriptors as they
+/// may have, and select(2) has no room for more than 1,024.
+static BEFORE: OnceLock<u64> = OnceLock::new();
+
+/// The soft limit that a program which we start is to have; `None`: the one that it has anyway.
+pub(crate) fn for_others() -> Option<u64> {
+    let before = BEFORE.get().copied()?;
+    let now = getrlimit(Resource::Nofile).current;
+    (now != Some(before)).then_some(before)
+}
+
 /// Raises the limit as far as we may by ourselves, and says what it is then.
 pub(crate) fn raise() -> usize {
     let limits = getrlimit(Resource::Nofile);
+    if let Some(soft) = limits.current {
+        // The first time is before anybody raised it.
+        BEFORE.get_or_init(|| soft);
+    }
     let wanted = Rlimit {
         current: limits.maximum,
         maximum: limits.maximum,

@@ -92,6 +92,7 @@ events! {
     "push.lost" INFO "the line on which the server tells of new mail is lost" PushLost { account: &'a str, because: &'a str, retry_in_s: u64 }
     "push.restored" INFO "the server tells of new mail again" PushRestored { account: &'a str }
     "push.limited" DEBUG "the server tells of less than it was asked to" PushLimited { account: &'a str, kind: &'a str, because: &'a str }
+    "push.thinned" DEBUG "a further connection that listened to a mailbox is over" PushThinned { account: &'a str, mailbox: &'a str, because: &'a str, retry_in_s: u64 }
     "push.refused" WARN "the server refused what a reader did" PushRefused { account: &'a str, mailbox: &'a str, messages: u64, deed: &'a str, because: &'a str }
     "mailbox.created" INFO "a mailbox was made on the server for a directory" MailboxCreated { account: &'a str, mailbox: &'a str }
     "mailbox.renamed" INFO "a mailbox was renamed on the server, its files followed" MailboxRenamed { account: &'a str, mailbox: &'a str, was: &'a str }

@@ -26,7 +26,7 @@ pub(crate) async fn serve(
     }
     let mut watch = Watch::over(&account, &listener);
     watch.covered().await;
-    let mut push = Push::of(&account);
+    let mut push = Push::of(&account).await;
     let begins = may_begin(&account, &wake, begins_in);
     if within(begins_in.saturating_add(MARGIN), begins).await {
         rounds(&account, (&wake, &mut calls), (&mut watch, &mut push)).await;
@@ -65,6 +65,9 @@ async fn rounds(
             }
             Err(error) => (rhythm.failed(account, &error), heed_after(&error)),
         };
+        if account.shutdown.is_requested() {
+            return;
+        }
         account.live.change(|live| {
             live.activity = Activity::Waiting;
             live.since = Some(now().0);

@@ -29,6 +29,7 @@ pub mod inventory;
 pub mod journal;
 pub mod known_files;
 mod ledger;
+pub mod listening;
 pub mod lock;
 pub mod mailboxes;
 pub mod maildrops;

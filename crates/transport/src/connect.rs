@@ -8,6 +8,7 @@ use crate::proxy;
 use crate::race::first_to_answer;
 use crate::resolve::Lookups;
 use crate::share::Share;
+use crate::slots::Slot;
 use crate::tls::{Seen, Tls};
 use crate::tunnel::Tunnel;
 use crate::{Bandwidth, Duplex, Slots, Stream};
@@ -39,6 +40,10 @@ pub struct Connector {
     share: Share,
     seen: Seen,
 }
+
+/// It is our turn to connect: a place among all connections, where there may be only so many.
+#[derive(Debug)]
+pub struct Turn(Option<Slot>);
 
 impl Connector {
     /// Makes a connector that trusts the platform's roots.
@@ -106,7 +111,30 @@ impl Connector {
         limit: Duration,
         calm: &Calm,
     ) -> Result<Stream, TransportError> {
-        let slot = self.share.slot().await?;
+        let turn = self.turn().await?;
+        self.connect_in(turn, address, limit, calm).await
+    }
+
+    /// Waits until there may be one connection more; a further one is not waited for. Others decide how long that
+    /// takes, and `limit` does not bound it.
+    ///
+    /// # Errors
+    /// [`TransportError::AllInUse`] for a further one.
+    pub async fn turn(&self) -> Result<Turn, TransportError> {
+        self.share.slot().await.map(Turn)
+    }
+
+    /// As [`Connector::connect_for`], when it is our turn.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_in(
+        &self,
+        Turn(slot): Turn,
+        address: &ServerAddress,
+        limit: Duration,
+        calm: &Calm,
+    ) -> Result<Stream, TransportError> {
         let stream = match &address.way {
             Way::Direct => {
                 let tcp = self.open_tcp((&address.host, address.port), limit).await?;

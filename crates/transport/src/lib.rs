@@ -40,16 +40,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use bandwidth::Bandwidth;
 pub use calm::Calm;
-pub use connect::Connector;
+pub use connect::{Connector, Turn};
 pub use deflate::Deflate;
 pub use error::TransportError;
 pub use escape::escape_server_text;
 pub use idle_timeout::IdleTimeout;
 pub use last_words::LastWords;
 pub use process_group::{Ending, ProcessGroup};
-pub use slots::{Slot, Slots};
-pub use tunnel::stream_hint;
+pub use slots::{Slot, Slots, Yielding};
 pub use tls::error::{Because, CertificateRefused, ClientRefused, TlsError};
+pub use tunnel::stream_hint;
 
 /// Octets both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -2,7 +2,8 @@
 //!
 //! Whoever has none comes before whoever wants a further one: first connections are given in the order in
 //! which they were asked for, further ones only while nobody waits. Who has a further one, or one that does
-//! nothing at the moment, gives it back when it is wanted ([`Slots::wanted`]).
+//! nothing at the moment, gives it back when it is wanted: as many as wait, no more, and further ones before
+//! anybody's only one ([`Slots::wanted_back`], [`Slots::wanted`]).
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,18 @@ pub struct Slots(Arc<Shared>);
 struct Shared {
     free: Arc<Semaphore>,
     bound: Mutex<Bound>,
-    waiting: watch::Sender<usize>,
+    demand: watch::Sender<Demand>,
+}
+
+/// Who waits, and who could help.
+#[derive(Clone, Copy, Debug, Default)]
+struct Demand {
+    /// Those who have none and wait for one.
+    waiting: usize,
+    /// Those who are about to give one back.
+    yielding: usize,
+    /// Those who have a further one and would give it back.
+    spare: usize,
 }
 
 #[derive(Debug)]
@@ -42,7 +54,7 @@ impl Slots {
         Self(Arc::new(Shared {
             free: Arc::new(Semaphore::new(limit)),
             bound: Mutex::new(bound),
-            waiting: watch::Sender::new(0),
+            demand: watch::Sender::default(),
         }))
     }
 
@@ -61,19 +73,20 @@ impl Slots {
     }
 
     /// A slot for somebody who has no connection, in turn.
-    pub(crate) async fn first(&self) -> Slot {
+    pub async fn first(&self) -> Slot {
         let free = Arc::clone(&self.0.free);
         if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
             return self.slot(Some(permit));
         }
-        let _waits = Waits::among(self);
+        let _waits = Counted::new(self, |demand| &mut demand.waiting);
         // The semaphore is never closed.
         let permit = free.acquire_owned().await.ok();
         self.slot(permit)
     }
 
     /// A slot for somebody who has a connection already; `None` when none is free or others wait.
-    pub(crate) fn further(&self) -> Option<Slot> {
+    #[must_use]
+    pub fn further(&self) -> Option<Slot> {
         let free = Arc::clone(&self.0.free);
         let permit = free.try_acquire_owned().ok()?;
         Some(self.slot(Some(permit)))
@@ -82,14 +95,46 @@ impl Slots {
     /// Whether somebody who has no connection waits for one.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        *self.0.waiting.borrow() > 0
+        self.0.demand.borrow().waiting > 0
     }
 
-    /// Returns when somebody waits for a connection.
-    pub async fn wanted(&self) {
-        let mut waiting = self.0.waiting.subscribe();
-        // The sender lives as long as this.
-        let _gone = waiting.wait_for(|waiting| *waiting > 0).await.is_err();
+    /// Returns when somebody waits for a connection, and nobody has a further one to give back. Whoever asks has one that
+    /// does nothing, and is to give it back as long as it holds what it is given.
+    pub async fn wanted(&self) -> Yielding {
+        self.claim(|demand| demand.waiting > demand.yielding + demand.spare)
+            .await
+    }
+
+    /// Returns when somebody waits for a connection. Whoever asks has a further one, and is to give it back as
+    /// long as it holds what it is given.
+    pub async fn wanted_back(&self) -> Yielding {
+        let _spare = Counted::new(self, |demand| &mut demand.spare);
+        self.claim(|demand| demand.waiting > demand.yielding).await
+    }
+
+    /// Changes the demand, and wakes those who look at it only where that may ask something of them: there may be thousands.
+    fn demand(&self, change: impl FnOnce(&mut Demand)) {
+        self.0.demand.send_if_modified(|demand| {
+            change(demand);
+            demand.waiting > demand.yielding
+        });
+    }
+
+    async fn claim(&self, is_my_turn: impl Fn(&Demand) -> bool) -> Yielding {
+        let mut demand = self.0.demand.subscribe();
+        loop {
+            // The sender lives as long as this.
+            let _gone = demand.wait_for(&is_my_turn).await.is_err();
+            // Others have heard it too, and each slot is asked of one.
+            let mut mine = false;
+            self.demand(|demand| {
+                mine = is_my_turn(demand);
+                demand.yielding += usize::from(mine);
+            });
+            if mine {
+                return Yielding(self.clone());
+            }
+        }
     }
 
     fn slot(&self, permit: Option<OwnedSemaphorePermit>) -> Slot {
@@ -124,19 +169,32 @@ impl Drop for Slot {
     }
 }
 
-/// Counts somebody who waits, for as long as it lives.
-struct Waits<'a>(&'a Slots);
+/// A slot is about to be given back; to be held until it is.
+#[derive(Debug)]
+pub struct Yielding(Slots);
 
-impl<'a> Waits<'a> {
-    fn among(slots: &'a Slots) -> Self {
-        slots.0.waiting.send_modify(|waiting| *waiting += 1);
-        Self(slots)
+impl Drop for Yielding {
+    fn drop(&mut self) {
+        self.0.demand(|demand| demand.yielding -= 1);
     }
 }
 
-impl Drop for Waits<'_> {
+/// Counts somebody in, for as long as it lives.
+struct Counted<'a> {
+    slots: &'a Slots,
+    of: fn(&mut Demand) -> &mut usize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(slots: &'a Slots, of: fn(&mut Demand) -> &mut usize) -> Self {
+        slots.demand(|demand| *of(demand) += 1);
+        Self { slots, of }
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.0.waiting.send_modify(|waiting| *waiting -= 1);
+        self.slots.demand(|demand| *(self.of)(demand) -= 1);
     }
 }
 
@@ -222,5 +280,48 @@ mod tests {
         assert!(now(&mut wanted).is_some());
         drop(held);
         assert!(now(other).is_some());
+    }
+    #[tokio::test]
+    async fn of_many_who_could_give_one_back_only_so_many_hear_as_wait() {
+        let slots = Slots::new(NonZeroUsize::new(3));
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(slots.first().await);
+        }
+        let mut ready: Vec<_> = (0..3).map(|_| Box::pin(slots.wanted())).collect();
+        assert!(ready.iter_mut().all(|wanted| now(wanted).is_none()));
+        let mut other = pin!(slots.first());
+        assert!(now(&mut other).is_none());
+        let mut yielding: Vec<_> = ready.iter_mut().filter_map(now).collect();
+        assert_eq!(yielding.len(), 1);
+        // It may take its time: nobody else is asked meanwhile.
+        assert!(ready.iter_mut().skip(1).all(|wanted| now(wanted).is_none()));
+        held.pop();
+        assert!(now(&mut other).is_some());
+        yielding.clear();
+        assert!(ready.iter_mut().skip(1).all(|wanted| now(wanted).is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_further_one_is_given_back_before_anybodys_only_one() {
+        let slots = Slots::new(NonZeroUsize::new(2));
+        let only = slots.first().await;
+        let further = slots.further().unwrap();
+        let mut wanted = Box::pin(slots.wanted());
+        let mut wanted_back = Box::pin(slots.wanted_back());
+        assert!(now(&mut wanted_back).is_none());
+        let mut one = Box::pin(slots.first());
+        assert!(now(&mut one).is_none());
+        assert!(now(&mut wanted).is_none());
+        let yielding = now(&mut wanted_back).unwrap();
+        drop(further);
+        let one = now(one).unwrap();
+        drop((yielding, wanted_back));
+        // The next has only those left who have one.
+        let mut two = Box::pin(slots.first());
+        assert!(now(&mut two).is_none());
+        assert!(now(&mut wanted).is_some());
+        drop((only, one));
+        assert!(now(two).is_some());
     }
 }

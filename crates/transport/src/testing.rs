@@ -3,6 +3,7 @@
 use crate::connect::Connector;
 use crate::error::TransportError;
 use postrider_core::settings::{ServerAddress, TlsMode};
+use postrider_core::way::Way;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair,
@@ -131,6 +132,7 @@ pub(crate) fn address(
         port,
         tls,
         ca_file,
+        way: Way::Direct,
         pins: Vec::new(),
         client: None,
     }

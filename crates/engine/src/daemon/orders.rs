@@ -179,17 +179,24 @@ impl Running {
         }
     }
 
-    /// Asks the task to stop; `Paused` is what it is when it has.
+    /// Asks the task to stop; `Paused` is what it is when a pass that is under way has ended, and at once where none is.
     fn pause(&mut self) {
         self.paused = true;
         self.trigger.request();
+        let activity = self.live.look().borrow().activity;
+        if activity != Activity::Syncing {
+            self.live.change(|live| live.listening = None);
+            self.live.begins(Activity::Paused, now().0);
+        }
         let (live, ended) = (self.live.clone(), tokio::spawn(std::future::ready(())));
         let task = std::mem::replace(&mut self.task, ended);
         self.task = tokio::spawn(async move {
             // A task that panicked has ended too.
             let _ended = task.await.is_ok();
             live.change(|live| live.failures = 0);
-            live.begins(Activity::Paused, now().0);
+            if live.look().borrow().activity != Activity::Paused {
+                live.begins(Activity::Paused, now().0);
+            }
         });
     }
 }

@@ -1,10 +1,13 @@
 //! One run of a hook: an environment of its own, a process group of its own, an end.
 
 use super::Hooked;
+use crate::descriptors;
 use crate::events;
 use postrider_core::hook::News;
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -160,7 +163,10 @@ fn start(hooked: &Hooked, news: &News) -> io::Result<Child> {
     let ours = ENVIRONMENT
         .iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    Command::new(program)
+    // What we run through a shell that finds no program is none that could not be started.
+    let soft = descriptors::for_others().filter(|_| is_there(program));
+    let mut command = soft.map_or_else(|| Command::new(program), |soft| under(soft, program));
+    command
         .args(arguments)
         .env_clear()
         .envs(ours)
@@ -175,6 +181,25 @@ fn start(hooked: &Hooked, news: &News) -> io::Result<Child> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
+}
+
+/// A command that runs `program` with so many files: we have raised our own limit, and who inherits it would have ours.
+/// A shell lowers it, because between fork(2) and exec(2) nothing of ours may run. It is not heard of: it becomes the program.
+fn under(soft: u64, program: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -Sn \"$0\" && exec \"$@\""]);
+    shell.arg(soft.to_string()).arg(program);
+    shell
+}
+
+/// Whether execvp(3) finds such a program. What is wrong with it otherwise, starting it directly tells best.
+fn is_there(program: &str) -> bool {
+    let may = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return may(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| may(&directory.join(program)))
 }
 
 /// Asks the hook and its children to end, and ends them when they do not.

@@ -113,6 +113,8 @@ fn hands(orders: &[(u64, u64)], connections: usize) -> usize {
 /// One further connection; `None` where it cannot be had, for whatever reason: the first does the work
 /// then, and if that reason is worth telling the first will meet it too.
 async fn help(account: &Account, access: &Access, queue: Queue) -> Option<Worked> {
+    // Who only listens to a further mailbox makes room within its farewell.
+    let _place = account.places()?.first().await;
     let (settings, connector) = (&account.settings, account.shared.connector.further());
     let opened = access.open(settings, &connector, Vec::new()).await;
     let opened = opened.inspect_err(|error| account.heed_limits(error));

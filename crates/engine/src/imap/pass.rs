@@ -151,7 +151,7 @@ async fn catch_up(account: &Account, incomplete: &[MailboxId]) -> Result<(), Eng
     account.shared.index.call(catch_up).await.map(drop)
 }
 
-pub(super) async fn remembered(account: &Account) -> Result<Memory, EngineError> {
+pub(crate) async fn remembered(account: &Account) -> Result<Memory, EngineError> {
     let id = account.id;
     let known = account
         .shared

@@ -1,17 +1,16 @@
 //! One session that listens: how it begins, what it hears, how it is kept alive, how it is lost.
 
+use super::choice;
+use super::line::{Idles, Line};
+use super::silence::Silence;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::events;
-use crate::listen::{News, Told};
+use crate::listen::News;
 use crate::live::{Listening, PushKind};
-use postrider_core::mailbox::Role;
-use postrider_core::refresh::Refresh;
-use postrider_imap::{
-    FlightEvent, ImapError, MailboxStatus, SelectMode, Selected, Session, Step, WireName,
-};
+use postrider_imap::{FlightEvent, ImapError, Session, Step, WireName};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 
 /// A server that ends IDLE sooner than this does not mean it.
 const MEANT: Duration = Duration::from_secs(60);
@@ -24,23 +23,13 @@ pub(super) struct Lost {
     pub(super) lasted: Duration,
 }
 
-/// A session, while it listens.
-#[derive(Debug)]
-struct Line {
-    session: Session,
-    kind: Option<PushKind>,
-    /// With IDLE: the mailbox that is open, as it was opened.
-    open: Option<Told>,
-    /// When either side spoke last.
-    spoken: Instant,
-    began: Instant,
-}
-
 /// Listens, and remembers what it has learned of the server.
 #[derive(Debug)]
 pub(super) struct Ear {
     line: Option<Line>,
-    refresh: Refresh,
+    silence: Silence,
+    /// With IDLE: the mailbox that it listens to, now or when it last did.
+    open: Option<WireName>,
     /// What the server would not do, and is not asked for again.
     refused: Refused,
 }
@@ -52,10 +41,11 @@ struct Refused {
 }
 
 impl Ear {
-    pub(super) const fn new(wanted: Option<Duration>) -> Self {
+    pub(super) const fn new(silence: Silence) -> Self {
         Self {
             line: None,
-            refresh: Refresh::new(wanted),
+            silence,
+            open: None,
             refused: Refused {
                 notify: false,
                 idle: false,
@@ -66,6 +56,12 @@ impl Ear {
     /// How it listens, if it does.
     pub(super) fn kind(&self) -> Option<PushKind> {
         self.line.as_ref().and_then(|line| line.kind)
+    }
+
+    /// The mailbox that it listens to by IDLE, if it does.
+    pub(super) fn idles_in(&self) -> Option<&WireName> {
+        let idles = self.kind() == Some(PushKind::Idle);
+        self.open.as_ref().filter(|_| idles)
     }
 
     /// Whether it holds a connection.
@@ -82,19 +78,12 @@ impl Ear {
         let Some(session) = account.kept.take() else {
             return Ok(News::default());
         };
-        let began = Instant::now();
-        let mut line = Line {
-            session,
-            kind: None,
-            open: None,
-            spoken: began,
-            began,
-        };
+        let mut line = Line::new(session);
         let news = self.set_up(account, &mut line).await;
-        let news = news.map_err(|error| line.lost(EngineError::imap(error)))?;
+        let news = news.map_err(|error| over(&line, EngineError::imap(error)))?;
         line.spoken = Instant::now();
-        tell(account, &line);
         self.line = Some(line);
+        self.tell(account);
         Ok(news)
     }
 
@@ -104,27 +93,11 @@ impl Ear {
             let Some(line) = &mut self.line else {
                 return std::future::pending().await;
             };
-            let refresh_at = line.spoken + self.refresh.interval();
-            let heard = tokio::select! {
-                heard = line.session.hear() => heard.map(Some),
-                () = sleep_until(refresh_at) => {
-                    refresh(&mut line.session, account.settings.timeout).await.map(|()| None)
-                }
-            };
-            let silence = line.spoken.elapsed();
-            let heard = match heard {
+            let heard = match line.hear(account, &self.silence).await {
                 Ok(heard) => heard,
-                Err(error) => return Err(self.lost(account, error, silence)),
+                Err(error) => return Err(self.lost(account, error)),
             };
-            line.spoken = Instant::now();
-            let Some(heard) = heard else {
-                self.refresh.outlived();
-                continue;
-            };
-            let news = News::of(&heard, line.open.as_ref(), &account.kept.seen());
-            for told in &news.quick {
-                account.kept.saw(&told.mailbox, told.status.clone());
-            }
+            let news = line.news(account, &heard);
             if heard.is_over {
                 self.is_over(account);
             }
@@ -132,6 +105,25 @@ impl Ear {
                 return Ok(news);
             }
         }
+    }
+
+    /// Tells what is listened to, further lines among it.
+    pub(super) fn tell(&self, account: &Account) {
+        let Some(line) = &self.line else { return };
+        let mailboxes = match line.kind {
+            Some(PushKind::Notify) => account.kept.seen().len() as u64,
+            Some(PushKind::Idle) => u64::from(self.silence.further_lines()) + 1,
+            None => 0,
+        };
+        account.live.change(|live| {
+            // One line more or fewer is not another beginning.
+            let since = live.listening.map(|listening| listening.since);
+            live.listening = line.kind.map(|kind| Listening {
+                kind,
+                mailboxes,
+                since: since.unwrap_or_else(|| now().0),
+            });
+        });
     }
 
     /// Gives the session back, for a pass to use.
@@ -166,30 +158,20 @@ impl Ear {
         if !line.session.can_idle() || self.refused.idle {
             return Ok(news);
         }
-        let Some(mailbox) = to_idle_in(account).await else {
+        let Some(choice) = choice::first(account).await else {
             return Ok(news);
         };
-        let opened = line.session.select(mailbox.clone(), SelectMode::ReadOnly);
-        let status = match opened.await {
-            Ok(selected) => status(selected),
-            // The next pass finds out what became of it.
-            Err(ImapError::Refused { .. }) => return Ok(news),
-            Err(error) => return Err(error),
-        };
-        match line.session.idle().await {
-            Ok(()) => line.kind = Some(PushKind::Idle),
-            Err(ImapError::Refused { refusal, .. }) => {
+        match line.idle(account, &choice.mailbox).await? {
+            Idles::Yes(begun) => {
+                self.open = Some(choice.mailbox);
+                news.join(begun);
+            }
+            Idles::NoMailbox(_) => {}
+            Idles::No(refusal) => {
                 self.refused.idle = true;
                 limited(account, PushKind::Idle, &refusal.to_string());
-                return Ok(news);
             }
-            Err(error) => return Err(error),
         }
-        if let Some(seen) = account.kept.seen_of(&mailbox) {
-            news.compare(&mailbox, (&seen, &status));
-            account.kept.saw(&mailbox, status.clone());
-        }
-        line.open = Some(Told { mailbox, status });
         Ok(news)
     }
 
@@ -215,12 +197,11 @@ impl Ear {
         self.rest(account);
     }
 
-    fn lost(&mut self, account: &Account, error: ImapError, silence: Duration) -> Lost {
-        self.refresh.lost_after(silence);
+    fn lost(&mut self, account: &Account, error: ImapError) -> Lost {
         account.live.change(|live| live.listening = None);
         let error = EngineError::imap(error);
         match self.line.take() {
-            Some(line) => line.lost(error),
+            Some(line) => over(&line, error),
             None => Lost {
                 error,
                 lasted: Duration::ZERO,
@@ -229,19 +210,9 @@ impl Ear {
     }
 }
 
-impl Line {
-    fn lost(&self, error: EngineError) -> Lost {
-        Lost {
-            error,
-            lasted: self.began.elapsed(),
-        }
-    }
-}
-
-/// Asks the server whether it is still there; `limit` is how long its answer may take.
-async fn refresh(session: &mut Session, limit: Duration) -> Result<(), ImapError> {
-    let refreshed = timeout(limit, session.refresh()).await;
-    refreshed.unwrap_or(Err(ImapError::Patience { waited: limit }))
+fn over(line: &Line, error: EngineError) -> Lost {
+    let lasted = line.began.elapsed();
+    Lost { error, lasted }
 }
 
 /// Has the server tell of all mailboxes that are synced; its words where it would not.
@@ -279,41 +250,6 @@ async fn catch_up(
         }
     }
     Ok(news)
-}
-
-/// INBOX, if it is synced; else the mailbox that has everything, else any.
-async fn to_idle_in(account: &Account) -> Option<WireName> {
-    let id = account.id;
-    let rows = account.shared.index.call(move |index| index.mailboxes(id));
-    let mut rows = rows.await.ok()?;
-    let seen = account.kept.seen();
-    rows.retain(|row| seen.contains_key(&crate::place::wire_name(row)));
-    rows.sort_by_key(|row| (row.name != "INBOX", row.role != Some(Role::All)));
-    rows.first().map(crate::place::wire_name)
-}
-
-fn status(selected: Selected) -> MailboxStatus {
-    MailboxStatus {
-        messages: selected.exists,
-        uid_next: selected.uid_next,
-        uid_validity: selected.uid_validity,
-        append_limit: None,
-        highest_mod_seq: selected.highest_mod_seq,
-    }
-}
-
-fn tell(account: &Account, line: &Line) {
-    let mailboxes = match line.kind {
-        Some(PushKind::Notify) => account.kept.seen().len() as u64,
-        Some(PushKind::Idle) => 1,
-        None => 0,
-    };
-    let listening = line.kind.map(|kind| Listening {
-        kind,
-        mailboxes,
-        since: now().0,
-    });
-    account.live.change(|live| live.listening = listening);
 }
 
 fn limited(account: &Account, kind: PushKind, because: &str) {

@@ -1,16 +1,22 @@
 //! Listening between two passes: what the server tells is here at once.
 //!
 //! A pass leaves its session behind ([`kept`]), and until the next one it listens: by NOTIFY to all mailboxes that
-//! are synced, else by IDLE to one, else to the end of the line alone ([`ear`]). What it hears becomes [`news`]: mailboxes for
+//! are synced, else by IDLE to one, and on further connections to further ones ([`further`]), else to the end of the line alone ([`ear`]). What it hears becomes [`news`]: mailboxes for
 //! a quick pass ([`crate::imap::quick`]), which brings what is new and believes nothing else, or a reason for
 //! a whole one. Nothing here decides about mail.
 //!
 //! A line that is lost costs nothing but time: polling goes on, and a pass after a pause logs in anew. A pass that
 //! finds its kept session dead opens another by itself.
 
+mod attend;
+mod board;
+mod choice;
 mod ear;
+mod further;
 mod kept;
+mod line;
 mod news;
+mod silence;
 mod spacing;
 
 pub(crate) use kept::Kept;
@@ -26,9 +32,13 @@ use crate::live::Activity;
 use crate::rhythm::{Rhythm, jitter};
 use crate::watch::{Heed, Watch};
 use ear::{Ear, Lost};
+use further::Further;
 use postrider_core::pace::pause_after;
+use postrider_transport::Yielding;
+use silence::Silence;
 use spacing::Spacing;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -48,12 +58,13 @@ const GOOD: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug)]
 pub(crate) struct Push {
     ear: Ear,
+    further: Further,
     /// Lines lost in a row.
     losses: u32,
     /// A loss was told, and nothing was restored yet.
     is_lost: bool,
     /// What a quick pass is to bring.
-    told: Vec<Told>,
+    told: News,
     quick: Spacing,
     whole: Spacing,
 }
@@ -65,18 +76,25 @@ enum Next {
     Lost(Lost),
     News(News),
     Stop,
+    /// Other mailboxes may deserve a line of their own.
+    Tend,
+    /// A further line has left word.
+    Word,
     /// Another account waits for a connection, and ours does nothing but listen.
-    Yield,
+    Yield(Yielding),
 }
 
 impl Push {
     /// Nothing is listened to until the first pass has left a session.
-    pub(crate) fn of(account: &Account) -> Self {
+    pub(crate) async fn of(account: &Account) -> Self {
+        let (index, wanted) = (&account.shared.index, account.settings.idle_refresh);
+        let silence = Silence::of(index, account.id, wanted).await;
         Self {
-            ear: Ear::new(account.settings.idle_refresh),
+            further: Further::new(&silence),
+            ear: Ear::new(silence),
             losses: 0,
             is_lost: false,
-            told: Vec::new(),
+            told: News::default(),
             quick: Spacing::new(SPACING),
             whole: Spacing::new(SOON),
         }
@@ -91,41 +109,40 @@ impl Push {
         (watch, heed): (&mut Watch, Heed),
         (rhythm, pause): (&mut Rhythm, Duration),
     ) -> bool {
-        let (around, slots) = (&account.shared.surroundings, &account.shared.shares.slots);
         // One and the same throughout: what it has taken up is not lost by a quick pass.
         let mut calls = pin!(watch.calls(account, heed));
         let mut due = Instant::now() + pause;
+        self.further.pass_ended();
         loop {
             let begun = self.begin(account, due).await;
             let left = due.saturating_duration_since(Instant::now());
             let next = match begun {
                 Some(next) => next,
                 None => {
-                    let next = async {
-                        let listens = self.ear.has_line();
-                        tokio::select! {
-                            heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
-                            () = account.shutdown.requested() => Next::Stop,
-                            () = wake.notified() => Next::Due,
-                            () = around.sleep(left) => Next::Due,
-                            () = rhythm.called() => Next::Due,
-                            () = &mut calls => Next::Due,
-                            () = may_bring(&self.told, &self.quick) => Next::Bring,
-                            () = slots.wanted(), if listens => Next::Yield,
-                        }
-                    };
+                    let next = self.next(account, wake, (calls.as_mut(), rhythm), left);
                     within(left.saturating_add(MARGIN), next).await
                 }
             };
             match next {
                 Next::Due => {
                     // It brings everything.
-                    self.told.clear();
+                    self.told = News::default();
+                    self.further.pass_begins();
                     self.ear.rest(account);
                     return true;
                 }
                 Next::Stop => return false,
-                Next::Yield => self.hang_up(account).await,
+                Next::Tend => {
+                    if let Some(first) = self.ear.idles_in() {
+                        self.further.tend(account, first).await;
+                    }
+                }
+                Next::Word => {
+                    let news = self.further.take(account);
+                    self.ear.tell(account);
+                    due = due.min(self.take(news).unwrap_or(due));
+                }
+                Next::Yield(_yielding) => self.hang_up(account).await,
                 Next::Lost(lost) => {
                     rhythm.lost(lost.error.fault());
                     let pause = self.lost(account, &lost);
@@ -149,9 +166,34 @@ impl Push {
         }
     }
 
+    /// Waits, while it listens, for whatever comes first.
+    async fn next(
+        &mut self,
+        account: &Account,
+        wake: &Notify,
+        (calls, rhythm): (Pin<&mut impl Future<Output = ()>>, &mut Rhythm),
+        left: Duration,
+    ) -> Next {
+        let (around, slots) = (&account.shared.surroundings, &account.shared.shares.slots);
+        let (listens, idles) = (self.ear.has_line(), self.ear.idles_in().is_some());
+        tokio::select! {
+            heard = self.ear.hear(account) => heard.map_or_else(Next::Lost, Next::News),
+            () = account.shutdown.requested() => Next::Stop,
+            () = wake.notified() => Next::Due,
+            () = around.sleep(left) => Next::Due,
+            () = rhythm.called() => Next::Due,
+            () = calls => Next::Due,
+            () = may_bring(&self.told.quick, &self.quick) => Next::Bring,
+            () = self.further.left() => Next::Word,
+            () = self.further.due(), if idles => Next::Tend,
+            yielding = slots.wanted(), if listens => Next::Yield(yielding),
+        }
+    }
+
     /// Ends with the account's life.
     pub(crate) async fn end(mut self, account: &Account) {
         self.hang_up(account).await;
+        self.further.end().await;
     }
 
     /// Says goodbye.
@@ -176,6 +218,9 @@ impl Push {
             Ok(news) => news,
             Err(lost) => return Some(Next::Lost(lost)),
         };
+        if self.ear.has_line() && self.ear.idles_in().is_none() {
+            self.further.dismiss();
+        }
         if self.is_lost && self.ear.kind().is_some() {
             self.is_lost = false;
             events::PushRestored {
@@ -188,11 +233,8 @@ impl Push {
 
     /// Takes in what was told: when a whole pass is due because of it.
     fn take(&mut self, news: News) -> Option<Instant> {
-        for told in news.quick {
-            self.told.retain(|before| before.mailbox != told.mailbox);
-            self.told.push(told);
-        }
-        if !news.whole {
+        self.told.join(news);
+        if !std::mem::take(&mut self.told.whole) {
             return None;
         }
         let soon = Instant::now() + SOON;
@@ -205,14 +247,17 @@ impl Push {
 
     /// Makes a quick pass over the mailboxes that were told of. Whether a whole one must follow at once.
     async fn bring(&mut self, account: &Account) -> Result<bool, EngineError> {
-        let told = std::mem::take(&mut self.told);
+        let told = std::mem::take(&mut self.told).quick;
         self.quick.begins(Instant::now());
         self.ear.rest(account);
         account.live.begins(Activity::Syncing, now().0);
         let mut quickly = account.clone();
         quickly.quick = Some(Arc::new(Quick::new(told)));
         let report = pass(&quickly).await;
-        account.live.begins(Activity::Waiting, now().0);
+        // Whoever stops waits for nothing more.
+        if !account.shutdown.is_requested() {
+            account.live.begins(Activity::Waiting, now().0);
+        }
         let report = report?;
         let brought = report.new + report.flags_pulled + report.postponed + report.skipped;
         self.quick.ended(brought > 0);

@@ -24,6 +24,15 @@ impl News {
         self.quick.is_empty() && !self.whole
     }
 
+    /// Takes in what came later.
+    pub(super) fn join(&mut self, later: Self) {
+        for told in later.quick {
+            self.quick.retain(|before| before.mailbox != told.mailbox);
+            self.quick.push(told);
+        }
+        self.whole |= later.whole;
+    }
+
     /// What follows from `heard`. `open`: the mailbox that is listened to, as it was when it was opened; `seen`:
     /// the mailboxes that are synced, as they were last looked at. Others are no news, and neither is what
     /// was seen already: our own doing is told us too.

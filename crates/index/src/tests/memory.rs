@@ -1,10 +1,14 @@
 //! What the index remembers of an IMAP server besides its messages.
 
 use crate::testing::{Bench, epoch, imap, message, new_mailbox, now};
-use crate::{Braking, Identity, KnownCapabilities, Relocation, ServerState, Side, Skip};
+use crate::{
+    Braking, Identity, KnownCapabilities, NewMessage, Relocation, ServerState, Side, Skip,
+};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::message::Sha256;
+use postrider_core::refresh::Learned;
 use postrider_core::uid::Uid;
+use std::time::Duration;
 
 fn uid(number: u32) -> Uid {
     Uid::new(number).unwrap()
@@ -280,4 +284,51 @@ fn octets_are_elsewhere_while_the_server_has_them_in_another_mailbox_of_the_acco
     assert!(!elsewhere(&bench, other, work, 1), "somebody else's");
     bench.index.mark_vanished(&keys, now(5)).unwrap();
     assert!(!elsewhere(&bench, account, work, 1), "it is gone there");
+}
+
+#[test]
+fn how_long_a_silent_line_lasts_is_remembered_until_it_is_forgotten() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.index.silence(bench.account).unwrap(), None);
+    let learned = Some(Learned {
+        interval: Duration::from_secs(480),
+        at: now(7).0,
+    });
+    bench.index.set_silence(bench.account, learned).unwrap();
+    let mut bench = bench.restart();
+    assert_eq!(bench.index.silence(bench.account).unwrap(), learned);
+    bench.index.set_silence(bench.account, None).unwrap();
+    assert_eq!(bench.index.silence(bench.account).unwrap(), None);
+}
+
+#[test]
+fn the_newest_message_of_a_mailbox_is_that_of_the_highest_uid_in_its_epoch() {
+    let mut bench = Bench::new();
+    let empty = bench
+        .index
+        .mailbox(bench.account, &new_mailbox("Empty"))
+        .unwrap();
+    let came = |uid: u8, at| NewMessage {
+        internal_date: Some(now(at).0),
+        ..message(imap(7, uid.into()), uid)
+    };
+    // One says that it came in the year 2100: no later than it was stored, which the bench does at 100.
+    let messages = vec![came(3, 50), came(5, 60), came(4, 90)];
+    bench.store(messages);
+    let state = ServerState {
+        uid_validity: Some(epoch(7)),
+        ..ServerState::default()
+    };
+    let states = [(bench.mailbox, state)];
+    bench.index.set_server_states(&states, now(100)).unwrap();
+    let newest = bench.index.newest(bench.account).unwrap();
+    assert_eq!(newest.get(&bench.mailbox), Some(&now(60).0));
+    assert_eq!(newest.get(&empty), None);
+    let came = NewMessage {
+        internal_date: Some(now(4_102_444_800).0),
+        ..message(imap(7, 6), 6)
+    };
+    bench.store(vec![came]);
+    let newest = bench.index.newest(bench.account).unwrap();
+    assert_eq!(newest.get(&bench.mailbox), Some(&now(100).0));
 }

@@ -33,7 +33,7 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
     let _logging = Logging::start(quiet(config.log), around, None)?;
     let config = &config.clone().of_shard(args.shard);
     if args.watch {
-        return watch::run(config, around);
+        return watch::run(config, args.shard, around);
     }
     let (daemon, trouble) = match ask(config) {
         Ok(daemon) => (daemon, None),

@@ -27,6 +27,8 @@ fn address(host: &str) -> ServerAddress {
         tls: TlsMode::None,
         ca_file: None,
         way: Way::Direct,
+        pins: Vec::new(),
+        client: None,
     }
 }
 

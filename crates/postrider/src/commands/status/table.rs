@@ -64,7 +64,7 @@ pub(super) fn live_cells(row: &Row<'_>, now: UnixTime, stale_after: Duration) ->
     ]
 }
 
-/// What the daemon says the account does: `syncing 12/300`.
+/// What the daemon says the account does: `syncing 12/300`, `waiting (idle 3)` where three mailboxes are listened to.
 fn state(row: &Row<'_>) -> String {
     let Some(live) = &row.live else {
         return "not loaded".to_owned();
@@ -77,7 +77,12 @@ fn state(row: &Row<'_>) -> String {
     }
     match &live.listening {
         Some(listens) if live.state == Activity::Waiting.as_str() => {
-            format!("{} ({})", live.state, listens.kind)
+            let lines = if listens.kind == "idle" && listens.mailboxes > 1 {
+                format!(" {}", listens.mailboxes)
+            } else {
+                String::new()
+            };
+            format!("{} ({}{lines})", live.state, listens.kind)
         }
         Some(_) | None => live.state.clone(),
     }

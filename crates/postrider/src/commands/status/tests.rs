@@ -229,7 +229,7 @@ fn lives() -> Lives {
     healed.next_pass_at = Some(NOW.after(Duration::from_secs(250)));
     healed.listening = Some(Listens {
         kind: "idle".to_owned(),
-        mailboxes: 1,
+        mailboxes: 3,
         since: NOW,
     });
     let octets = Some(Filled {
@@ -251,11 +251,11 @@ fn a_daemon_adds_what_is_going_on() {
     assert_eq!(
         live_table(&rows, NOW, HOUR),
         "\
-ACCOUNT  STATE           LAST SUCCESS     NEXT      MESSAGES  PROBLEM
-home     syncing 12/300  0 s ago          -         1204
-isp      paused          2 h ago (stale)  -         1204      auth: the server refused \\u{1b}[2J
-healed   waiting (idle)  1 min ago        in 4 min  1204      the box at the server is 81 % full
-fresh    not loaded      never (stale)    -         -
+ACCOUNT  STATE             LAST SUCCESS     NEXT      MESSAGES  PROBLEM
+home     syncing 12/300    0 s ago          -         1204
+isp      paused            2 h ago (stale)  -         1204      auth: the server refused \\u{1b}[2J
+healed   waiting (idle 3)  1 min ago        in 4 min  1204      the box at the server is 81 % full
+fresh    not loaded        never (stale)    -         -
 "
     );
     let hello = Hello {

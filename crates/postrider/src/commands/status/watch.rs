@@ -1,20 +1,22 @@
 //! `postrider status --watch`: the status on the whole terminal, kept up to date.
 //!
 //! Two threads find out what there is to show (`feed`), a pure function says how it looks (`frame`), and the
-//! terminal is told of the lines that have changed (`stage`). A daemon that ends or starts meanwhile is shown.
+//! terminal is told of the lines that have changed (`stage`). A daemon that ends or starts meanwhile is shown, and so are
+//! accounts that it takes on or gives up.
 
 mod feed;
 mod frame;
 mod stage;
 
 use super::{Lives, now, rows};
-use crate::config::Config;
 use crate::config::surroundings::Surroundings;
+use crate::config::{self, Config};
 use crate::control::words::Hello;
 use crate::error::Error;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use feed::{Feed, News};
 use frame::{Frame, Scroll, View};
+use postrider_core::shard::Shard;
 use postrider_engine::AccountStatus;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::flag;
@@ -36,12 +38,16 @@ struct Known {
     /// Why the daemon does not tell, and why the index is not known.
     unasked: Option<String>,
     unread: Option<String>,
+    /// The daemon serves other accounts than before: it has read its configuration again.
+    others: bool,
 }
 
 impl Known {
     fn take(&mut self, news: News) {
         match news {
             News::Daemon(hello, lives) => {
+                let before = self.daemon.as_ref().map(|(_, lives)| lives);
+                self.others |= before.is_none_or(|before| !before.keys().eq(lives.keys()));
                 self.daemon = Some((hello, lives));
                 self.unasked = None;
             }
@@ -62,7 +68,11 @@ impl Known {
 ///
 /// # Errors
 /// When standard output is no terminal, or the terminal cannot be used.
-pub(super) fn run(config: &Config, around: &Surroundings) -> Result<Vec<Error>, Error> {
+pub(super) fn run(
+    config: &Config,
+    shard: Option<Shard>,
+    around: &Surroundings,
+) -> Result<Vec<Error>, Error> {
     if !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }
@@ -75,12 +85,18 @@ pub(super) fn run(config: &Config, around: &Surroundings) -> Result<Vec<Error>, 
     let colour = around.var("NO_COLOR").is_none();
     let mut stage = Stage::enter(colour).map_err(failed)?;
     let (mut known, mut scroll) = (Known::default(), Scroll::default());
+    let mut config = config.clone();
     while !ended.load(Ordering::Relaxed) {
         while let Some(news) = feed.next() {
             known.take(news);
         }
+        if std::mem::take(&mut known.others) {
+            // One that is wrong is shown as it was, which is how the daemon has it too.
+            let read = config::load(Some(&config.path), around).ok();
+            config = read.map_or(config, |read| read.of_shard(shard));
+        }
         let size = crossterm::terminal::size().map_err(failed)?;
-        let frame = draw(config, &known, (size, &mut scroll));
+        let frame = draw(&config, &known, (size, &mut scroll));
         stage.show(frame, size).map_err(failed)?;
         if event::poll(TICK).map_err(failed)? && acts(&event::read().map_err(failed)?, &mut scroll)
         {
