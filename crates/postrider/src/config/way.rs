@@ -10,7 +10,8 @@ use postrider_core::way::{Proxy, ProxyKind, ProxyLogin, Way};
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
-const WANTED: &str = "`socks5://HOST:PORT` or `http://HOST:PORT`, with `USER:PASSWORD@` before the host if need be";
+const WANTED: &str =
+    "`socks5://HOST:PORT` or `http://HOST:PORT`, with `USER:PASSWORD@` before the host if need be";
 
 /// Reads both; `None` when one is wrong.
 pub(super) fn way(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<Way> {

@@ -107,7 +107,10 @@ async fn one_that_ended_by_itself_leaves_no_zombie() {
         }
     };
     assert!(error.to_string().contains("exit status 1"), "{error}");
-    assert!(Path::new("/proc").join(pid.trim()).exists(), "its number is not given away yet");
+    assert!(
+        Path::new("/proc").join(pid.trim()).exists(),
+        "its number is not given away yet"
+    );
     drop(tunnel);
     gone(&pid).await;
 }
