@@ -14,7 +14,11 @@ const MECHANISMS: [(&str, Option<&str>, Option<&str>); 7] = [
     ("login", Some("PLAIN"), Some("PLAIN")),
     ("cram-md5", Some("CRAM-MD5"), Some("CRAM-MD5")),
     ("scram-sha-1", Some("SCRAM-SHA-1"), Some("SCRAM-SHA-1")),
-    ("scram-sha-256", Some("SCRAM-SHA-256"), Some("SCRAM-SHA-256")),
+    (
+        "scram-sha-256",
+        Some("SCRAM-SHA-256"),
+        Some("SCRAM-SHA-256"),
+    ),
     ("apop", None, Some("APOP")),
 ];
 
@@ -64,7 +68,11 @@ fn a_mechanism_that_the_server_lacks_is_not_replaced_by_another() {
             let home = Home::new(&config(&dovecot, (protocol, port), auth));
             let output = home.run(&["sync"]);
             assert_eq!(output.status.code(), Some(77), "{}", said(&output));
-            assert!(said(&output).contains("does not offer"), "{}", said(&output));
+            assert!(
+                said(&output).contains("does not offer"),
+                "{}",
+                said(&output)
+            );
         }
     }
 }
