@@ -14,7 +14,11 @@ const MECHANISMS: [(&str, Option<&str>, Option<&str>); 7] = [
     ("login", Some("PLAIN"), Some("PLAIN")),
     ("cram-md5", Some("CRAM-MD5"), Some("CRAM-MD5")),
     ("scram-sha-1", Some("SCRAM-SHA-1"), Some("SCRAM-SHA-1")),
-    ("scram-sha-256", Some("SCRAM-SHA-256"), Some("SCRAM-SHA-256")),
+    (
+        "scram-sha-256",
+        Some("SCRAM-SHA-256"),
+        Some("SCRAM-SHA-256"),
+    ),
     ("apop", None, Some("APOP")),
 ];
 
@@ -64,7 +68,27 @@ fn a_mechanism_that_the_server_lacks_is_not_replaced_by_another() {
             let home = Home::new(&config(&dovecot, (protocol, port), auth));
             let output = home.run(&["sync"]);
             assert_eq!(output.status.code(), Some(77), "{}", said(&output));
-            assert!(said(&output).contains("does not offer"), "{}", said(&output));
+            assert!(
+                said(&output).contains("does not offer"),
+                "{}",
+                said(&output)
+            );
         }
+    }
+}
+
+#[test]
+fn a_server_that_offers_only_weaker_ways_than_last_time_is_told_once() {
+    let strong = Dovecot::with_lines(OFFERED);
+    let weak = Dovecot::with_lines("auth_mechanisms = plain login");
+    let ports = |dovecot: &Dovecot| [("imap", dovecot.imaps_port), ("pop3", dovecot.pop3s_port)];
+    for (before, after) in ports(&strong).into_iter().zip(ports(&weak)) {
+        let home = Home::new(&config(&strong, before, "auto"));
+        let told = |said: String| said.contains("offers only weaker ways to log in");
+        assert!(!told(home.succeed(&["sync"])), "{before:?}");
+        assert!(!told(home.succeed(&["sync"])), "{before:?}");
+        home.configure(&config(&weak, after, "auto"));
+        assert!(told(home.succeed(&["sync"])), "{after:?}");
+        assert!(!told(home.succeed(&["sync"])), "{after:?}");
     }
 }

@@ -97,7 +97,9 @@ fn page_of(login: &mut Child) -> String {
     let mut lines = BufReader::new(stdout).lines();
     let found = lines.find_map(|line| {
         let line = line.expect("text");
-        line.trim().starts_with("http://").then(|| line.trim().to_owned())
+        line.trim()
+            .starts_with("http://")
+            .then(|| line.trim().to_owned())
     });
     found.expect("an address")
 }
@@ -129,8 +131,16 @@ fn a_code_lets_both_protocols_in_and_the_tokens_are_nobody_elses() {
         let place = Place::with(3600, mechanisms);
         let output = place.home.run(&["sync"]);
         assert_eq!(output.status.code(), Some(77), "{}", said(&output));
-        assert!(said(&output).contains("postrider login home"), "{}", said(&output));
-        assert_eq!(place.oauth.token_requests(), 0, "there was nothing to ask with");
+        assert!(
+            said(&output).contains("postrider login home"),
+            "{}",
+            said(&output)
+        );
+        assert_eq!(
+            place.oauth.token_requests(),
+            0,
+            "there was nothing to ask with"
+        );
         let told = place.log_in();
         assert!(told.contains("WDJB-MJHT"), "{told}");
         assert!(told.contains("https://login.example.org/device"), "{told}");
@@ -162,7 +172,11 @@ fn a_person_who_says_no_lets_nobody_in() {
     let place = Place::new(3600);
     let output = place.home.run(&["login", "home"]);
     assert_eq!(output.status.code(), Some(77), "{}", said(&output));
-    assert!(said(&output).contains("the person said no"), "{}", said(&output));
+    assert!(
+        said(&output).contains("the person said no"),
+        "{}",
+        said(&output)
+    );
     assert!(!place.token_file("home").exists());
 }
 
@@ -189,7 +203,13 @@ fn on_a_machine_without_a_browser_the_address_is_pasted() {
     for whole in [true, false] {
         let mut login = spawn(&place.home, &["login", "home", "--paste"]);
         let back = fetch(&page_of(&mut login)).1.unwrap();
-        let code = back.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        let code = back
+            .split("code=")
+            .nth(1)
+            .unwrap()
+            .split('&')
+            .next()
+            .unwrap();
         let pasted = if whole { back.as_str() } else { code };
         let stdin = login.stdin.as_mut().unwrap();
         stdin.write_all(format!("{pasted}\n").as_bytes()).unwrap();
@@ -221,9 +241,9 @@ fn a_token_that_the_mail_server_refuses_is_replaced_once() {
     place.home.succeed(&["sync", "home"]);
     assert_eq!(place.oauth.token_requests(), asked + 1);
     // A mail server that takes none, however new: one more try, and no third.
-    place.home.configure(
-        &config(&place.dovecot, &place.oauth.yaml()).replace("user: ada", "user: bob"),
-    );
+    place
+        .home
+        .configure(&config(&place.dovecot, &place.oauth.yaml()).replace("user: ada", "user: bob"));
     let output = place.home.run(&["sync", "home"]);
     assert_eq!(output.status.code(), Some(77), "{}", said(&output));
     assert_eq!(place.oauth.token_requests(), asked + 2);
@@ -237,7 +257,11 @@ fn what_passes_by_itself_is_unreachable_and_costs_no_token() {
     place.oauth.trouble(Trouble::Status(503));
     let output = place.home.run(&["sync", "home"]);
     assert_eq!(output.status.code(), Some(69), "{}", said(&output));
-    assert!(!said(&output).contains("postrider login"), "{}", said(&output));
+    assert!(
+        !said(&output).contains("postrider login"),
+        "{}",
+        said(&output)
+    );
     place.oauth.trouble(Trouble::Status(429));
     let output = place.home.run(&["sync", "home"]);
     assert_eq!(output.status.code(), Some(75), "{}", said(&output));
@@ -266,7 +290,11 @@ fn another_program_may_keep_the_tokens() {
     place.oauth.revoke_access();
     let output = place.home.run(&["sync", "home"]);
     assert_eq!(output.status.code(), Some(77), "{}", said(&output));
-    assert!(said(&output).contains("the access token is not good"), "{}", said(&output));
+    assert!(
+        said(&output).contains("the access token is not good"),
+        "{}",
+        said(&output)
+    );
     place.assert_tells_no_secret(&said(&output));
     let output = place.home.run(&["login", "home"]);
     assert_eq!(output.status.code(), Some(78), "{}", said(&output));

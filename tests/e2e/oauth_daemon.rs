@@ -31,7 +31,11 @@ fn a_token_that_ends_is_replaced_while_the_daemon_runs() {
     let mut oracle = Oracle::login(place.dovecot.imap_port, "ada", Dovecot::PASSWORD);
     oracle.append("INBOX", message("INBOX", 77).as_bytes(), &[], 1_700_000_000);
     daemon.after(mark, "message.stored", "home");
-    assert!(daemon.events("account.failed").is_empty(), "{}", daemon.text());
+    assert!(
+        daemon.events("account.failed").is_empty(),
+        "{}",
+        daemon.text()
+    );
     place.assert_tells_no_secret(&daemon.text());
     daemon.end(Signal::TERM).assert_orderly();
 }
@@ -62,7 +66,10 @@ fn a_grant_that_is_taken_back_waits_for_a_person_and_then_goes_on_by_itself() {
     assert_eq!(daemon.events("login.needed").len(), 1);
     let mark = daemon.mark();
     let said = place.log_in();
-    assert!(said.contains("The running daemon goes on with home"), "{said}");
+    assert!(
+        said.contains("The running daemon goes on with home"),
+        "{said}"
+    );
     daemon.after(mark, "sync.finished", "home");
     place.assert_tells_no_secret(&daemon.text());
     daemon.end(Signal::TERM).assert_orderly();

@@ -67,7 +67,9 @@ impl OAuthServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let desk = Arc::clone(&behind);
-                std::thread::spawn(move || request::serve(stream, |request| answer(&desk, request)));
+                std::thread::spawn(move || {
+                    request::serve(stream, |request| answer(&desk, request))
+                });
             }
         });
         Self { port, desk }
@@ -142,7 +144,10 @@ impl OAuthServer {
     pub fn await_token_requests(&self, wanted: usize) {
         let grants = self.desk.grants();
         let asked = |grants: &mut Grants| grants.token_requests < wanted;
-        let waited = self.desk.changed.wait_timeout_while(grants, PATIENCE, asked);
+        let waited = self
+            .desk
+            .changed
+            .wait_timeout_while(grants, PATIENCE, asked);
         let (grants, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(grants.token_requests >= wanted, "{}", grants.token_requests);
     }

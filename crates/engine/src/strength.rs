@@ -68,7 +68,10 @@ mod tests {
         assert_eq!(of(""), None);
         assert_eq!(of("IMAP4rev1"), Some(Strength::Shown));
         assert_eq!(of("IMAP4rev1 auth=scram-sha-1"), Some(Strength::Mutual));
-        assert_eq!(of("AUTH=PLAIN AUTH=SCRAM-SHA-256-PLUS"), Some(Strength::Bound));
+        assert_eq!(
+            of("AUTH=PLAIN AUTH=SCRAM-SHA-256-PLUS"),
+            Some(Strength::Bound)
+        );
         assert_eq!(of("\u{e4}\u{e4}\u{e4}"), Some(Strength::Shown));
     }
 }

@@ -149,7 +149,8 @@ impl Session {
         self.opened = false;
         self.forget_capabilities();
         let asked = self.learn_capabilities().await;
-        asked.is_err() || in_one_command(login, &self.capabilities, self.line()).as_ref() == Some(command)
+        asked.is_err()
+            || in_one_command(login, &self.capabilities, self.line()).as_ref() == Some(command)
     }
 
     /// What had been given up was answered after all: the server is slow, not forgetful.

@@ -98,7 +98,7 @@ mod tests {
         ] {
             assert_eq!(check_url(url).is_ok(), good, "{url}");
         }
-        let address = server("https://login.example.org/token", None).unwrap();
+        let address = server("https://login.example.org/token", None, &Way::Direct).unwrap();
         assert_eq!((address.port, address.tls), (443, TlsMode::Implicit));
     }
 }

@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_tokens_or_a_reason() {
-        let good = br#"{"access_token":"a","token_type":"Bearer","expires_in":3600,"refresh_token":"r"}"#;
+        let good =
+            br#"{"access_token":"a","token_type":"Bearer","expires_in":3600,"refresh_token":"r"}"#;
         let grant = read_answer(200, good).unwrap();
         assert_eq!(grant.access.reveal(), "a");
         assert_eq!(grant.refresh.unwrap().reveal(), "r");
@@ -261,7 +262,10 @@ mod tests {
             (200, b"{}"),
             (200, b"<html>"),
             (200, br#"{"access_token":"","token_type":"Bearer"}"#),
-            (200, b"{\"access_token\":\"a\\u0001b\",\"token_type\":\"Bearer\"}"),
+            (
+                200,
+                b"{\"access_token\":\"a\\u0001b\",\"token_type\":\"Bearer\"}",
+            ),
             (200, br#"{"access_token":"a b","token_type":"Bearer"}"#),
             (400, b"nothing"),
             (400, br#"{"access_token":"secret-token","error":1}"#),
@@ -278,7 +282,10 @@ mod tests {
         let error = read_answer(400, refused).unwrap_err();
         let token = Secret::new("1//hunter2".to_owned());
         let said = veiled(error, &[&token]).to_string();
-        assert!(!said.contains("hunter2") && !said.contains('\u{1b}'), "{said}");
+        assert!(
+            !said.contains("hunter2") && !said.contains('\u{1b}'),
+            "{said}"
+        );
         assert!(said.contains("no such token: <redacted>"), "{said}");
     }
 }

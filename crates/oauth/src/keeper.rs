@@ -69,8 +69,8 @@ impl<'a> Keeper<'a> {
         let Some(tokens) = self.store.read().await? else {
             return Err(needed("nobody has logged in yet"));
         };
-        let ours = tokens.token_url == self.server.token_url
-            && tokens.client_id == self.server.client_id;
+        let ours =
+            tokens.token_url == self.server.token_url && tokens.client_id == self.server.client_id;
         if !ours {
             return Err(needed(
                 "the tokens are another `client_id`'s or another server's",
@@ -78,7 +78,9 @@ impl<'a> Keeper<'a> {
         }
         let fresh = tokens.access_token.clone();
         let fresh = fresh.filter(|access| refused != Some(access) && is_fresh(&tokens, now()));
-        let refresh = tokens.refresh_token.unwrap_or_else(|| Secret::new(String::new()));
+        let refresh = tokens
+            .refresh_token
+            .unwrap_or_else(|| Secret::new(String::new()));
         if let Some(access) = fresh {
             return Ok((Looked::Fresh(access), refresh));
         }
@@ -152,7 +154,9 @@ impl<'a> Keeper<'a> {
             access_token: Some(grant.access.clone()),
             refresh_token: refresh.cloned(),
             given_at: now,
-            expires_at: grant.expires_in.map(|life| now.saturating_add(life.as_secs())),
+            expires_at: grant
+                .expires_in
+                .map(|life| now.saturating_add(life.as_secs())),
             refused: None,
         };
         self.store.write(&tokens).await

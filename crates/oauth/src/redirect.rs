@@ -122,7 +122,8 @@ impl Redirect {
             });
         }
         if let Some(error) = error {
-            let words = description.map_or_else(String::new, |words| format!(" ({})", shown(&words)));
+            let words =
+                description.map_or_else(String::new, |words| format!(" ({})", shown(&words)));
             return Err(OAuthError::NotAllowed {
                 reason: format!("the authorization server said {}{words}", shown(&error)),
             });

@@ -6,6 +6,7 @@
 use crate::error::OAuthError;
 use postrider_core::secret::Secret;
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -171,7 +172,18 @@ fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
 fn make_dir_of(path: &Path) -> io::Result<&Path> {
     let dir = path.parent().unwrap_or_else(|| Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    check_owner(dir, (fs::metadata(dir)?.uid(), geteuid().as_raw()))?;
     Ok(dir)
+}
+
+/// Root may write everywhere, and what it writes the daemon's own user cannot read.
+fn check_owner(dir: &Path, (owner, us): (u32, u32)) -> io::Result<()> {
+    if owner == us {
+        return Ok(());
+    }
+    let dir = dir.display();
+    let what = format!("{dir} belongs to user {owner}, and this is user {us}: run it as that user");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 
 /// Nobody leads us to another file by a link.
@@ -255,12 +267,24 @@ mod tests {
     async fn what_cannot_be_read_is_told_without_a_word_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("home.json");
-        fs::write(&path, r#"{"refresh_token": "hunter2", "unknown": "hunter3"}"#).unwrap();
+        fs::write(
+            &path,
+            r#"{"refresh_token": "hunter2", "unknown": "hunter3"}"#,
+        )
+        .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let error = Store::new(&path).read().await.unwrap_err();
         let story = crate::client::story(&error);
         assert!(story.contains("not what postrider writes"), "{story}");
         assert!(!story.contains("hunter"), "{story}");
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_left_alone() {
+        let dir = Path::new("/state");
+        check_owner(dir, (7, 7)).unwrap();
+        let error = check_owner(dir, (7, 0)).unwrap_err().to_string();
+        assert!(error.contains("/state belongs to user 7"), "{error}");
     }
 
     #[tokio::test]

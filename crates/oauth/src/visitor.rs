@@ -64,9 +64,7 @@ async fn request(visitor: &mut TcpStream) -> Option<String> {
 
 /// The page bears nothing of what was sent, loads nothing, and is kept by nobody.
 async fn farewell(mut visitor: TcpStream, status: &str, words: &str) {
-    let page = format!(
-        "<!doctype html><meta charset=utf-8><title>postrider</title><p>{words}\n"
-    );
+    let page = format!("<!doctype html><meta charset=utf-8><title>postrider</title><p>{words}\n");
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nContent-Security-Policy: default-src 'none'\r\n\

@@ -220,7 +220,9 @@ impl Exchange {
                 (Secret::new(dummy), true)
             }
             Way::CramMd5(login) => {
-                let decoded = STANDARD.decode(challenge).map_err(|_| wrong("is not base64"))?;
+                let decoded = STANDARD
+                    .decode(challenge)
+                    .map_err(|_| wrong("is not base64"))?;
                 let answer = cram_md5::response(login, &decoded).map_err(wrong)?;
                 (Secret::new(STANDARD.encode(answer)), true)
             }
@@ -277,11 +279,7 @@ impl fmt::Debug for Exchange {
     }
 }
 
-fn session(
-    login: &Login,
-    mechanism: &str,
-    line: Line<'_>,
-) -> Result<Box<Session>, TransportError> {
+fn session(login: &Login, mechanism: &str, line: Line<'_>) -> Result<Box<Session>, TransportError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| TransportError::Sasl {
         mechanism: mechanism.to_owned(),
         source,

@@ -53,7 +53,9 @@ pub(super) fn serve(stream: TcpStream, answer: impl Fn(&Request) -> Answer) {
             text.len()
         ),
         Answer::Redirect(to) => {
-            format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            format!(
+                "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
         }
         Answer::Silence => {
             let mut rest = Vec::new();
@@ -91,7 +93,9 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
 /// A field of a form; empty when it is not there.
 pub(super) fn field(form: &str, name: &str) -> String {
     let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
-    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let mut values = pairs
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
     decoded(values.next().unwrap_or_default())
 }
 
@@ -138,6 +142,8 @@ pub fn fetch(url: &str) -> (u16, Option<String>) {
     let mut page = String::new();
     stream.read_to_string(&mut page).expect("a page");
     let status = page.split(' ').nth(1).and_then(|word| word.parse().ok());
-    let location = page.lines().find_map(|line| line.strip_prefix("Location: "));
+    let location = page
+        .lines()
+        .find_map(|line| line.strip_prefix("Location: "));
     (status.expect("a status"), location.map(str::to_owned))
 }

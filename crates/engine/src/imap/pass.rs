@@ -1,7 +1,6 @@
 //! The journey of one pass: list, look, plan, follow what moved, fetch, apply, push, release, expire.
 
 use crate::connect::Access;
-use crate::strength;
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
@@ -13,6 +12,7 @@ use crate::imap::{
 use crate::local;
 use crate::push;
 use crate::report::{PassReport, Progress};
+use crate::strength;
 use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step, WireName};
 use postrider_index::{Index, KnownCapabilities, MailboxId};
 use std::collections::HashSet;

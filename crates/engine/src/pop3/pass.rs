@@ -2,13 +2,13 @@
 
 use crate::choose::is_meant;
 use crate::connect;
-use crate::strength;
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::local;
 use crate::place;
 use crate::pop3::{announced, download, expire, identify, limits, returned};
 use crate::report::{PassReport, Progress};
+use crate::strength;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, MailboxRow, ServerState};

@@ -43,11 +43,21 @@ async fn what_is_no_answer_is_an_error_of_its_own() {
         (status("404 No"), 404),
     ] {
         let error = asked(answer.into_bytes()).await.0.unwrap_err();
-        assert!(matches!(error, OAuthError::Status { status: s, .. } if s == status), "{error}");
+        assert!(
+            matches!(error, OAuthError::Status { status: s, .. } if s == status),
+            "{error}"
+        );
     }
-    for answer in ["", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"] {
+    for answer in [
+        "",
+        "SSH-2.0-OpenSSH\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+    ] {
         let error = asked(answer.as_bytes().to_vec()).await.0.unwrap_err();
-        assert!(matches!(error, OAuthError::Http { .. }), "{answer}: {error:?}");
+        assert!(
+            matches!(error, OAuthError::Http { .. }),
+            "{answer}: {error:?}"
+        );
     }
 }
 

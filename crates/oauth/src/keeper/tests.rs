@@ -124,14 +124,26 @@ async fn a_refused_grant_is_not_shown_again_until_somebody_logs_in() {
     let server = server(dir.path(), url);
     let keeper = Keeper::new(&server, Http::default());
     let error = keeper.look(None).await.unwrap_err();
-    assert!(error.to_string().contains("nobody has logged in yet"), "{error}");
+    assert!(
+        error.to_string().contains("nobody has logged in yet"),
+        "{error}"
+    );
     keeper.take(&given("a1", 0)).await.unwrap();
-    let no = (400, r#"{"error":"invalid_grant","error_description":"r1 was revoked"}"#.to_owned());
+    let no = (
+        400,
+        r#"{"error":"invalid_grant","error_description":"r1 was revoked"}"#.to_owned(),
+    );
     let renewed = keeper.renew(None, None);
     let (_, renewed) = tokio::join!(endpoint(listener, vec![no]), renewed);
     let error = renewed.unwrap_err();
-    assert!(matches!(error, OAuthError::GrantRefused { .. }), "{error:?}");
-    assert!(error.to_string().contains("<redacted> was revoked"), "{error}");
+    assert!(
+        matches!(error, OAuthError::GrantRefused { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().contains("<redacted> was revoked"),
+        "{error}"
+    );
     // Nobody listens: were it asked, it would be unreachable.
     for _ in 0..3 {
         let error = keeper.renew(None, None).await.unwrap_err();
@@ -149,7 +161,12 @@ async fn what_passes_by_itself_destroys_no_token() {
     let keeper = Keeper::new(&server, Http::default());
     keeper.take(&given("a1", 0)).await.unwrap();
     let busy = |status| (status, "busy".to_owned());
-    let answers = vec![busy(503), busy(400), (200, "{".to_owned()), answer("a2", "r2")];
+    let answers = vec![
+        busy(503),
+        busy(400),
+        (200, "{".to_owned()),
+        answer("a2", "r2"),
+    ];
     let asks = async {
         for _ in 0..3 {
             let error = keeper.renew(None, None).await.unwrap_err();
@@ -169,6 +186,9 @@ async fn tokens_are_shown_to_nobody_but_who_gave_them() {
     let keeper = Keeper::new(&theirs, Http::default());
     keeper.take(&given("a1", 3600)).await.unwrap();
     let other = server(dir.path(), "http://127.0.0.1:2/token".to_owned());
-    let error = Keeper::new(&other, Http::default()).look(None).await.unwrap_err();
+    let error = Keeper::new(&other, Http::default())
+        .look(None)
+        .await
+        .unwrap_err();
     assert!(error.needs_login(), "{error:?}");
 }

@@ -16,7 +16,10 @@ fn server() -> AuthorizationServer {
 }
 
 async fn begin(server: &AuthorizationServer) -> Redirect {
-    Redirect::begin(server, "ada@example.org").await.unwrap().unwrap()
+    Redirect::begin(server, "ada@example.org")
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -25,7 +28,9 @@ async fn the_question_binds_the_answer_to_itself() {
     let url = Url::parse(redirect.url()).unwrap();
     let field = |name: &str| {
         let mut pairs = url.query_pairs();
-        pairs.find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+        pairs
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.into_owned())
     };
     assert_eq!(field("tenant").unwrap(), "x");
     assert_eq!(field("response_type").unwrap(), "code");
@@ -34,7 +39,11 @@ async fn the_question_binds_the_answer_to_itself() {
     assert_eq!(field("scope").unwrap(), "mail offline_access");
     assert_eq!(field("login_hint").unwrap(), "ada@example.org");
     assert_eq!(field("state").unwrap(), *redirect.state.secret());
-    assert!(field("redirect_uri").unwrap().starts_with("http://127.0.0.1:"));
+    assert!(
+        field("redirect_uri")
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
     assert!(!format!("{redirect:?}").contains(redirect.verifier.secret()));
     let other = begin(&server()).await;
     assert_ne!(other.state.secret(), redirect.state.secret());
@@ -48,10 +57,17 @@ async fn providers_are_asked_as_they_want_it() {
         ..server()
     };
     let google = begin(&of(Provider::Google)).await;
-    assert!(google.url().contains("access_type=offline"), "{}", google.url());
+    assert!(
+        google.url().contains("access_type=offline"),
+        "{}",
+        google.url()
+    );
     let microsoft = begin(&of(Provider::Microsoft)).await;
     let url = microsoft.url();
-    assert!(url.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"), "{url}");
+    assert!(
+        url.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"),
+        "{url}"
+    );
 }
 
 #[tokio::test]
@@ -76,7 +92,10 @@ async fn what_is_pasted_is_believed_when_it_answers_our_question() {
         "two words".to_owned(),
     ] {
         let error = redirect.pasted(&wrong).unwrap_err();
-        assert!(matches!(error, OAuthError::Redirect { .. }), "{wrong}: {error}");
+        assert!(
+            matches!(error, OAuthError::Redirect { .. }),
+            "{wrong}: {error}"
+        );
     }
     let no = format!("{base}?error=access_denied&error_description=no+%1b[2J&state={state}");
     let error = redirect.pasted(&no).unwrap_err();
@@ -105,7 +124,10 @@ async fn only_the_browser_that_was_sent_ends_the_wait() {
             (get("/favicon.ico"), "404"),
             (get("/?code=evil&state=guessed"), "400"),
             (get("/?code=evil"), "400"),
-            (format!("POST /?code=evil&state={state} HTTP/1.1\r\n\r\n"), "404"),
+            (
+                format!("POST /?code=evil&state={state} HTTP/1.1\r\n\r\n"),
+                "404",
+            ),
         ];
         for (request, status) in strangers {
             let said = visit(&redirect, request.clone()).await;

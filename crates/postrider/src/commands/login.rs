@@ -114,11 +114,7 @@ fn has_screen(around: &Surroundings) -> bool {
         .any(|name| around.var(name).is_some())
 }
 
-async fn log_in(
-    settings: &AccountSettings,
-    way: Way,
-    around: &Surroundings,
-) -> Result<(), Error> {
+async fn log_in(settings: &AccountSettings, way: Way, around: &Surroundings) -> Result<(), Error> {
     let server = server(settings)?;
     let account = &settings.name;
     let engine = |source| Error::Account {
@@ -126,7 +122,9 @@ async fn log_in(
         source,
         logged: false,
     };
-    let secret = postrider_engine::client_secret(server).await.map_err(engine)?;
+    let secret = postrider_engine::client_secret(server)
+        .await
+        .map_err(engine)?;
     let http = Http::trusting(server.ca_file.clone()).by_proxy_of(&settings.server.way);
     let grant = match way {
         Way::Device => by_device(settings, (server, &http), secret.as_ref()).await?,
@@ -259,7 +257,9 @@ async fn line() -> Option<Secret> {
         let mut line = String::new();
         let stdin = io::Read::take(io::stdin().lock(), LONGEST);
         let read = io::BufReader::new(stdin).read_line(&mut line);
-        let line = read.is_ok_and(|octets| octets > 0).then(|| Secret::new(line));
+        let line = read
+            .is_ok_and(|octets| octets > 0)
+            .then(|| Secret::new(line));
         // Whoever asked may have been served by a browser.
         let _gone = said.send(line).is_err();
     });

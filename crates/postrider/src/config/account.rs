@@ -122,7 +122,11 @@ impl<'a> Account<'a> {
         self.find(key).map_or(self.at, |node| node.at)
     }
 
-    pub(super) fn required(&self, reading: &mut Reading<'_>, key: &'static str) -> Option<&'a Node> {
+    pub(super) fn required(
+        &self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+    ) -> Option<&'a Node> {
         let node = self.find(key);
         if node.is_none() {
             let account = self.name.to_string();

@@ -2,7 +2,9 @@
 //! or there.
 
 use super::surroundings::Surroundings;
-use super::{Complaint, account, folders, limits, oauth2, parse, password, removal, resolve, status};
+use super::{
+    Complaint, account, folders, limits, oauth2, parse, password, removal, resolve, status,
+};
 use std::path::Path;
 
 fn page() -> String {
@@ -162,7 +164,9 @@ fn the_examples_of_logins_are_accepted() {
     assert!(examples.len() >= 5);
     for lines in examples {
         // A list indents what is in it.
-        let lines = lines.replace("\n       ", "\n    ").replace("       host", "    host");
+        let lines = lines
+            .replace("\n       ", "\n    ")
+            .replace("       host", "    host");
         let text = if lines.starts_with("accounts") {
             lines
         } else {

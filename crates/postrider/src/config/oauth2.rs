@@ -60,7 +60,8 @@ pub(super) fn source(
     reading.keys(entries, KEYS);
     if let Some(command) = find(entries, "token_command") {
         if entries.len() > 1 {
-            let what = "with `token_command`, `oauth2` has no other key: the command keeps the tokens";
+            let what =
+                "with `token_command`, `oauth2` has no other key: the command keeps the tokens";
             reading.complain(command.at, Problem::Clash { what });
             return None;
         }
@@ -72,8 +73,13 @@ pub(super) fn source(
         reading.word("provider", node, &words).map(Some)
     })?;
     let packaged = Packaged::of(provider);
-    server(reading, (keys, node, entries), (provider, protocol), &packaged)
-        .map(|server| TokenSource::Server(Box::new(server)))
+    server(
+        reading,
+        (keys, node, entries),
+        (provider, protocol),
+        &packaged,
+    )
+    .map(|server| TokenSource::Server(Box::new(server)))
 }
 
 fn server(
@@ -97,11 +103,17 @@ fn server(
         password::secret(reading, "client_secret", node).map(Some)
     });
     let auth_url = url(reading, entries, ("auth_url", preset.map(|it| it.auth_url)));
-    let token_url = url(reading, entries, ("token_url", preset.map(|it| it.token_url)));
+    let token_url = url(
+        reading,
+        entries,
+        ("token_url", preset.map(|it| it.token_url)),
+    );
     let device = preset.and_then(|preset| preset.device_url);
     let device_url = url(reading, entries, ("device_url", device));
     let scope = or(find(entries, "scope"), None, |node| {
-        reading.text("scope", node).map(|scope| Some(scope.to_owned()))
+        reading
+            .text("scope", node)
+            .map(|scope| Some(scope.to_owned()))
     });
     let usual = preset.map_or(&[][..], |preset| preset.scopes);
     let (auth_url, token_url, device_url) = (auth_url?, token_url?, device_url?);
@@ -142,7 +154,6 @@ fn token_file(reading: &Reading<'_>, keys: &Account<'_>) -> Option<PathBuf> {
 }
 
 /// An address of the file, or the provider's; `None` of neither.
-#[expect(clippy::option_option, reason = "wrong, left out, and there")]
 fn url(
     reading: &mut Reading<'_>,
     entries: &[Entry],

@@ -67,9 +67,10 @@ pub(super) fn proof(
         (AuthChoice::OAuth2, Has::Password) => {
             clash("auth", "`auth: oauth2` wants `oauth2`, not a `password`")
         }
-        (AuthChoice::OAuth2, Has::Neither) => {
-            clash("auth", "`auth: oauth2` wants `oauth2`: which server gives the tokens")
-        }
+        (AuthChoice::OAuth2, Has::Neither) => clash(
+            "auth",
+            "`auth: oauth2` wants `oauth2`: which server gives the tokens",
+        ),
         (AuthChoice::Auto | AuthChoice::OAuth2, Has::OAuth2) => {
             let node = keys.find("oauth2")?;
             let source = oauth2::source(reading, (keys, node), protocol)?;

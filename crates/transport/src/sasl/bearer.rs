@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn a_server_s_reasons_are_told_in_words() {
-        let google = r#"{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}"#;
+        let google =
+            r#"{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}"#;
         assert_eq!(
             said(google).unwrap(),
             "the access token is not good or has ended (status 401), it wants the scope https://mail.google.com/"

@@ -25,7 +25,11 @@ pub(super) fn response(login: &Login, challenge: &[u8]) -> Result<String, &'stat
         return Err("cannot be answered");
     };
     mac.update(challenge);
-    Ok(format!("{} {}", login.user, hex(&mac.finalize().into_bytes())))
+    Ok(format!(
+        "{} {}",
+        login.user,
+        hex(&mac.finalize().into_bytes())
+    ))
 }
 
 /// Small hexadecimal digits.

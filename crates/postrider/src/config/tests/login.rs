@@ -56,15 +56,36 @@ fn another_server_and_another_program_will_do() {
 #[test]
 fn what_is_wrong_with_oauth2_is_said() {
     for (oauth2, said) in [
-        ("{provider: gogle, client_id: id}", "`provider` cannot be `gogle`; it is one of `google`, `microsoft`"),
+        (
+            "{provider: gogle, client_id: id}",
+            "`provider` cannot be `gogle`; it is one of `google`, `microsoft`",
+        ),
         ("{provider: google}", "`oauth2` has no `client_id`"),
-        ("{client_id: id}", "`oauth2` wants a `provider`, or `token_url`"),
-        ("{client_id: id, token_url: \"https://h/\"}", "`oauth2` wants a `provider`, or `token_url`"),
-        ("{client_id: id, token_url: \"http://h/\", auth_url: \"https://h/\"}", "`token_url` cannot be `http://h/`: tokens would travel in the clear"),
-        ("{client_id: id, token_url: \"https://h/\", auth_url: h}", "`auth_url` cannot be `h`: it is no address"),
+        (
+            "{client_id: id}",
+            "`oauth2` wants a `provider`, or `token_url`",
+        ),
+        (
+            "{client_id: id, token_url: \"https://h/\"}",
+            "`oauth2` wants a `provider`, or `token_url`",
+        ),
+        (
+            "{client_id: id, token_url: \"http://h/\", auth_url: \"https://h/\"}",
+            "`token_url` cannot be `http://h/`: tokens would travel in the clear",
+        ),
+        (
+            "{client_id: id, token_url: \"https://h/\", auth_url: h}",
+            "`auth_url` cannot be `h`: it is no address",
+        ),
         ("{provider: google, client: id}", "unknown key `client`"),
-        ("{token_command: x, client_id: id}", "with `token_command`, `oauth2` has no other key"),
-        ("{provider: google, client_id: id, client_secret: {comand: x}}", "unknown key in `password`"),
+        (
+            "{token_command: x, client_id: id}",
+            "with `token_command`, `oauth2` has no other key",
+        ),
+        (
+            "{provider: google, client_id: id, client_secret: {comand: x}}",
+            "unknown key in `password`",
+        ),
         ("google", "`oauth2` wants a mapping"),
     ] {
         let said_really = refused(&by_token(oauth2, ""));
@@ -74,7 +95,10 @@ fn what_is_wrong_with_oauth2_is_said() {
 
 #[test]
 fn a_client_secret_is_a_secret() {
-    let yaml = by_token("{provider: google, client_id: id, client_secret: hunter2}", "");
+    let yaml = by_token(
+        "{provider: google, client_id: id, client_secret: hunter2}",
+        "",
+    );
     let error = read_with(yaml.as_bytes(), 0o644).unwrap_err().to_string();
     assert!(error.contains("others can read the file"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
@@ -102,13 +126,28 @@ fn every_mechanism_has_its_word_and_its_conditions() {
     let google = "{provider: google, client_id: id}";
     for (yaml, said) in [
         (account("auth: apop"), "`auth: apop` is for POP3 accounts"),
-        (account("auth: apop\nprotocol: pop3\ntls: starttls"), "the greeting could be anybody's"),
+        (
+            account("auth: apop\nprotocol: pop3\ntls: starttls"),
+            "the greeting could be anybody's",
+        ),
         (account("auth: external"), "there is no `password`"),
         (account("auth: oauth2"), "wants `oauth2`, not a `password`"),
-        (account("auth: oauth2").replace("    password: {env: PW}\n", ""), "wants `oauth2`: which server"),
-        (account("oauth2: {token_command: x}"), "a `password` or `oauth2`, and not both"),
-        (by_token(google, "auth: plain"), "with `oauth2`, `auth` is `oauth2` or not there"),
-        (account("").replace("    password: {env: PW}\n", ""), "account `home` has no `password`"),
+        (
+            account("auth: oauth2").replace("    password: {env: PW}\n", ""),
+            "wants `oauth2`: which server",
+        ),
+        (
+            account("oauth2: {token_command: x}"),
+            "a `password` or `oauth2`, and not both",
+        ),
+        (
+            by_token(google, "auth: plain"),
+            "with `oauth2`, `auth` is `oauth2` or not there",
+        ),
+        (
+            account("").replace("    password: {env: PW}\n", ""),
+            "account `home` has no `password`",
+        ),
         (account("auth: anonymous"), "`auth` cannot be `anonymous`"),
     ] {
         let really = refused(&yaml);
