@@ -6,7 +6,7 @@ use crate::heart::announced;
 use crate::password;
 use crate::veil::Veil;
 use postrider_core::settings::{AccountSettings, TlsMode};
-use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
+use postrider_imap::{FlightEvent, ImapError, Limits, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Calm, Connector, Login};
 use std::sync::Arc;
@@ -80,7 +80,8 @@ async fn greeted(
     let stream = connector.connect_for(address, settings.timeout, &calm);
     // Others decide when it is its turn; from then on `timeout` does.
     let stream = announced(None, stream).await?;
-    let greeted = Session::greet(stream, address.tls).await;
+    let limits = Limits::for_timeout(settings.timeout);
+    let greeted = Session::greet_within(stream, address.tls, limits).await;
     let mut session = greeted.map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
@@ -98,7 +99,8 @@ pub(crate) async fn pop3(
     let address = &settings.server;
     // Others decide when it is its turn; from then on `timeout` does.
     let stream = announced(None, connector.connect(address, settings.timeout)).await?;
-    let mut session = Authorization::greet(stream, address.tls).await?;
+    let greeted = Authorization::greet_within(stream, address.tls, settings.timeout);
+    let mut session = greeted.await?;
     if address.tls == TlsMode::StartTls {
         session = session.start_tls(connector, address).await?;
     }
