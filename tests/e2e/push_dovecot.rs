@@ -84,6 +84,39 @@ fn idle_tells_of_the_inbox() {
     daemon.end(Signal::TERM).assert_orderly();
 }
 
+#[test]
+fn idle_tells_of_further_mailboxes_on_further_connections() {
+    let dovecot = Dovecot::with_capability(NO_NOTIFY);
+    let mut ada = Oracle::login(dovecot.imap_port, "ada", Dovecot::PASSWORD);
+    let sorted = ["Lists/Rust", "Work"];
+    for mailbox in sorted {
+        ada.create(mailbox);
+        ada.append(mailbox, message(mailbox, 0).as_bytes(), &[], WHEN);
+    }
+    let home = Home::new(&config(dovecot.imaps_port, &dovecot, ""));
+    let daemon = RunningDaemon::start(&home);
+    daemon.after(0, "sync.finished", "home");
+    for n in 1..4 {
+        for mailbox in ["Work", "INBOX", "Lists/Rust"] {
+            bring(&daemon, &mut ada, mailbox, n);
+        }
+    }
+    // A flag is told of too, and a message that goes.
+    let mark = daemon.mark();
+    ada.set_flags("Work", 1, &["\\Flagged"]);
+    daemon.after_where(mark, "sync.finished", |line| line["flags_pulled"] == 1);
+    let mark = daemon.mark();
+    ada.expunge("Lists/Rust", 1);
+    daemon.after_where(mark, "sync.finished", |line| line["vanished"] == 1);
+    assert_eq!(daemon.events("account.connected").len(), 3);
+    assert!(
+        daemon.events("push.thinned").is_empty(),
+        "{}",
+        daemon.text()
+    );
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
 /// A flag from the server, a flag to the server, a message that goes; on one connection.
 fn everything_goes_both_ways(daemon: &RunningDaemon, ada: &mut Oracle, home: &Home) {
     let uids: Vec<u32> = ada.messages("INBOX").keys().copied().collect();

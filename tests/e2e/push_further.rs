@@ -66,7 +66,7 @@ impl Scene {
         daemon
     }
 
-    /// How often a mailbox was asked to be listened to.
+    /// How often a mailbox was opened to be read, or listened to.
     fn listened(&self, mailbox: &str) -> usize {
         let commands = self.server.store().commands();
         let examine = |line: &str| line.starts_with("EXAMINE ") && line.contains(mailbox);
@@ -109,13 +109,15 @@ async fn the_mailboxes_in_which_mail_came_lately_are_listened_to_besides_inbox()
     let ada = scene.user("ada", &["Archive", "Lists", "Work", "Spam"]);
     ada.set_role("Spam", "\\Junk");
     let daemon = scene.start("");
+    let others = || scene.listened("Spam") + scene.listened("Archive");
+    let looked_at = others();
     scene.until_listening("ada", 3);
     for n in 1..3 {
         for mailbox in ["Work", "INBOX", "Lists"] {
             bring(&daemon, ("ada", &ada), mailbox, n);
         }
     }
-    assert_eq!(scene.listened("Spam") + scene.listened("Archive"), 0);
+    assert_eq!(others(), looked_at);
     // One listing, whatever came, and never more connections than the account may have.
     let commands = scene.server.store().commands();
     let lists = commands.iter().filter(|c| c.line.starts_with("LIST"));
@@ -147,8 +149,13 @@ async fn a_further_connection_that_is_refused_leaves_the_first_alone_and_is_trie
     let ada = scene.user("ada", &["Work"]);
     let goodbye = Action::Bye("not this one".to_owned());
     let faults = scene.server.faults();
-    faults.plan(Fault::on("EXAMINE \"Work\"", goodbye.clone()).always());
-    faults.plan(Fault::on("EXAMINE Work", goodbye).always());
+    // The first one is the pass that brings what is there.
+    faults.plan(
+        Fault::on("EXAMINE \"Work\"", goodbye.clone())
+            .nth(2)
+            .always(),
+    );
+    faults.plan(Fault::on("EXAMINE Work", goodbye).nth(2).always());
     scene.configure("", &[("ada", "")]);
     let daemon = RunningDaemon::start(&scene.home);
     let thinned = daemon.after(0, "push.thinned", "ada");

@@ -7,7 +7,7 @@ use crate::password;
 use crate::veil::Veil;
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AccountSettings, TlsMode};
-use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
+use postrider_imap::{FlightEvent, ImapError, Limits, Memory, Session, Step};
 use postrider_pop3::{Authorization, Transaction};
 use postrider_transport::{Calm, Connector, Login, Stream, TransportError, Turn};
 use std::sync::Arc;
@@ -87,7 +87,8 @@ async fn greeted(
 ) -> Result<Session, EngineError> {
     let (address, calm) = (&settings.server, Calm::default());
     let stream = stream(settings, connector, &calm).await?;
-    let greeted = Session::greet(stream, address.tls).await;
+    let limits = Limits::for_timeout(settings.timeout);
+    let greeted = Session::greet_within(stream, address.tls, limits).await;
     let mut session = greeted.map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
@@ -124,7 +125,8 @@ pub(crate) async fn pop3(
 ) -> Result<Transaction, EngineError> {
     let address = &settings.server;
     let stream = stream(settings, connector, &Calm::default()).await?;
-    let mut session = Authorization::greet(stream, address.tls).await?;
+    let greeted = Authorization::greet_within(stream, address.tls, settings.timeout);
+    let mut session = greeted.await?;
     if address.tls == TlsMode::StartTls {
         session = session.start_tls(connector, address).await?;
     }

@@ -64,7 +64,10 @@ impl Flight<'_> {
                 Some((_, selecting)) => selecting.selected.exists = Some(count),
                 None => self.session.take_unsolicited(&untagged),
             },
-            Untagged::Fetch(row) => self.take_fetch(*row),
+            Untagged::Fetch(mut row) => {
+                self.count_flags(&mut row)?;
+                self.take_fetch(*row);
+            }
             Untagged::List(row) => self.take_list(row)?,
             Untagged::Lsub(row) => self.take_subscription(row)?,
             Untagged::MailboxStatus(row) => self.take_status(row),
@@ -101,6 +104,23 @@ impl Flight<'_> {
             | Untagged::Expunge(_)
             | Untagged::Id(_)
             | Untagged::Unknown => self.session.take_unsolicited(&untagged),
+        }
+        Ok(())
+    }
+
+    /// Counts what flags cost whoever keeps them all. Those that come with a body are let go with it, and whoever
+    /// asks for headers names the messages.
+    fn count_flags(&mut self, row: &mut FetchRow) -> Result<(), ImapError> {
+        if let (Some(flags), None, None) = (&mut row.flags, &row.body, &row.header) {
+            let labels = row.gmail_labels.iter().flatten();
+            let names = row.email_id.iter().chain(labels).map(String::len);
+            let names = names.sum::<usize>().saturating_sub(Limits::NAMES_OCTETS);
+            let octets = Limits::MESSAGE_OCTETS + names + self.keywords.share(flags);
+            self.flags_octets = self.flags_octets.saturating_add(octets);
+            let limit = self.session.limits.flags_octets;
+            if self.flags_octets > limit {
+                return Err(ImapError::TooManyMessages { limit });
+            }
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use crate::select::Selecting;
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
+use postrider_core::flag::KeywordPool;
 use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::time::timeout_at;
@@ -47,6 +48,9 @@ pub struct Flight<'s> {
     /// What left together with the login, while it is not answered.
     pub(crate) early: Option<Box<Early>>,
     pub(crate) bodies: Bodies,
+    /// What the flags that were told cost whoever keeps them all.
+    pub(crate) flags_octets: usize,
+    pub(crate) keywords: KeywordPool,
     steps_taken: usize,
 }
 
@@ -184,6 +188,8 @@ impl<'s> Flight<'s> {
             selection,
             early: None,
             bodies: Bodies::default(),
+            flags_octets: 0,
+            keywords: KeywordPool::default(),
             steps_taken: 0,
         };
         for step in steps {

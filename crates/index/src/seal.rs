@@ -12,9 +12,9 @@
 use crate::error::IndexError;
 use crate::open::{Index, opening};
 use std::ffi::OsString;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 impl Index {
@@ -38,8 +38,23 @@ impl Index {
             return Ok(());
         };
         let seal = seal(&path);
-        fs::write(&seal, likeness).map_err(IndexError::io("write", &seal))
+        write(&seal, &likeness).map_err(IndexError::io("write", &seal))
     }
+}
+
+/// A file of our own, whatever lay there; 0600 whatever the umask.
+fn write(seal: &Path, likeness: &str) -> io::Result<()> {
+    match fs::remove_file(seal) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(seal)?;
+    file.write_all(likeness.as_bytes())
 }
 
 /// Takes the seal of an index file off, and says whether it was whole. Whatever happens to the file

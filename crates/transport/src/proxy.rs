@@ -104,13 +104,20 @@ async fn connect<S: Duplex + 'static>(
     driver.spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(strange)?;
     let status = response.status();
-    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+    // 401 is a server's, not a proxy's; tinyproxy says so all the same.
+    if [
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        StatusCode::UNAUTHORIZED,
+    ]
+    .contains(&status)
+    {
+        let why = match proxy.login {
+            None => "it wants a user and a password",
+            Some(_) => "user or password is wrong, or not what it wants",
+        };
         return Err(login_refusal(
             proxy,
-            match proxy.login {
-                None => "it wants a user and a password (407)",
-                Some(_) => "user or password is wrong, or not what it wants (407)",
-            },
+            &format!("{why} ({})", status.as_u16()),
         ));
     }
     if !status.is_success() {
