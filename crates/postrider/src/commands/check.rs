@@ -82,6 +82,7 @@ fn understood(settings: &AccountSettings) -> String {
         PasswordSource::Command(_) => "from a command".to_owned(),
         PasswordSource::File(path) => format!("from {}", path.display()),
         PasswordSource::Env(name) => format!("from ${name}"),
+        PasswordSource::SecretService(_) => "from the Secret Service".to_owned(),
         PasswordSource::Credential(name) => format!("from the credential {name}"),
     };
     let readers = match settings.protocol {
