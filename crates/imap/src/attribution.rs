@@ -39,15 +39,30 @@ use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::uid::{Uid, UidSet};
 
+/// Bodies besides twice as many as were asked for that a command may bring.
+const SPARE_BODIES: u64 = 16;
+
 impl Flight<'_> {
     pub(crate) fn begin_body(&mut self, octets: u64) {
-        let step = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
-        let step = step.map(|command| command.step);
+        let step = self.awaits_body();
         self.body = Some(BodyFlow { step, octets });
         if let Some(step) = step {
             self.events
                 .push_back(FlightEvent::BodyStart { step, octets });
         }
+    }
+
+    /// The step that a body is for which begins now. Bodies beyond all that were asked for are for none: the same
+    /// message for ever is no progress.
+    fn awaits_body(&mut self) -> Option<usize> {
+        let command = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }))?;
+        let Gather::Bodies { messages } = command.gather else {
+            return None;
+        };
+        command.bodies += 1;
+        // Servers repeat one now and then.
+        let most = messages.saturating_mul(2).saturating_add(SPARE_BODIES);
+        (command.bodies <= most).then_some(command.step)
     }
 
     pub(crate) fn take_chunk(&mut self, chunk: Bytes) {
@@ -184,8 +199,7 @@ impl Flight<'_> {
 
     /// A body that did not flow: a quoted string, or NIL.
     fn take_whole_body(&mut self, mut row: FetchRow) {
-        let of = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
-        let Some(step) = of.map(|command| command.step) else {
+        let Some(step) = self.awaits_body() else {
             return;
         };
         let Some(Body::Inline(octets)) = row.body.take() else {

@@ -75,6 +75,8 @@ pub(crate) struct InFlight {
     pub(crate) void: bool,
     /// The highest UID it has told of: more of the same is no progress.
     pub(crate) highest: u32,
+    /// Bodies that came for it.
+    pub(crate) bodies: u64,
 }
 
 /// What a command is about, and what it has told so far.
@@ -328,6 +330,7 @@ impl<'s> Flight<'s> {
             gather,
             void: false,
             highest: 0,
+            bodies: 0,
         });
         number
     }

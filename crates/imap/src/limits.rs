@@ -13,8 +13,8 @@ pub struct Limits {
     pub literal_octets: u64,
     /// Octets of one message. No server known stores more than 2 GiB in one.
     pub body_octets: u64,
-    /// Octets of one LIST: the names, and [`Limits::ROW_OCTETS`] for each. 32 MiB are about 100,000
-    /// mailboxes.
+    /// Octets of one LIST: the names twice, [`Limits::ROW_OCTETS`] for each and [`Limits::LEVEL_OCTETS`] for each of their
+    /// levels. 32 MiB are about 80,000 mailboxes.
     pub listing_octets: usize,
     /// Octets of what one flight tells of messages' flags: [`Limits::MESSAGE_OCTETS`] for each row, and its
     /// keywords. 40 MiB are a million messages.
@@ -42,6 +42,9 @@ pub struct Limits {
 impl Limits {
     /// What one row of a listing costs besides its name.
     pub const ROW_OCTETS: usize = 256;
+
+    /// What a level of a mailbox's name costs besides its letters: a name of 32 MiB may have 16 million of them.
+    pub const LEVEL_OCTETS: usize = 56;
 
     /// What a message's flags cost whoever keeps them, without keywords.
     pub const MESSAGE_OCTETS: usize = 40;

@@ -21,7 +21,7 @@ fn bomb(name: &str, text: &str, says: &'static str) -> Case {
     let begin = format!("* {MESSAGES} FETCH (UID {MESSAGES} FLAGS () BODY[] {{30}}\r\n");
     let slow = [
         Act::say(begin),
-        Act::Flow("x", Duration::from_millis(100), 30),
+        Act::Flow("x", Duration::from_millis(200), 30),
         Act::say(")\r\n{tag} OK done\r\n"),
     ];
     let traps = [
@@ -54,7 +54,7 @@ async fn r9_r11_octets_that_are_no_tls_end_the_account_alone() {
     let tls = |name: &str, acts: Vec<Act>, kind| {
         let traps = [Trap::at("GREETING", acts)];
         let case = Case::imap(name, traps, End::Fails(kind, ""));
-        case.tls("implicit").with("timeout: 5s")
+        case.tls("implicit")
     };
     // A handshake of TLS 1.0: what mpop took.
     let mut old = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01".to_vec();
@@ -79,7 +79,7 @@ async fn r9_r11_octets_that_are_no_tls_end_the_account_alone() {
             vec![Act::say(b"\x15\x03\x03\x00\x02\x02\x28"), Act::Close],
             "tls",
         ),
-        tls("silent", vec![Act::Hang], "unreachable"),
+        tls("silent", vec![Act::Hang], "unreachable").with("timeout: 2s"),
         tls("gone", vec![Act::Close], "unreachable"),
     ])
     .await;
