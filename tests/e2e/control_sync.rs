@@ -302,6 +302,24 @@ async fn a_pause_hangs_up_where_an_account_listens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_seen_at_once_though_a_hook_takes_its_time_to_end() {
+    let (server, ada) = server().await;
+    fill(&ada, 0, 1);
+    let hook = r#", on_new: [sh, -c, "trap '' TERM; echo > {home}/told; sleep 600; sleep 600"]"#;
+    let home = Home::new(&(header("") + &account("home", server.imap_addr.port(), hook)));
+    let daemon = RunningDaemon::start(&home);
+    let state = || of(&status(&home), "home")["live"]["state"].clone();
+    until("the hook runs, and the account waits", || {
+        let runs = home.path().join("told").exists();
+        (runs && state() == "waiting").then_some(())
+    });
+    home.succeed(&["pause"]);
+    // The task waits for the hook, which is killed after two seconds.
+    assert_eq!(state(), "paused");
+    daemon.end(Signal::TERM).assert_orderly();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_in_the_midst_of_a_pass_ends_it_at_a_safe_point_and_blocks_nobody() {
     let (server, ada) = server().await;
     let port = server.imap_addr.port();

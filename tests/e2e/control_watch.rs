@@ -5,6 +5,7 @@ use postrider_tests::daemon::RunningDaemon;
 use postrider_tests::postrider::{Home, binary};
 use postrider_tests::terminal::Terminal;
 use rustix::process::Signal;
+use std::time::{Duration, Instant};
 
 /// A shell that runs the view, and says so when it has ended.
 fn line(home: &Home) -> String {
@@ -124,5 +125,21 @@ async fn control_c_and_a_signal_give_the_terminal_back() {
         terminal.wait("it echoes", |lines| {
             lines.iter().filter(|line| *line == "typed").count() >= 2
         });
+    }
+}
+
+#[test]
+fn whose_terminal_goes_is_gone_too() {
+    let home = Home::new(&(header("") + &account("home", dead_port(), "")));
+    let terminal = Terminal::sized(home.path(), &line(&home), (80, 24));
+    terminal.wait("it is there", |lines| shows(lines, "postrider: 1 account"));
+    let watching = format!("/proc/{}/status", terminal.child("postrider"));
+    drop(terminal);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // Whoever was its parent is gone as well, and not every first process of a machine buries the dead.
+    let lives = || std::fs::read_to_string(&watching).is_ok_and(|told| !told.contains("State:\tZ"));
+    while lives() {
+        assert!(Instant::now() < deadline, "it goes on for nobody");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -39,7 +39,7 @@ impl Scene {
             ada.append("INBOX", message("INBOX", n), &[], 1_700_000_000);
         }
         let options = Options::default().with(&["IDLE"]);
-        let connections = network.serve_imap(Service::new(store, options));
+        let connections = network.serve_imap(Service::new(store.clone(), options));
         let home = Home::new(&format!(
             "state_dir: {{home}}/state\nlog: {{format: json, level: debug}}\naccounts:\n  \
              home: {{host: {SERVER}, port: 143, tls: none, allow_cleartext: true, user: ada, password: secret, \
@@ -48,6 +48,7 @@ impl Scene {
         let daemon = RunningDaemon::started_by(&home, network.command(&home, &["run"]));
         let finished = daemon.after(0, "sync.finished", "home");
         assert_eq!(finished["new"], messages, "{finished}");
+        until_idle(&store);
         Self {
             network,
             ada,
@@ -76,6 +77,18 @@ impl Scene {
     fn end(self) {
         self.daemon.end(Signal::TERM).assert_orderly();
     }
+}
+
+/// Waits until the daemon listens: what happens to the line before that is a command without an answer.
+fn until_idle(store: &Mailstore) {
+    let begun = Instant::now();
+    let idles = || store.commands().iter().any(|c| c.line.starts_with("IDLE"));
+    while !idles() {
+        assert!(begun.elapsed() < BUSY * 2, "{:#?}", store.commands());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The server's answer is on its way.
+    std::thread::sleep(DELAY * 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,8 @@ mod full_disk;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod line_sweep;
@@ -68,6 +70,8 @@ mod mailserver_kit;
 mod mechanisms;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod named_tests;
 #[cfg(test)]
 mod networks;
 #[cfg(test)]

@@ -45,6 +45,32 @@ const OAUTH: &[&str] = &[
     "4/0AbCd==",
 ];
 
+const CONFIGS: &[&str] = &[
+    "accounts:\n  home:\n    host: imap.example.org\n    user: ada\n    password: {command: pass show mail/home}\n",
+    "defaults: {timeout: 30s, poll: 5m}\naccounts:\n  isp: {protocol: pop3, host: pop.isp.example, user: ada, \
+     password: {credential: isp}, retention: {delete_after: 30d, protect: [flagged]}, maildir: ~/Maildir}\n",
+    "accounts:\n  a: &a {host: h, user: u, password: p, folders: {include: [\"*\"], rename: {x: y}}}\n  b: *a\n",
+    "limits: {connections: 4, bandwidth: 1MiB, disk_free_min: 1GiB}\nstatus: {stale_after: 1h}\nlog: {level: info}\n",
+    "accounts:\n  a:\n    hots: x\n    retention: |\n      keep\n    on_new: [notify-send, \"{count}\"]\n",
+    "%YAML 1.2\n---\n? [a, b]\n: !!str 'c'\n...\n",
+];
+
+const TABLES: &[&str] = &[
+    "account,user,password\nada,ada,secret\nbob,bob,\"a, \"\"b\"\"\"\n",
+    "\u{feff}account,host,protocol,retention\r\nada,h,pop3,delete\r\n\r\nbob,h,x,\r\n",
+    "account,password.command,maildir\nada,pass ada,\"~/Mail/\n{account}\"\nada,twice,\n",
+    "account\n",
+];
+
+const REQUESTS: &[&str] = &[
+    "{\"postrider\":1,\"request\":\"status\",\"follow\":true}\n",
+    "{\"postrider\":1,\"request\":\"sync\",\"accounts\":[\"a\",\"b\"],\"mailbox\":\"*\"}\n",
+    "{\"postrider\":1,\"request\":\"pause\"}\n",
+    "{\"postrider\":1,\"request\":\"reload\",\"wait\":true}\n",
+    "{\"postrider\":2,\"request\":\"resume\"}\n",
+    "{\"postrider\":1,\"request\":\"sync_now\",\"accounts\":[]}\n",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let seeds = PathBuf::from(std::env::args_os().nth(1).ok_or("where to?")?);
     let dialogues = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues");
@@ -79,6 +105,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let choice = u8::try_from(at)?;
             let seed = [&[choice], name.as_bytes()].concat();
             write(&seeds, target, Path::new(&at.to_string()), &seed)?;
+        }
+    }
+    for (target, texts) in [
+        ("config_file", CONFIGS),
+        ("accounts_table", TABLES),
+        ("control_requests", REQUESTS),
+    ] {
+        for (at, text) in texts.iter().enumerate() {
+            write(&seeds, target, Path::new(&at.to_string()), text.as_bytes())?;
         }
     }
     Ok(())

@@ -34,8 +34,8 @@ impl Forms {
             forms.push(engine.encode(password));
             for before in 0..3 {
                 // Without the groups that its neighbours take part in.
-                let inner = &password.as_bytes()[(3 - before) % 3..];
-                let inner = &inner[..inner.len() / 3 * 3];
+                let (_, inner) = password.as_bytes().split_at((3 - before) % 3);
+                let (inner, _) = inner.split_at(inner.len() / 3 * 3);
                 forms.push(engine.encode(inner));
             }
         }

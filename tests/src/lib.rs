@@ -11,6 +11,7 @@
 //! - [`control`]: its control socket, spoken to by a client that is not ours.
 //! - [`counting_relay`]: how many connections there are at once.
 //! - [`cutting_proxy`]: a line that ends at an exact octet, between that binary and a real server.
+//! - [`hostile`]: servers that mean harm, and the built binary between them.
 //! - [`oauth_server`]: an authorization server, with failures to order.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
@@ -46,6 +47,7 @@ pub mod digest;
 pub mod disclosure;
 pub mod dovecot;
 pub mod foretold;
+pub mod hostile;
 pub mod lossy_disk;
 pub mod maildir;
 pub mod network;

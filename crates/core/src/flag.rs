@@ -1,6 +1,8 @@
 //! Flags and keywords of messages, and their letters in a Maildir file name.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// A flag that IMAP, Maildir or both know by name.
 ///
@@ -70,12 +72,13 @@ impl Keyword {
     }
 }
 
-/// The flags and keywords of one message: a byte, and an allocation only where there are keywords.
+/// The flags and keywords of one message: a byte, and an allocation only where there are keywords, which many
+/// messages may share ([`KeywordPool`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlagSet {
     bits: u8,
     /// Sorted, no duplicates; `None` rather than empty, so that equal sets are equal values.
-    keywords: Option<Box<[Keyword]>>,
+    keywords: Option<Arc<Vec<Keyword>>>,
 }
 
 impl FlagSet {
@@ -137,11 +140,10 @@ impl FlagSet {
             return;
         }
         let keyword = Keyword(word.into());
-        let mut keywords = self.keywords.take().map_or_else(Vec::new, Vec::from);
+        let keywords = Arc::make_mut(self.keywords.get_or_insert_default());
         if let Err(at) = keywords.binary_search(&keyword) {
             keywords.insert(at, keyword);
         }
-        self.keywords = Some(keywords.into());
     }
 
     /// The system flags, and `$Forwarded`, that are set.
@@ -153,7 +155,7 @@ impl FlagSet {
     /// The keywords that are set, sorted.
     #[must_use]
     pub fn keywords(&self) -> &[Keyword] {
-        self.keywords.as_deref().unwrap_or_default()
+        self.keywords.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The Maildir letters in ASCII order; keywords have none.
@@ -200,6 +202,30 @@ impl FlagSet {
     }
 }
 
+/// Sets of keywords, each kept once however many messages bear it: a million messages bear a handful of them.
+#[derive(Clone, Debug, Default)]
+pub struct KeywordPool(HashSet<Arc<Vec<Keyword>>>);
+
+impl KeywordPool {
+    /// What a keyword costs besides its letters, in octets.
+    const KEYWORD_OCTETS: usize = 48;
+
+    /// Lets `flags` share its keywords with whoever has the same. Returns how many octets the pool holds more
+    /// by that, none when it knew the set.
+    pub fn share(&mut self, flags: &mut FlagSet) -> usize {
+        let Some(keywords) = &mut flags.keywords else {
+            return 0;
+        };
+        if let Some(known) = self.0.get(keywords) {
+            *keywords = Arc::clone(known);
+            return 0;
+        }
+        self.0.insert(Arc::clone(keywords));
+        let octets = |keyword: &Keyword| Self::KEYWORD_OCTETS + keyword.as_str().len();
+        Self::KEYWORD_OCTETS + keywords.iter().map(octets).sum::<usize>()
+    }
+}
+
 /// The words on the wire, separated by one space: `\Seen $Forwarded work`.
 impl fmt::Display for FlagSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,6 +244,24 @@ impl fmt::Display for FlagSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_keywords_are_kept_once_and_cost_once() {
+        let set = |words: &str| FlagSet::from_index(words);
+        let mut pool = KeywordPool::default();
+        let (mut one, mut same, mut other) = (set("\\Seen a b"), set("b a"), set("a"));
+        let cost = pool.share(&mut one);
+        assert!(cost >= 2 * KeywordPool::KEYWORD_OCTETS, "{cost}");
+        assert_eq!(pool.share(&mut same), 0);
+        assert!(pool.share(&mut other) > 0);
+        assert_eq!(pool.share(&mut FlagSet::new()), 0);
+        assert_eq!(same, set("a b"));
+        let of = |flags: &FlagSet| flags.keywords().as_ptr();
+        assert_eq!(of(&one), of(&same));
+        // Whoever adds a word leaves the others what they had.
+        same.insert_wire("c");
+        assert_eq!((one, same), (set("\\Seen a b"), set("a b c")));
+    }
 
     #[test]
     fn all_64_subsets_survive_the_file_name_and_the_index() {

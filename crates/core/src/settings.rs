@@ -137,6 +137,8 @@ pub enum PasswordSource {
     Env(String),
     /// A systemd credential: a file of this name in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+    /// The desktop's Secret Service: the one secret with these attributes. Requires the feature `secret-service`.
+    SecretService(BTreeMap<String, String>),
     /// There is none: an access token does its work.
     Token(TokenSource),
 }

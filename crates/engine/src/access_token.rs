@@ -48,8 +48,8 @@ async fn kept(
         source,
     };
     // A mail connection may be open, and wait for this.
-    let http = Http::new(connector.aside(), server.ca_file.clone())
-        .by_proxy_of(&settings.server.way);
+    let http =
+        Http::new(connector.aside(), server.ca_file.clone()).by_proxy_of(&settings.server.way);
     let keeper = Keeper::new(server, http);
     if let Looked::Fresh(access) = keeper.look(refused).await.map_err(failed)? {
         return Ok(access);

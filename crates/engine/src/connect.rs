@@ -10,7 +10,7 @@ use postrider_core::fault::Fault;
 use postrider_core::oauth2::TokenSource;
 use postrider_core::secret::Secret;
 use postrider_core::settings::{AccountSettings, AuthChoice, PasswordSource, TlsMode};
-use postrider_imap::{FlightEvent, ImapError, Memory, Session, Step};
+use postrider_imap::{FlightEvent, ImapError, Limits, Memory, Session, Step};
 use postrider_pop3::{Authorization, Pop3Error, Transaction};
 use postrider_transport::{Calm, Connector, Login, Stream, TransportError, Turn};
 use std::sync::Arc;
@@ -171,7 +171,8 @@ async fn greeted(
 ) -> Result<Session, EngineError> {
     let (address, calm) = (&settings.server, Calm::default());
     let stream = stream(settings, connector, &calm).await?;
-    let greeted = Session::greet(stream, address.tls).await;
+    let limits = Limits::for_timeout(settings.timeout);
+    let greeted = Session::greet_within(stream, address.tls, limits).await;
     let mut session = greeted.map_err(EngineError::imap)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
@@ -226,8 +227,8 @@ async fn try_pop3(
     let address = &settings.server;
     let stream = stream(settings, connector, &Calm::default()).await;
     let stream = stream.map_err(EngineError::from)?;
-    let greeted = Authorization::greet(stream, address.tls).await;
-    let mut session = greeted.map_err(EngineError::from)?;
+    let greeted = Authorization::greet_within(stream, address.tls, settings.timeout);
+    let mut session = greeted.await.map_err(EngineError::from)?;
     if address.tls == TlsMode::StartTls {
         let upgraded = session.start_tls(connector, address).await;
         session = upgraded.map_err(EngineError::from)?;

@@ -4,6 +4,8 @@
 
 mod command;
 mod private;
+#[cfg(feature = "secret-service")]
+mod secret_service;
 
 use crate::error::EngineError;
 use crate::heart::{MARGIN, within};
@@ -47,6 +49,14 @@ async fn from(source: &PasswordSource) -> Result<Secret, EngineError> {
             ))),
         },
         PasswordSource::File(path) => from_file(path.clone(), Whose::Users).await,
+        #[cfg(feature = "secret-service")]
+        PasswordSource::SecretService(attributes) => {
+            secret_service::look_up(attributes, PATIENCE).await
+        }
+        #[cfg(not(feature = "secret-service"))]
+        PasswordSource::SecretService(_) => Err(no_password(
+            "this postrider was built without the Secret Service".to_owned(),
+        )),
         PasswordSource::Credential(name) => {
             let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
                 no_password(format!(

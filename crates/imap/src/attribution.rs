@@ -39,15 +39,30 @@ use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::uid::{Uid, UidSet};
 
+/// Bodies besides twice as many as were asked for that a command may bring.
+const SPARE_BODIES: u64 = 16;
+
 impl Flight<'_> {
     pub(crate) fn begin_body(&mut self, octets: u64) {
-        let step = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
-        let step = step.map(|command| command.step);
+        let step = self.awaits_body();
         self.body = Some(BodyFlow { step, octets });
         if let Some(step) = step {
             self.events
                 .push_back(FlightEvent::BodyStart { step, octets });
         }
+    }
+
+    /// The step that a body is for which begins now. Bodies beyond all that were asked for are for none: the same
+    /// message for ever is no progress.
+    fn awaits_body(&mut self) -> Option<usize> {
+        let command = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }))?;
+        let Gather::Bodies { messages } = command.gather else {
+            return None;
+        };
+        command.bodies += 1;
+        // Servers repeat one now and then.
+        let most = messages.saturating_mul(2).saturating_add(SPARE_BODIES);
+        (command.bodies <= most).then_some(command.step)
     }
 
     pub(crate) fn take_chunk(&mut self, chunk: Bytes) {
@@ -64,7 +79,10 @@ impl Flight<'_> {
                 Some((_, selecting)) => selecting.selected.exists = Some(count),
                 None => self.session.take_unsolicited(&untagged),
             },
-            Untagged::Fetch(row) => self.take_fetch(*row),
+            Untagged::Fetch(mut row) => {
+                self.count_flags(&mut row)?;
+                self.take_fetch(*row);
+            }
             Untagged::List(row) => self.take_list(row)?,
             Untagged::Lsub(row) => self.take_subscription(row)?,
             Untagged::MailboxStatus(row) => self.take_status(row),
@@ -101,6 +119,23 @@ impl Flight<'_> {
             | Untagged::Expunge(_)
             | Untagged::Id(_)
             | Untagged::Unknown => self.session.take_unsolicited(&untagged),
+        }
+        Ok(())
+    }
+
+    /// Counts what flags cost whoever keeps them all. Those that come with a body are let go with it, and whoever
+    /// asks for headers names the messages.
+    fn count_flags(&mut self, row: &mut FetchRow) -> Result<(), ImapError> {
+        if let (Some(flags), None, None) = (&mut row.flags, &row.body, &row.header) {
+            let labels = row.gmail_labels.iter().flatten();
+            let names = row.email_id.iter().chain(labels).map(String::len);
+            let names = names.sum::<usize>().saturating_sub(Limits::NAMES_OCTETS);
+            let octets = Limits::MESSAGE_OCTETS + names + self.keywords.share(flags);
+            self.flags_octets = self.flags_octets.saturating_add(octets);
+            let limit = self.session.limits.flags_octets;
+            if self.flags_octets > limit {
+                return Err(ImapError::TooManyMessages { limit });
+            }
         }
         Ok(())
     }
@@ -164,8 +199,7 @@ impl Flight<'_> {
 
     /// A body that did not flow: a quoted string, or NIL.
     fn take_whole_body(&mut self, mut row: FetchRow) {
-        let of = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }));
-        let Some(step) = of.map(|command| command.step) else {
+        let Some(step) = self.awaits_body() else {
             return;
         };
         let Some(Body::Inline(octets)) = row.body.take() else {

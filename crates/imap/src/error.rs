@@ -110,6 +110,12 @@ pub enum ImapError {
         /// How many are taken.
         limit: usize,
     },
+    /// The server tells of more messages, or of longer keywords, than anyone has.
+    #[error("the server told of more messages than fit into {limit} octets")]
+    TooManyMessages {
+        /// How much is taken.
+        limit: usize,
+    },
     /// Connecting, TLS or SASL failed.
     #[error("opening the connection or proving who we are")]
     Transport(#[from] TransportError),
@@ -153,6 +159,7 @@ impl ImapError {
             | Self::Greeting { .. }
             | Self::NotAResponse(_)
             | Self::ListingTooLong { .. }
+            | Self::TooManyMessages { .. }
             | Self::UnknownTag { .. } => Fault::Protocol,
         }
     }

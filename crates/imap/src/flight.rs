@@ -21,6 +21,7 @@ use crate::select::Selecting;
 use crate::session::{Session, SessionState};
 use crate::step::{FlightEvent, Step};
 use crate::wire_name::WireName;
+use postrider_core::flag::KeywordPool;
 use postrider_core::uid::UidSet;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::time::timeout_at;
@@ -47,6 +48,9 @@ pub struct Flight<'s> {
     /// What left together with the login, while it is not answered.
     pub(crate) early: Option<Box<Early>>,
     pub(crate) bodies: Bodies,
+    /// What the flags that were told cost whoever keeps them all.
+    pub(crate) flags_octets: usize,
+    pub(crate) keywords: KeywordPool,
     steps_taken: usize,
 }
 
@@ -71,6 +75,8 @@ pub(crate) struct InFlight {
     pub(crate) void: bool,
     /// The highest UID it has told of: more of the same is no progress.
     pub(crate) highest: u32,
+    /// Bodies that came for it.
+    pub(crate) bodies: u64,
 }
 
 /// What a command is about, and what it has told so far.
@@ -184,6 +190,8 @@ impl<'s> Flight<'s> {
             selection,
             early: None,
             bodies: Bodies::default(),
+            flags_octets: 0,
+            keywords: KeywordPool::default(),
             steps_taken: 0,
         };
         for step in steps {
@@ -322,6 +330,7 @@ impl<'s> Flight<'s> {
             gather,
             void: false,
             highest: 0,
+            bodies: 0,
         });
         number
     }

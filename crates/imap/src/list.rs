@@ -194,8 +194,11 @@ impl Listing {
 
     /// Takes a row; the same mailbox twice is one (Courier lists INBOX so).
     pub(crate) fn take_row(&mut self, row: ListRow) {
-        self.octets += row.wire_name.octets().len() + Limits::ROW_OCTETS;
         let listed = row.into_listed(self.subscribed_known);
+        // The name is kept as it was sent and in its levels.
+        let levels = listed.name.levels().len() * Limits::LEVEL_OCTETS;
+        let names = 2 * listed.wire_name.octets().len();
+        self.octets += Limits::ROW_OCTETS + names + levels;
         if let Some(at) = self.by_name.get(&listed.wire_name) {
             if let Some(known) = self.rows.get_mut(*at) {
                 known.role = known.role.or(listed.role);
@@ -317,6 +320,21 @@ mod tests {
         for text in ["", "()", "() \"/\"", "() \"/\" \"a", "(\\A", "() \"/\" (a)"] {
             assert_eq!(row(text), Err(Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn r11_levels_cost_what_they_take() {
+        let mut listing = Listing::new(&Dialect {
+            capabilities: &Capabilities::default(),
+            enabled: Enabled::default(),
+            limits: Limits::default(),
+            namespaces: &[],
+            named: false,
+        });
+        let deep = "a/".repeat(100);
+        listing.take_row(row(&format!("() \"/\" \"{deep}b\"")).unwrap());
+        let levels = 101 * Limits::LEVEL_OCTETS;
+        assert_eq!(listing.octets(), Limits::ROW_OCTETS + 2 * 201 + levels);
     }
 
     #[test]

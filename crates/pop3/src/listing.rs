@@ -5,7 +5,6 @@
 //! checked against STAT, and what cannot be a key is none.
 
 use postrider_core::uidl::Uidl;
-use std::collections::HashMap;
 
 /// A message of this session's maildrop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,25 +28,46 @@ pub enum UidlState {
     Missing,
 }
 
-/// Collects the rows of one listing session.
+/// What a listing may cost us, in octets: some 400,000 messages with unique-ids of common length (R11).
+pub(crate) const MOST_OCTETS: usize = 40 << 20;
+
+/// Collects the rows of one listing session: LIST's first, and then UIDL's.
 #[derive(Debug)]
 pub(crate) struct Rows {
     /// STAT's word.
     count: u32,
-    sizes: HashMap<u32, Option<u64>>,
-    uidls: HashMap<u32, UidlState>,
+    /// What LIST names; ascending and each once when UIDL begins.
+    messages: Vec<ListedMessage>,
+    /// Of each message, whether UIDL had a row.
+    told: Vec<bool>,
+    /// Where the message of UIDL's next row stands, if the server goes on in order.
+    next: usize,
+    /// What is kept costs so much.
+    octets: usize,
     /// A row that makes no sense, or comes twice.
     pub(crate) has_oddities: bool,
 }
 
 impl Rows {
-    pub(crate) fn new(count: u32) -> Self {
+    pub(crate) const fn new(count: u32) -> Self {
         Self {
             count,
-            sizes: HashMap::new(),
-            uidls: HashMap::new(),
+            messages: Vec::new(),
+            told: Vec::new(),
+            next: 0,
+            octets: 0,
             has_oddities: false,
         }
+    }
+
+    /// Whether there was more than [`MOST_OCTETS`]: then what came last is not in it.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.octets > MOST_OCTETS
+    }
+
+    fn has_room(&mut self, octets: usize) -> bool {
+        self.octets = self.octets.saturating_add(octets);
+        !self.is_too_large()
     }
 
     /// A row of LIST: `number size`, and maybe more (RFC 1939 §5 allows it).
@@ -57,70 +77,106 @@ impl Rows {
             return;
         };
         let size = rest.split(|octet| is_blank(*octet)).next();
-        let size = size.and_then(parse_decimal);
-        self.has_oddities |= size.is_none();
-        if self.sizes.insert(number, size).is_some() {
-            self.has_oddities = true;
-            // Two sizes for one message: neither is believed.
-            self.sizes.insert(number, None);
+        let octets = size.and_then(parse_decimal);
+        self.has_oddities |= octets.is_none();
+        // Itself, whether UIDL tells of it, and its place among the unique-ids.
+        if self.has_room(size_of::<ListedMessage>() + 1 + size_of::<u32>()) {
+            self.messages.push(ListedMessage {
+                number,
+                octets,
+                uidl: UidlState::Missing,
+            });
         }
+    }
+
+    /// Sorts what LIST said, once.
+    fn settle(&mut self) {
+        if self.told.len() == self.messages.len() {
+            return;
+        }
+        if !self.messages.is_sorted_by_key(|message| message.number) {
+            self.messages.sort_by_key(|message| message.number);
+        }
+        let odd = &mut self.has_oddities;
+        self.messages.dedup_by(|later, earlier| {
+            let is_same = later.number == earlier.number;
+            if is_same {
+                *odd = true;
+                // Two sizes for one message: neither is believed.
+                earlier.octets = None;
+            }
+            is_same
+        });
+        self.told = vec![false; self.messages.len()];
     }
 
     /// A row of UIDL: `number unique-id`.
     pub(crate) fn take_uidl(&mut self, row: &[u8]) {
+        self.settle();
         let Some((number, rest)) = self.number(row) else {
             self.has_oddities = true;
             return;
         };
-        let state = Uidl::parse(rest).map_or(UidlState::Missing, UidlState::Unique);
-        if self.uidls.insert(number, state).is_some() {
+        let is_it = |at: &usize| self.messages.get(*at).is_some_and(|m| m.number == number);
+        let sought = || self.messages.binary_search_by_key(&number, |m| m.number);
+        let at = Some(self.next).filter(is_it).or_else(|| sought().ok());
+        let Some(at) = at else {
+            // LIST knows nothing of it.
             self.has_oddities = true;
-            self.uidls.insert(number, UidlState::Ambiguous);
+            return;
+        };
+        self.next = at + 1;
+        // An allocation besides the letters.
+        if !self.has_room(rest.len() + size_of::<Uidl>()) {
+            return;
         }
+        let state = Uidl::parse(rest).map_or(UidlState::Missing, UidlState::Unique);
+        let (Some(message), Some(told)) = (self.messages.get_mut(at), self.told.get_mut(at)) else {
+            return;
+        };
+        message.uidl = if *told {
+            self.has_oddities = true;
+            UidlState::Ambiguous
+        } else {
+            state
+        };
+        *told = true;
     }
 
     /// The messages that LIST names, by number, and whether all witnesses agree: STAT counts as many,
     /// and UIDL, where it answered, has a row for each of them and for no other.
     pub(crate) fn finish(mut self, uidl_supported: bool) -> (Vec<ListedMessage>, bool) {
+        self.settle();
         self.unmask_ambiguous();
-        let listed = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
-        let has_all_uidls = self.uidls.len() == self.sizes.len()
-            && self
-                .sizes
-                .keys()
-                .all(|number| self.uidls.contains_key(number));
+        let listed = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
+        let has_all_uidls = self.told.iter().all(|told| *told);
         let agree =
             listed == self.count && !self.has_oddities && (has_all_uidls || !uidl_supported);
-        let uidls = &mut self.uidls;
-        let message = |(number, octets)| ListedMessage {
-            number,
-            octets,
-            uidl: uidls.remove(&number).unwrap_or(UidlState::Missing),
-        };
-        let mut messages: Vec<_> = self.sizes.into_iter().map(message).collect();
-        messages.sort_unstable_by_key(|message| message.number);
-        (messages, agree)
+        (self.messages, agree)
     }
 
+    /// Takes unique-ids away that more than one message has.
     fn unmask_ambiguous(&mut self) {
-        let mut owners: HashMap<&Uidl, u32> = HashMap::new();
-        for state in self.uidls.values() {
-            if let UidlState::Unique(uidl) = state {
-                *owners.entry(uidl).or_default() += 1;
+        let unique = |at: u32| {
+            let message = self.messages.get(usize::try_from(at).ok()?)?;
+            match &message.uidl {
+                UidlState::Unique(uidl) => Some(uidl),
+                UidlState::Ambiguous | UidlState::Missing => None,
+            }
+        };
+        let count = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
+        let mut order: Vec<u32> = (0..count).filter(|at| unique(*at).is_some()).collect();
+        order.sort_unstable_by(|a, b| unique(*a).cmp(&unique(*b)));
+        let mut shared: Vec<u32> = Vec::new();
+        for equal in order.chunk_by(|a, b| unique(*a) == unique(*b)) {
+            if equal.len() > 1 {
+                shared.extend(equal);
             }
         }
-        let shared: Vec<Uidl> = owners
-            .into_iter()
-            .filter(|(_, owners)| *owners > 1)
-            .map(|(uidl, _)| uidl.clone())
-            .collect();
-        if shared.is_empty() {
-            return;
-        }
-        let shared: std::collections::HashSet<Uidl> = shared.into_iter().collect();
-        for state in self.uidls.values_mut() {
-            if matches!(state, UidlState::Unique(uidl) if shared.contains(uidl)) {
-                *state = UidlState::Ambiguous;
+        for at in shared {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            if let Some(message) = self.messages.get_mut(at) {
+                message.uidl = UidlState::Ambiguous;
             }
         }
     }

@@ -8,10 +8,11 @@ use crate::error::{GREETING, Pop3Error};
 use crate::ext::capa::{self, Capabilities};
 use crate::ext::{pipelining, sasl};
 use crate::reply::{Code, Reply};
-use crate::wire::{Follows, Wire};
+use crate::wire::{Follows, TIMEOUT, Wire};
 use postrider_core::settings::{AuthChoice, TlsMode};
 use postrider_transport::sasl::{Exchange, Line, apop};
 use postrider_transport::{Login, Stream, TransportError};
+use std::time::Duration;
 
 /// In Gmail's greeting (`Gpop ready for requests`). It lists some 250 messages in a session and the
 /// next ones in the next, and does not say so.
@@ -37,7 +38,20 @@ impl Authorization {
     /// # Errors
     /// When the server refuses us, or is no POP3 server.
     pub async fn greet(stream: Stream, tls: TlsMode) -> Result<Self, Pop3Error> {
-        let mut wire = Wire::new(stream);
+        Self::greet_within(stream, tls, TIMEOUT).await
+    }
+
+    /// As [`Authorization::greet`], on a stream that ends when nothing comes for `timeout`: an answer may take
+    /// five times as long, and longer only when it flows.
+    ///
+    /// # Errors
+    /// As [`Authorization::greet`].
+    pub async fn greet_within(
+        stream: Stream,
+        tls: TlsMode,
+        timeout: Duration,
+    ) -> Result<Self, Pop3Error> {
+        let mut wire = Wire::new(stream, timeout);
         match wire.reply(Follows::Nothing).await? {
             Reply::Ok(text) => Ok(Self {
                 wire,
@@ -56,9 +70,13 @@ impl Authorization {
     }
 
     /// A session whose TLS has just begun, and which knows nothing from before (RFC 2595 §4).
-    pub(crate) fn encrypted(stream: Stream, tls: TlsMode, round_trips: u64) -> Self {
+    pub(crate) fn encrypted(
+        stream: Stream,
+        tls: TlsMode,
+        (round_trips, patience): (u64, Duration),
+    ) -> Self {
         Self {
-            wire: Wire::after_greeting(stream, round_trips),
+            wire: Wire::after_greeting(stream, round_trips, patience),
             tls,
             is_encrypted: true,
             apop_banner: None,

@@ -2,13 +2,13 @@
 
 use crate::command::Command;
 use crate::error::Pop3Error;
-use crate::listing::{ListedMessage, Rows, parse_stat};
+use crate::listing::{ListedMessage, MOST_OCTETS, Rows, parse_stat};
 use crate::reply::Reply;
 use crate::session::{Transaction, demanded};
 use crate::wire::Follows;
 
-/// The largest listing, in octets: a million messages with unique-ids of common length. It bounds
-/// what a hostile server can make us keep.
+/// The largest answer to LIST or UIDL, in octets. It bounds what a hostile server can make us read;
+/// what we keep of it is bounded by [`MOST_OCTETS`].
 const LARGEST_LISTING: u64 = 64 * 1024 * 1024;
 
 /// The maildrop as STAT, LIST and UIDL tell it. Good for one session.
@@ -32,7 +32,8 @@ impl Transaction {
     /// Asks what lies in the maildrop: one round trip with PIPELINING, three without.
     ///
     /// # Errors
-    /// When STAT or LIST is refused, a listing is larger than 64 MiB, or the session breaks.
+    /// When STAT or LIST is refused, a listing is larger than 64 MiB or costs more than 40 MiB to keep, or the
+    /// session breaks.
     pub async fn survey(&mut self) -> Result<Maildrop, Pop3Error> {
         self.wire.expect_idle()?;
         let pipelined = self.window() > 1;
@@ -55,6 +56,7 @@ impl Transaction {
         demanded("LIST", list)?;
         let sizes = self.wire.rows(LARGEST_LISTING, |row| rows.take_size(row));
         sizes.await?;
+        fits("LIST", &rows)?;
         if !pipelined {
             self.wire.send(Command::Uidl)?;
         }
@@ -63,6 +65,7 @@ impl Transaction {
         if uidl_supported {
             let uidls = self.wire.rows(LARGEST_LISTING, |row| rows.take_uidl(row));
             uidls.await?;
+            fits("UIDL", &rows)?;
         }
         let (messages, witnesses_agree) = rows.finish(uidl_supported);
         Ok(Maildrop {
@@ -73,4 +76,13 @@ impl Transaction {
             witnesses_agree,
         })
     }
+}
+
+/// Whether what was listed can be kept.
+fn fits(command: &'static str, rows: &Rows) -> Result<(), Pop3Error> {
+    if rows.is_too_large() {
+        let limit = MOST_OCTETS as u64;
+        return Err(Pop3Error::TooLarge { command, limit });
+    }
+    Ok(())
 }

@@ -21,11 +21,14 @@ use tokio::time::{Instant, timeout};
 use tracing::trace;
 use zeroize::Zeroizing;
 
-/// How long an answer may keep us waiting, however often an octet trickles in. Servers that open a
-/// large mbox take minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a server may be silent where nobody says otherwise.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An answer that goes on may take longer than [`PATIENCE`] as long as it is not slower than this,
+/// How many such timeouts an answer may keep us waiting, however often an octet trickles in. Servers that
+/// open a large mbox take minutes.
+const TIMEOUTS: u32 = 5;
+
+/// An answer that goes on may take longer as long as it is not slower than this,
 /// in octets per second: a tenth of the slowest modem on which people fetched mail.
 const SLOWEST: u64 = 256;
 
@@ -56,18 +59,21 @@ pub(crate) struct Wire {
     waited: Duration,
     received: u64,
     round_trips: u64,
+    /// How long an answer may keep us waiting.
+    patience: Duration,
 }
 
 impl Wire {
-    /// A connection on which the greeting is due.
-    pub(crate) fn new(stream: Stream) -> Self {
-        let mut wire = Self::after_greeting(stream, 0);
+    /// A connection on which the greeting is due, and whose server may be silent for `timeout`.
+    pub(crate) fn new(stream: Stream, timeout: Duration) -> Self {
+        let patience = timeout.saturating_mul(TIMEOUTS);
+        let mut wire = Self::after_greeting(stream, 0, patience);
         wire.in_flight.push_back(GREETING);
         wire
     }
 
     /// A connection on which it is our turn.
-    pub(crate) fn after_greeting(stream: Stream, round_trips: u64) -> Self {
+    pub(crate) fn after_greeting(stream: Stream, round_trips: u64, patience: Duration) -> Self {
         Self {
             stream,
             decoder: Decoder::default(),
@@ -80,7 +86,13 @@ impl Wire {
             waited: Duration::ZERO,
             received: 0,
             round_trips,
+            patience,
         }
+    }
+
+    /// How long an answer may keep us waiting.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// How often a command had to wait for an answer to travel back.
@@ -238,7 +250,8 @@ impl Wire {
     /// Waits until more has come in, writing meanwhile.
     async fn fill(&mut self) -> Result<(), Pop3Error> {
         let command = self.awaited();
-        let limit = PATIENCE + Duration::from_secs(self.received / SLOWEST);
+        let earned = Duration::from_secs(self.received / SLOWEST);
+        let limit = self.patience.saturating_add(earned);
         let left = limit.saturating_sub(self.waited);
         let began = Instant::now();
         let moved = timeout(left, poll_fn(|context| self.poll_exchange(context))).await;

@@ -62,7 +62,7 @@ pub enum TransportError {
         /// The proxy, without its login.
         proxy: String,
         /// Why.
-        source: Box<TransportError>,
+        source: Box<Self>,
     },
     /// The proxy does not make the connection.
     #[error("the proxy {proxy} does not connect to {host}:{port}: {why}")]
@@ -211,6 +211,22 @@ impl TransportError {
         }
     }
 
+    /// What to do about a proxy.
+    const fn proxy_hint(&self) -> &'static str {
+        match self {
+            Self::ProxyRefused { .. } => {
+                "check `host:` and `port:`; the proxy looks the name up and makes the connection"
+            }
+            Self::ProxyLogin { .. } => {
+                "write `proxy: SCHEME://USER:PASSWORD@HOST:PORT`, with %40 for an @ in them"
+            }
+            Self::ProxyCut { .. } | Self::NotAProxy { .. } => {
+                "check `proxy:`; is it `socks5://` or `http://` that listens there?"
+            }
+            _ => "check the host and port of `proxy:`, and whether the proxy runs",
+        }
+    }
+
     /// What to type or change next, where we know it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -229,20 +245,11 @@ impl TransportError {
                 Phase::Resolve | Phase::Connect => "check the network and any firewall".to_owned(),
                 Phase::Proxy => "the proxy does not answer: check `proxy:`, and `host:`".to_owned(),
             },
-            Self::Proxy { .. } => {
-                "check the host and port of `proxy:`, and whether the proxy runs".to_owned()
-            }
-            Self::ProxyRefused { .. } => {
-                "check `host:` and `port:`; the proxy looks the name up and makes the connection"
-                    .to_owned()
-            }
-            Self::ProxyLogin { .. } => {
-                "write `proxy: SCHEME://USER:PASSWORD@HOST:PORT`, with %40 for an @ in them"
-                    .to_owned()
-            }
-            Self::ProxyCut { .. } | Self::NotAProxy { .. } => {
-                "check `proxy:`; is it `socks5://` or `http://` that listens there?".to_owned()
-            }
+            Self::Proxy { .. }
+            | Self::ProxyRefused { .. }
+            | Self::ProxyLogin { .. }
+            | Self::ProxyCut { .. }
+            | Self::NotAProxy { .. } => self.proxy_hint().to_owned(),
             Self::Tls(error) => return error.hint(),
             Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
             Self::NotOffered { .. } => "set `auth: auto`".to_owned(),

@@ -7,7 +7,9 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 /// Slots that may be open at once. Clones share them.
 #[derive(Clone, Debug)]
@@ -25,7 +27,9 @@ struct Shared {
 struct Demand {
     /// Those who have none and wait for one.
     waiting: usize,
-    /// Those who are about to give one back.
+    /// How many waits have ended so far, one way or another.
+    met: usize,
+    /// Those who are about to give one back, or have, and whoever waits has not taken notice.
     yielding: usize,
     /// Those who have a further one and would give it back.
     spare: usize,
@@ -36,6 +40,13 @@ struct Bound {
     limit: usize,
     /// Slots that are taken and shall not be free again, because the limit was lowered meanwhile.
     owed: usize,
+}
+
+impl Demand {
+    /// Whether more wait than somebody is about to help.
+    const fn is_unmet(self) -> bool {
+        self.waiting > self.yielding
+    }
 }
 
 /// One open connection's place among them.
@@ -78,7 +89,7 @@ impl Slots {
         if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
             return self.slot(Some(permit));
         }
-        let _waits = Counted::new(self, |demand| &mut demand.waiting);
+        let _waits = Waits::among(self);
         // The semaphore is never closed.
         let permit = free.acquire_owned().await.ok();
         self.slot(permit)
@@ -109,14 +120,15 @@ impl Slots {
     /// long as it holds what it is given.
     pub async fn wanted_back(&self) -> Yielding {
         let _spare = Counted::new(self, |demand| &mut demand.spare);
-        self.claim(|demand| demand.waiting > demand.yielding).await
+        self.claim(|demand| demand.is_unmet()).await
     }
 
     /// Changes the demand, and wakes those who look at it only where that may ask something of them: there may be thousands.
     fn demand(&self, change: impl FnOnce(&mut Demand)) {
         self.0.demand.send_if_modified(|demand| {
+            let met = demand.met;
             change(demand);
-            demand.waiting > demand.yielding
+            demand.is_unmet() || demand.met != met
         });
     }
 
@@ -126,13 +138,16 @@ impl Slots {
             // The sender lives as long as this.
             let _gone = demand.wait_for(&is_my_turn).await.is_err();
             // Others have heard it too, and each slot is asked of one.
-            let mut mine = false;
+            let mut mine = None;
             self.demand(|demand| {
-                mine = is_my_turn(demand);
-                demand.yielding += usize::from(mine);
+                if is_my_turn(demand) {
+                    demand.yielding += 1;
+                    mine = Some(demand.met.wrapping_add(demand.yielding));
+                }
             });
-            if mine {
-                return Yielding(self.clone());
+            if let Some(until_met) = mine {
+                let slots = self.clone();
+                return Yielding { slots, until_met };
             }
         }
     }
@@ -169,13 +184,52 @@ impl Drop for Slot {
     }
 }
 
-/// A slot is about to be given back; to be held until it is.
+/// A slot is about to be given back; to be held until it is, and whoever waits has taken notice
+/// ([`Yielding::given_back`]).
 #[derive(Debug)]
-pub struct Yielding(Slots);
+pub struct Yielding {
+    slots: Slots,
+    /// So many waits have ended by then.
+    until_met: usize,
+}
+
+/// How long whoever waits may take to notice that there is a slot. Then somebody else may be asked for one.
+const NOTICE: Duration = Duration::from_secs(1);
+
+impl Yielding {
+    /// The slot is given back: waits until somebody has it, a second at the longest. Until then nobody else is asked.
+    pub async fn given_back(self) {
+        let mut demand = self.slots.0.demand.subscribe();
+        let until_met = self.until_met;
+        // It may be far ahead in a count that goes round.
+        let is_met = |demand: &Demand| demand.met.wrapping_sub(until_met) < usize::MAX / 2;
+        let noticed = demand.wait_for(|demand| is_met(demand) || demand.waiting == 0);
+        let _in_time = timeout(NOTICE, noticed).await.is_ok();
+    }
+}
 
 impl Drop for Yielding {
     fn drop(&mut self) {
-        self.0.demand(|demand| demand.yielding -= 1);
+        self.slots.demand(|demand| demand.yielding -= 1);
+    }
+}
+
+/// Somebody who waits, for as long as it lives.
+struct Waits<'a>(&'a Slots);
+
+impl<'a> Waits<'a> {
+    fn among(slots: &'a Slots) -> Self {
+        slots.demand(|demand| demand.waiting += 1);
+        Self(slots)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.demand(|demand| {
+            demand.waiting -= 1;
+            demand.met = demand.met.wrapping_add(1);
+        });
     }
 }
 
@@ -297,8 +351,12 @@ mod tests {
         // It may take its time: nobody else is asked meanwhile.
         assert!(ready.iter_mut().skip(1).all(|wanted| now(wanted).is_none()));
         held.pop();
+        let mut given_back = Box::pin(yielding.remove(0).given_back());
+        assert!(now(&mut given_back).is_none());
+        // Whoever waits has one, and has not taken notice.
+        assert!(ready.iter_mut().skip(1).all(|wanted| now(wanted).is_none()));
         assert!(now(&mut other).is_some());
-        yielding.clear();
+        assert!(now(&mut given_back).is_some());
         assert!(ready.iter_mut().skip(1).all(|wanted| now(wanted).is_none()));
     }
 

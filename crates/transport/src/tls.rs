@@ -158,7 +158,7 @@ impl Key {
 
     fn load(&self, versions: Vec<FileVersion>) -> Result<Cached, TlsError> {
         let provider = Arc::new(default_provider());
-        let identity = self.client.as_ref().map(|own| Identity::load(own));
+        let identity = self.client.as_ref().map(Identity::load);
         let identity = identity.transpose()?.unwrap_or_default();
         let own = identity.certificate();
         let verifier = if self.pins.is_empty() {

@@ -20,6 +20,9 @@ use postrider_imap::{
     FlagsRow, FlightEvent, Resync, RowItems, SelectMode, Selected, Session, Step,
 };
 
+/// Why a message may be missing that the server tells of in a row that is none.
+const UNREADABLE: &str = "the server told of a message in a row that cannot be read";
+
 /// What one mailbox looks like from inside.
 #[derive(Debug)]
 pub(crate) struct Look {
@@ -86,6 +89,10 @@ pub(crate) async fn look(
         shown.fresh.settle();
         if let Some(because) = &shown.refusal {
             skipped(account, &observed, because);
+            report.skipped += 1;
+        }
+        if shown.unreadable {
+            skipped(account, &observed, UNREADABLE);
             report.skipped += 1;
         }
         let complete = shown.open == 0;

@@ -152,12 +152,17 @@ pub(crate) async fn describe(
             mode: SelectMode::ReadOnly,
             resync: None,
         },
-        Step::Facts { uids },
+        Step::Facts { uids: uids.clone() },
     ];
     let mut candidates = Vec::new();
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;
     while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
         if let FlightEvent::Facts { row, .. } = event {
+            // Messages that nobody asked about could be any number.
+            let is_asked = uids.contains(row.uid) && (candidates.len() as u64) < uids.count();
+            if !is_asked {
+                continue;
+            }
             candidates.push(Candidate {
                 uid: row.uid,
                 likeness: row.likeness,

@@ -54,7 +54,7 @@ pub(super) async fn attend(
         why = give_way(account, &mut unwanted) => {
             drop(place);
             if let GiveWay::Needed(yielding) = why {
-                drop(yielding);
+                yielding.given_back().await;
                 over(Because::Needed, Duration::ZERO);
             }
             return;
@@ -79,7 +79,7 @@ pub(super) async fn attend(
     match ended {
         Ok(GiveWay::Unwanted) => board.changed(),
         Ok(GiveWay::Needed(yielding)) => {
-            drop(yielding);
+            yielding.given_back().await;
             over(Because::Needed, began.elapsed());
         }
         Err(because) => over(because, began.elapsed()),

@@ -142,7 +142,10 @@ impl Push {
                     self.ear.tell(account);
                     due = due.min(self.take(news).unwrap_or(due));
                 }
-                Next::Yield(_yielding) => self.hang_up(account).await,
+                Next::Yield(yielding) => {
+                    self.hang_up(account).await;
+                    yielding.given_back().await;
+                }
                 Next::Lost(lost) => {
                     rhythm.lost(lost.error.fault());
                     let pause = self.lost(account, &lost);

@@ -46,6 +46,10 @@ impl UidList {
     }
 }
 
+/// Ranges of a list that are read. They answer commands of ours, and none of those names more than 3,500 messages
+/// apart ([`Limits::set_octets`](crate::Limits::set_octets)).
+const MAX_RANGES: usize = 16_384;
+
 pub(crate) fn parse_list(text: &[u8]) -> Parsed<UidList> {
     let number = |digits: &[u8]| {
         let number = u32::try_from(parse_number(digits)?).map_err(|_| Malformed)?;
@@ -57,8 +61,15 @@ pub(crate) fn parse_list(text: &[u8]) -> Parsed<UidList> {
         let last = ends.next().map_or(Ok(first), number)?;
         Ok((first.min(last), first.max(last)))
     };
-    let ranges = text.split(|octet| *octet == b',').map(range);
-    ranges.collect::<Parsed<_>>().map(UidList)
+    let parts = text.split(|octet| *octet == b',');
+    let ranges: Vec<_> = parts
+        .take(MAX_RANGES + 1)
+        .map(range)
+        .collect::<Parsed<_>>()?;
+    if ranges.len() > MAX_RANGES {
+        return Err(Malformed);
+    }
+    Ok(UidList(ranges))
 }
 
 /// COPYUID (§3): who the copies of messages are, in the mailbox that they were copied or moved to.
@@ -136,6 +147,14 @@ fn runs(sources: &UidList, copies: &UidList) -> Option<Vec<Run>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r11_a_list_of_more_ranges_than_a_command_holds_is_none() {
+        let longest = vec!["7"; MAX_RANGES].join(",");
+        assert!(parse_list(longest.as_bytes()).is_ok());
+        let longer = format!("{longest},7");
+        assert_eq!(parse_list(longer.as_bytes()), Err(Malformed));
+    }
 
     fn list(text: &str) -> UidList {
         parse_list(text.as_bytes()).unwrap()

@@ -12,8 +12,7 @@ use postrider_core::fault::Fault;
 use postrider_core::settings::TlsMode;
 use postrider_core::uid::UidSet;
 use std::time::Duration;
-use tokio::io::AsyncReadExt as _;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 #[tokio::test]
 async fn literals_wait_for_the_server_and_a_refused_one_is_not_sent() {
@@ -118,6 +117,55 @@ async fn still_here_for_ever_ends() {
     talker.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_that_flows_is_waited_for_and_one_that_trickles_is_not() {
+    let timeout = Duration::from_secs(2);
+    for (octets_a_second, is_borne) in [(200, true), (50, false)] {
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let server = tokio::spawn(async move {
+            let mut server = BufReader::new(server);
+            let greeting = b"* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n";
+            server.write_all(greeting).await.unwrap();
+            let mut heard = String::new();
+            server.read_line(&mut heard).await.unwrap();
+            let opened = b"* OK [UIDVALIDITY 1] x\r\np1 OK done\r\n";
+            server.write_all(opened).await.unwrap();
+            server.read_line(&mut heard).await.unwrap();
+            let row = b"* 1 FETCH (UID 1 FLAGS () BODY[] {20000}\r\n";
+            server.write_all(row).await.unwrap();
+            for _ in 0..20_000 / octets_a_second {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let octets = vec![b'x'; octets_a_second];
+                if server.write_all(&octets).await.is_err() {
+                    return;
+                }
+            }
+            server.write_all(b")\r\np2 OK done\r\n").await.unwrap();
+            // Whoever takes it hangs up.
+            server.read_line(&mut heard).await.unwrap();
+        });
+        let limits = Limits::for_timeout(timeout);
+        let greeted = Session::greet_within(Box::new(client), TlsMode::None, limits);
+        let mut session = greeted.await.unwrap();
+        let inbox = WireName::encode("INBOX");
+        session.select(inbox, SelectMode::ReadOnly).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let uids = "1".parse().unwrap();
+        let fetched = flown(&mut session, [Step::Bodies { uids }]).await;
+        let took = began.elapsed().as_secs();
+        if is_borne {
+            fetched.unwrap();
+            assert_eq!(took, 100);
+        } else {
+            let error = fetched.unwrap_err();
+            assert!(matches!(error, ImapError::Patience { .. }), "{error}");
+            assert!((20..100).contains(&took), "{took}");
+        }
+        drop(session);
+        server.await.unwrap();
+    }
+}
+
 /// Talks for ever, saying `line(n)`.
 fn chatterbox(line: impl Fn(u32) -> String + Send + 'static) -> postrider_transport::Stream {
     let (client, mut server) = tokio::io::duplex(1 << 16);
@@ -178,6 +226,24 @@ async fn chatter_listings_and_rows_of_the_same_message_end() {
         }
     };
     assert!(matches!(error, ImapError::Chatter { .. }), "{error}");
+    let same = chatterbox(move |number| match number {
+        1 => opened.to_owned(),
+        _ => "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n".to_owned(),
+    });
+    let greeted = Session::greet_within(same, TlsMode::None, limits);
+    let mut session = greeted.await.unwrap();
+    let inbox = WireName::encode("a");
+    session.select(inbox, SelectMode::ReadOnly).await.unwrap();
+    let (mut flight, mut whole) = (session.flight([bodies("1")]).unwrap(), 0);
+    let error = loop {
+        match flight.next().await {
+            Ok(Some(FlightEvent::BodyEnd { .. })) => whole += 1,
+            Ok(event) => assert!(event.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ImapError::Chatter { .. }), "{error}");
+    assert_eq!(whole, 18, "twice as many as were asked for, and some");
 }
 
 #[tokio::test]

@@ -36,10 +36,11 @@ impl Authorization {
                 });
             }
         }
-        let (tls, round_trips) = (self.tls(), self.wire.round_trips());
+        let tls = self.tls();
+        let so_far = (self.wire.round_trips(), self.wire.patience());
         let stream = self.wire.into_stream();
         let stream = stream.ok_or(Pop3Error::InjectedBeforeTls)?;
         let stream = connector.start_tls(stream, address).await?;
-        Ok(Self::encrypted(stream, tls, round_trips))
+        Ok(Self::encrypted(stream, tls, so_far))
     }
 }

@@ -83,6 +83,7 @@ fn understood(settings: &AccountSettings) -> String {
         PasswordSource::File(path) => format!("password from {}", path.display()),
         PasswordSource::Env(name) => format!("password from ${name}"),
         PasswordSource::Credential(name) => format!("password from the credential {name}"),
+        PasswordSource::SecretService(_) => "password from the Secret Service".to_owned(),
         PasswordSource::Token(TokenSource::Command(_)) => "token from a command".to_owned(),
         PasswordSource::Token(TokenSource::Server(server)) => {
             format!("token from {}", server.token_url)

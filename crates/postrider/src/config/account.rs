@@ -23,11 +23,11 @@ pub(super) const KEYS: &[&str] = &[
     "tls",
     "allow_cleartext",
     "ca_file",
-    "tunnel",
-    "proxy",
     "pin",
     "client_cert",
     "client_key",
+    "tunnel",
+    "proxy",
     "user",
     "password",
     "auth",
@@ -148,9 +148,8 @@ pub(super) fn account(
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
     // Whoever is behind a tunnel may know us already.
-    let may_be_known = assumed == Protocol::Imap
-        && keys.find("tunnel").is_some()
-        && keys.find("user").is_none();
+    let may_be_known =
+        assumed == Protocol::Imap && keys.find("tunnel").is_some() && keys.find("user").is_none();
     let tls = server.as_ref().map(|server| server.tls);
     let proof = proof::proof(reading, &keys, (assumed, tls, may_be_known));
     let user = match &proof {

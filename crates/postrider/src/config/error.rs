@@ -227,6 +227,8 @@ pub enum Problem {
         /// The mode of the file.
         mode: u32,
     },
+    /// A source of passwords that this binary was built without.
+    NoSecretService,
     /// Not exactly one source of a password.
     PasswordSources,
     /// A key that means something to IMAP only.
@@ -285,10 +287,14 @@ pub enum Problem {
     },
 }
 
-const UNKNOWN_PASSWORD_KEY: &str = "unknown key in `password`; known are `command`, `file`, `env` \
-     and `credential` (a password that begins with `{` stands in quotes)";
+const UNKNOWN_PASSWORD_KEY: &str = "unknown key in `password`; known are `command`, `file`, `env`, `credential` \
+     and `secret_service` (a password that begins with `{` stands in quotes)";
 const PASSWORD_SOURCES: &str =
-    "`password` wants exactly one of `command`, `file`, `env` and `credential`";
+    "`password` wants exactly one of `command`, `file`, `env`, `credential` and `secret_service`";
+const NO_SECRET_SERVICE: &str = "this postrider was built without the Secret Service: build it with \
+     `cargo build --release --features secret-service`, or write {command: secret-tool lookup ...}";
+const TUNNEL_AND_PROXY: &str =
+    "`tunnel` and `proxy` each make the connection; an account has one of them";
 const NO_STATE_DIR: &str = "neither `state_dir` nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME says \
      where the index may live";
 
@@ -326,23 +332,13 @@ impl fmt::Display for Problem {
             Self::Unsendable { key } => {
                 write!(f, "`{key}` has a line end or a control character in it")
             }
-            Self::Cleartext { host } => write!(
-                f,
-                "`tls: none` would send the password to {} in the clear; \
-                 if that is meant, add `allow_cleartext: true`",
-                shown(host)
-            ),
-            Self::TunnelAndProxy => f.write_str(
-                "`tunnel` and `proxy` each make the connection; an account has one of them",
-            ),
+            Self::Cleartext { host } => write_cleartext(f, host),
+            Self::TunnelAndProxy => f.write_str(TUNNEL_AND_PROXY),
             Self::SaysNothing { key, because } => {
                 write!(f, "`{key}` says nothing here: {because}")
             }
-            Self::ReadableByOthers { mode } => write!(
-                f,
-                "a password stands here, and others can read the file (mode {:04o})",
-                mode & 0o7777
-            ),
+            Self::ReadableByOthers { mode } => write_readable(f, *mode),
+            Self::NoSecretService => f.write_str(NO_SECRET_SERVICE),
             Self::PasswordSources => f.write_str(PASSWORD_SOURCES),
             Self::ImapOnly { key, because } => {
                 write!(f, "`{key}` is for IMAP accounts")?;
@@ -365,6 +361,22 @@ impl fmt::Display for Problem {
             Self::Row { what } => f.write_str(what),
         }
     }
+}
+
+fn write_cleartext(f: &mut fmt::Formatter<'_>, host: &str) -> fmt::Result {
+    let host = shown(host);
+    write!(
+        f,
+        "`tls: none` would send the password to {host} in the clear; if that is meant, add `allow_cleartext: true`"
+    )
+}
+
+fn write_readable(f: &mut fmt::Formatter<'_>, mode: u32) -> fmt::Result {
+    let mode = mode & 0o7777;
+    write!(
+        f,
+        "a password stands here, and others can read the file (mode {mode:04o})"
+    )
 }
 
 fn write_table(

@@ -5,12 +5,13 @@ use super::file::{Entry, Node, Value};
 use super::reading::Reading;
 use postrider_core::secret::Secret;
 use postrider_core::settings::PasswordSource;
+use std::collections::BTreeMap;
 
 /// Reading for the group and for others.
 const OTHERS_READ: u32 = 0o044;
 
 /// Every key of `password`.
-pub(super) const KEYS: &[&str] = &["command", "file", "env", "credential"];
+pub(super) const KEYS: &[&str] = &["command", "file", "env", "credential", "secret_service"];
 
 /// Reads `password`.
 pub(super) fn password(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
@@ -29,7 +30,7 @@ pub(super) fn secret(
         Value::Text(_) | Value::Empty | Value::List(_) => {
             let (key, wanted) = (
                 key,
-                "text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}",
+                "text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}, {secret_service: ...}",
             );
             reading.complain(node.at, Problem::Kind { key, wanted });
             None
@@ -102,6 +103,7 @@ fn source(reading: &mut Reading<'_>, node: &Node, entries: &[Entry]) -> Option<P
             }
             Some(PasswordSource::Env(name.to_owned()))
         }
+        "secret_service" => secret_service(reading, node),
         _ => {
             let name = reading.text("credential", node)?;
             // It becomes a file name below $CREDENTIALS_DIRECTORY.
@@ -113,4 +115,30 @@ fn source(reading: &mut Reading<'_>, node: &Node, entries: &[Entry]) -> Option<P
             Some(PasswordSource::Credential(name.to_owned()))
         }
     }
+}
+
+/// The attributes of one secret.
+fn secret_service(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
+    if !cfg!(feature = "secret-service") {
+        reading.complain(node.at, Problem::NoSecretService);
+        return None;
+    }
+    let wanted = "the attributes of a secret: {service: imap, user: ada}";
+    let Value::Map(entries) = &node.value else {
+        let key = "secret_service";
+        reading.complain(node.at, Problem::Kind { key, wanted });
+        return None;
+    };
+    reading.doubles(entries, false);
+    let pairs = entries.iter().map(|entry| {
+        let value = reading.text("secret_service", &entry.node)?;
+        Some((entry.key.clone(), value.to_owned()))
+    });
+    let attributes: BTreeMap<_, _> = pairs.collect::<Option<_>>()?;
+    if attributes.is_empty() {
+        let key = "secret_service";
+        reading.complain(node.at, Problem::Kind { key, wanted });
+        return None;
+    }
+    Some(PasswordSource::SecretService(attributes))
 }

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::error::Problem;
 use super::reading::{Reading, or};
-use postrider_core::pin::Pin;
+use postrider_core::pin::{Pin, PinError};
 use postrider_core::settings::{ClientIdentity, TlsMode};
 
 /// The pins; none is a chain's business. `[]` in an account takes back what stands under `defaults`.
@@ -16,18 +16,18 @@ pub(super) fn pins(
         return Some(Vec::new());
     };
     needs_tls(reading, keys, "pin", tls)?;
-    let mut pins = Some(Vec::new());
-    for text in reading.texts("pin", node)? {
-        match text.parse() {
-            Ok(pin) => pins.iter_mut().for_each(|pins| pins.push(pin)),
-            Err(error) => {
-                let wanted = format!("{error}; `postrider check` shows the server's");
-                reading.wrong_form("pin", node.at, (&text, wanted));
-                pins = None;
-            }
-        }
+    let texts = reading.texts("pin", node)?;
+    let (pins, wrong): (Vec<_>, Vec<_>) = texts
+        .into_iter()
+        .map(|text| text.parse().map_err(|error: PinError| (text, error)))
+        .partition(Result::is_ok);
+    for (text, error) in wrong.iter().filter_map(|wrong| wrong.as_ref().err()) {
+        let wanted = format!("{error}; `postrider check` shows the server's");
+        reading.wrong_form("pin", node.at, (text, wanted));
     }
-    pins
+    wrong
+        .is_empty()
+        .then(|| pins.into_iter().flatten().collect())
 }
 
 /// Our own certificate and its key, of which neither is anything without the other.

@@ -5,10 +5,11 @@
 //! lines until one is the last. Everything is bounded: the number of clients, the length of a request, the time
 //! for it and for each answer to be taken; nobody who asks can make the daemon wait.
 //!
-//! Reading order: [`words`] (the lines), [`place`] (where the socket lies), `bind` and `server` (the daemon's
+//! Reading order: [`words`] (the lines), `asked` (how one is read), [`place`] (where the socket lies), `bind` and `server` (the daemon's
 //! end), `answers` (what each request does), [`client`] (the other end), [`error`] (what can go wrong on either).
 
 mod answers;
+mod asked;
 mod bind;
 pub mod client;
 pub mod error;

@@ -10,7 +10,6 @@ use postrider_core::fault::Fault;
 use postrider_core::time::UnixTime;
 use postrider_engine::{Handle, Reloaded};
 use rustix::process::geteuid;
-use serde_json::Value;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -223,17 +222,7 @@ async fn request(reader: OwnedReadHalf) -> Result<Request, Trouble> {
         Ok(Err(error)) => return Err(wrong(&format!("the request could not be read: {error}"))),
         Err(_) => return Err(wrong("the request did not come in time")),
     }
-    let mut value: Value = serde_json::from_slice(&line)
-        .map_err(|error| wrong(&format!("the request is no JSON: {error}")))?;
-    let version = value
-        .as_object_mut()
-        .and_then(|fields| fields.remove("postrider"));
-    if version != Some(Value::from(PROTOCOL)) {
-        return Err(wrong(&format!(
-            "the request is not for version {PROTOCOL} of the protocol"
-        )));
-    }
-    serde_json::from_value(value).map_err(|error| wrong(&format!("the request: {error}")))
+    Request::read(&line).map_err(|what| wrong(&what))
 }
 
 pub(super) fn trouble(fault: Fault, error: &str, hint: Option<&str>) -> Trouble {

@@ -3,7 +3,6 @@
 use crate::error::shown_names;
 use postrider_core::certificate::{Certificate, Standing};
 use postrider_core::fault::Fault;
-use postrider_core::pin::Pin;
 use postrider_core::time::Now;
 use std::fmt;
 use std::io;
@@ -244,7 +243,7 @@ impl CertificateRefused {
             (Because::Issuer, Some(shown)) if shown.is_self_signed() => format!(
                 "if the server's operator confirms this fingerprint by another way than this connection, set \
                  `pin: [\"{}\"]`",
-                pin_for(shown)
+                shown.key_sha256
             ),
             (Because::Issuer, _) => {
                 "if the server has a CA of its own, set `ca_file:` to that CA's certificate"
@@ -253,11 +252,6 @@ impl CertificateRefused {
         };
         Some(with_portal(&hint))
     }
-}
-
-/// What to pin of a certificate: its key, which a renewal may keep.
-const fn pin_for(certificate: &Certificate) -> Pin {
-    certificate.key_sha256
 }
 
 impl fmt::Display for ClientRefused {

@@ -120,11 +120,8 @@ async fn the_service_managers_socket_is_ours_alone() {
     let mut tunnel = Tunnel::open("env; exec 1>&-; cat").unwrap();
     let mut text = vec![0; 1 << 16];
     let mut told = String::new();
-    loop {
-        match tunnel.read(&mut text).await {
-            Ok(read @ 1..) => told.push_str(&String::from_utf8_lossy(&text[..read])),
-            _ => break,
-        }
+    while let Ok(read @ 1..) = tunnel.read(&mut text).await {
+        told.push_str(&String::from_utf8_lossy(&text[..read]));
     }
     assert!(told.contains("PATH="), "{told}");
     for name in ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "LISTEN_FDS="] {

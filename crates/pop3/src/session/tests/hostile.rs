@@ -45,6 +45,44 @@ async fn a_server_that_trickles_is_left_within_minutes() {
     server.await.unwrap();
 }
 
+/// The listing of capabilities, so many octets a second for a minute, and how its asker fared.
+async fn listing_at(octets_a_second: usize) -> (Result<(), Pop3Error>, u64) {
+    let (ours, mut theirs) = duplex(1 << 16);
+    tokio::spawn(async move {
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        let mut capa = [0; 6];
+        theirs.read_exact(&mut capa).await.unwrap();
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        let row = format!("{}\r\n", "X".repeat(octets_a_second - 2));
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if theirs.write_all(row.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+        theirs.write_all(b".\r\n").await.unwrap();
+        let mut rest = Vec::new();
+        theirs.read_to_end(&mut rest).await.unwrap();
+    });
+    let timeout = Duration::from_secs(2);
+    let greeted = Authorization::greet_within(Box::new(ours), TlsMode::None, timeout);
+    let mut session = greeted.await.unwrap();
+    let began = tokio::time::Instant::now();
+    let asked = session.capabilities().await.map(drop);
+    (asked, began.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_flows_is_waited_for_and_one_that_trickles_is_not() {
+    let (asked, took) = listing_at(300).await;
+    asked.unwrap();
+    assert_eq!(took, 60);
+    let (asked, took) = listing_at(20).await;
+    let error = asked.unwrap_err();
+    assert!(matches!(error, Pop3Error::Deadline { .. }), "{error:?}");
+    assert_eq!(took, 10);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_server_is_left_after_the_idle_timeout() {
     let (ours, _theirs) = duplex(64);

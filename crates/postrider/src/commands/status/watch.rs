@@ -1,11 +1,12 @@
 //! `postrider status --watch`: the status on the whole terminal, kept up to date.
 //!
-//! Two threads find out what there is to show (`feed`), a pure function says how it looks (`frame`), and the
+//! Two threads find out what there is to show (`feed`), one what is typed (`keys`), a pure function says how it looks (`frame`), and the
 //! terminal is told of the lines that have changed (`stage`). A daemon that ends or starts meanwhile is shown, and so are
 //! accounts that it takes on or gives up.
 
 mod feed;
 mod frame;
+mod keys;
 mod stage;
 
 use super::{Lives, now, rows};
@@ -13,9 +14,10 @@ use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config};
 use crate::control::words::Hello;
 use crate::error::Error;
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use feed::{Feed, News};
 use frame::{Frame, Scroll, View};
+use keys::Keys;
 use postrider_core::shard::Shard;
 use postrider_engine::AccountStatus;
 use signal_hook::consts::{SIGHUP, SIGTERM};
@@ -64,7 +66,7 @@ impl Known {
     }
 }
 
-/// Shows the status until somebody types q or Ctrl-C, or a signal asks for the end.
+/// Shows the status until somebody types q or Ctrl-C, a signal asks for the end, or the terminal is gone.
 ///
 /// # Errors
 /// When standard output is no terminal, or the terminal cannot be used.
@@ -84,9 +86,11 @@ pub(super) fn run(
     let feed = Feed::start(config).map_err(|source| Error::Setup { source })?;
     let colour = around.var("NO_COLOR").is_none();
     let mut stage = Stage::enter(colour).map_err(failed)?;
+    let keys = Keys::start().map_err(|source| Error::Setup { source })?;
     let (mut known, mut scroll) = (Known::default(), Scroll::default());
     let mut config = config.clone();
-    while !ended.load(Ordering::Relaxed) {
+    // A terminal that has gone is none any more, and not every one says so by a signal.
+    while !ended.load(Ordering::Relaxed) && io::stdout().is_terminal() {
         while let Some(news) = feed.next() {
             known.take(news);
         }
@@ -98,8 +102,8 @@ pub(super) fn run(
         let size = crossterm::terminal::size().map_err(failed)?;
         let frame = draw(&config, &known, (size, &mut scroll));
         stage.show(frame, size).map_err(failed)?;
-        if event::poll(TICK).map_err(failed)? && acts(&event::read().map_err(failed)?, &mut scroll)
-        {
+        let typed = keys.next(TICK).map_err(failed)?;
+        if typed.is_some_and(|event| acts(&event, &mut scroll)) {
             break;
         }
     }

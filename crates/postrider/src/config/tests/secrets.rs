@@ -61,7 +61,7 @@ fn no_message_shows_a_password() {
 
 #[test]
 fn what_is_wrong_with_a_password_is_said() {
-    let known = "`command`, `file`, `env` and `credential`";
+    let known = "`command`, `file`, `env`, `credential` and `secret_service`";
     for (password, said) in [
         ("{}", format!("5:15: `password` wants exactly one of {known}")),
         ("{env: A, file: b}", format!("5:15: `password` wants exactly one of {known}")),
@@ -70,9 +70,39 @@ fn what_is_wrong_with_a_password_is_said() {
         ("{env: $PW}", "5:21: `env` cannot be `$PW`: the name of an environment variable is wanted, without `$`".to_owned()),
         ("{command: }", "5:23: `command` wants text".to_owned()),
         ("\"a\\nb\"", "5:15: `password` has a line end or a control character in it".to_owned()),
-        ("\"\"", "5:15: `password` wants text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}".to_owned()),
+        ("\"\"", "5:15: `password` wants text, or one of {command: ...}, {file: ...}, {env: ...}, {credential: ...}, {secret_service: ...}".to_owned()),
     ] {
         let yaml = account("").replace("{env: PW}", password);
         assert_eq!(refused(&yaml), said, "{password}");
+    }
+}
+
+#[cfg(not(feature = "secret-service"))]
+#[test]
+fn a_binary_without_the_secret_service_says_how_to_have_it() {
+    let yaml = account("").replace("{env: PW}", "{secret_service: {service: imap}}");
+    let said = refused(&yaml);
+    assert!(
+        said.starts_with("5:32: this postrider was built without"),
+        "{said}"
+    );
+    assert!(said.contains("--features secret-service"), "{said}");
+}
+
+#[cfg(feature = "secret-service")]
+#[test]
+fn a_secret_is_found_by_its_attributes() {
+    let with = |attributes: &str| {
+        let source = format!("{{secret_service: {attributes}}}");
+        account("").replace("{env: PW}", &source)
+    };
+    let config = accepted(&with("{service: imap, user: ada}"));
+    let PasswordSource::SecretService(found) = &config.accounts[0].password else {
+        panic!("{config:?}");
+    };
+    assert_eq!(found.len(), 2);
+    for wrong in ["{}", "imap", "[imap]", "{service: }"] {
+        let said = refused(&with(wrong));
+        assert!(said.contains("`secret_service` wants"), "{said}");
     }
 }

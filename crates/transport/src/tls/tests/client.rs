@@ -170,7 +170,8 @@ async fn complaint(cert: &Path, key: &Path) -> TransportError {
         cert: cert.to_owned(),
         key: key.to_owned(),
     });
-    let (ours, _theirs) = tokio::io::duplex(1);
+    let (ours, theirs) = tokio::io::duplex(1);
+    drop(theirs);
     let seen = crate::tls::Seen::default();
     let tls = crate::tls::Tls::default();
     tls.handshake(ours, &address, &seen).await.unwrap_err()
