@@ -30,9 +30,9 @@ pub(crate) async fn obtain(source: &PasswordSource) -> Result<Secret, EngineErro
 
 async fn from(source: &PasswordSource) -> Result<Secret, EngineError> {
     match source {
-        PasswordSource::Absent => Err(no_password(
-            "the server wants a login, and the account has neither `user` nor `password`"
-                .to_owned(),
+        // With a token or a certificate nobody asks for one.
+        PasswordSource::Absent | PasswordSource::Token(_) => Err(no_password(
+            "the server wants a login, and the account has no `password`".to_owned(),
         )),
         PasswordSource::Inline(secret) => Ok(secret.clone()),
         PasswordSource::Command(command) => {
@@ -66,10 +66,6 @@ async fn from(source: &PasswordSource) -> Result<Secret, EngineError> {
             })?;
             from_file(Path::new(&directory).join(name), Whose::Managers).await
         }
-        // Nobody asks for one: `access_token` does, or the certificate is enough.
-        PasswordSource::Token(_) | PasswordSource::Absent => Err(no_password(
-            "the server wants a login, and the account has no `password`".to_owned(),
-        )),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::words::{count, octets, short, span};
 use jiff::Timestamp;
 use postrider_core::account::Protocol;
 use postrider_core::oauth2::TokenSource;
-use postrider_core::settings::{AccountSettings, PasswordSource, TlsMode};
+use postrider_core::settings::{AccountSettings, AuthChoice, PasswordSource, TlsMode};
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::way::Way;
 use postrider_engine::{CheckReport, CheckedMailbox};
