@@ -94,7 +94,7 @@ async fn nothing_is_not_a_password() {
     assert!(obtain(&missing).await.is_err());
     let error = obtain(&PasswordSource::Absent).await.unwrap_err();
     assert!(
-        error.to_string().contains("neither `user` nor `password`"),
+        error.to_string().contains("the account has no `password`"),
         "{error}"
     );
 }
