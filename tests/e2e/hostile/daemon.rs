@@ -13,9 +13,9 @@ async fn r11_a_daemon_serves_the_others_while_servers_flood_it() {
     let store = Mailstore::new();
     let good = store.account("good", "secret");
     good.append("INBOX", message("INBOX", 0), &[], 1_700_000_000);
-    store.account("talks", "secret");
-    store.account("nests", "secret");
-    store.account("announces", "secret");
+    let _account = store.account("talks", "secret");
+    let _account = store.account("nests", "secret");
+    let _account = store.account("announces", "secret");
     let idle = Options::default().with(&["IDLE"]);
     let honest = || Service::new(store.clone(), idle.clone());
     let start = |traps| HostileServer::start(honest(), Protocol::Imap, traps);

@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::TlsError;
-use crate::testing::{Authority, Ending, LIMIT, address, echo, failure};
+use crate::testing::{Authority, Ending, LIMIT, address, echo};
 use postrider_core::fault::Fault;
-use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn r9_a_session_is_not_resumed_past_another_pin() {
         let config = server_config(vec![own.der()], &own.key, &[version]);
         let (port, server) = echo(config, Ending::CloseNotify).await;
         let mut address = address("localhost", port, TlsMode::Implicit, None);
-        address.pins = vec![super::pins::of(&own.der())];
+        address.pins = vec![pins::of(&own.der())];
         let connector = Connector::new();
         talk(&connector, &address).await.unwrap();
         address.pins = vec![Pin::of_digest([7; 32])];
