@@ -44,7 +44,8 @@ fn without_one_or_with_a_strangers_there_is_no_way_in() {
     let stranger = as_user(&strangers.issue("ada", -1..90));
     for protocol in BOTH {
         for who in ["", &stranger] {
-            let lines = format!("{}\n{who}", trusting(&dovecot));
+            // At AUTHENTICATE, Dovecot 2.3.19 hangs up instead of saying why.
+            let lines = format!("{}\nauth: login\n{who}", trusting(&dovecot));
             let home = Home::new(&config(&dovecot, protocol, &lines));
             let output = home.run(&["sync"]);
             // Dovecot lets TLS pass and refuses the login, in words of its own.
