@@ -124,7 +124,7 @@ pub enum Because {
 pub struct ClientRefused {
     /// The host.
     pub host: String,
-    /// Its alert (RFC 8446 §6.2), as rustls calls it, or what it did instead.
+    /// Its alert (RFC 8446 §6.2), as rustls calls it.
     pub alert: String,
     /// Ours; `None`: we have none.
     pub own: Option<Certificate>,

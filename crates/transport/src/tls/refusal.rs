@@ -41,7 +41,7 @@ pub(super) fn sort(
             port: address.port,
         },
         Some(Error::AlertReceived(alert)) if is_about_us(*alert, met.asked_for_ours) => {
-            client(&host, &format!("{alert:?}"), own)
+            client(&host, *alert, own)
         }
         Some(_) => TlsError::Handshake { host, source },
         None => TlsError::HandshakeCut { host, source },
@@ -49,10 +49,10 @@ pub(super) fn sort(
 }
 
 /// What an alert says of our certificate, or of the lack of one.
-pub(super) fn client(host: &str, alert: &str, own: Option<&Certificate>) -> TlsError {
+pub(super) fn client(host: &str, alert: AlertDescription, own: Option<&Certificate>) -> TlsError {
     TlsError::Client(Box::new(ClientRefused {
         host: host.to_owned(),
-        alert: alert.to_owned(),
+        alert: format!("{alert:?}"),
         standing: own.map(|own| own.validity.at(now())),
         own: own.cloned(),
     }))
