@@ -18,7 +18,7 @@ async fn asked(answer: Vec<u8>) -> (Result<HttpResponse, OAuthError>, String) {
         drop(stream.shutdown().await);
         String::from_utf8(head[..got].to_vec()).unwrap()
     };
-    let request = hyper::Request::post(&url).body(b"secret".to_vec()).unwrap();
+    let request = Request::post(&url).body(b"secret".to_vec()).unwrap();
     let http = Http::default();
     tokio::join!(http.once(request), serve)
 }
@@ -73,7 +73,7 @@ async fn an_answer_without_end_is_cut_off() {
 async fn a_server_that_says_nothing_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let request = hyper::Request::post(&url).body(Vec::new()).unwrap();
+    let request = Request::post(&url).body(Vec::new()).unwrap();
     let error = Http::default().once(request).await.unwrap_err();
     let late = matches!(
         error,

@@ -1,5 +1,6 @@
 use super::*;
 use postrider_core::fault::Fault;
+use postrider_core::settings::AuthChoice;
 
 fn login(choice: AuthChoice) -> Login {
     Login {
