@@ -68,7 +68,7 @@ impl OAuthServer {
             for stream in listener.incoming().flatten() {
                 let desk = Arc::clone(&behind);
                 std::thread::spawn(move || {
-                    request::serve(stream, |request| answer(&desk, request))
+                    request::serve(stream, |request| answer(&desk, request));
                 });
             }
         });

@@ -25,6 +25,7 @@ fn exchange(mechanism: &str) -> Exchange {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, a row for every case")]
 fn the_strongest_common_mechanism_is_chosen() {
     use AuthChoice::{Auto, CramMd5, External, Login, OAuth2, Plain, ScramSha1, ScramSha256};
     const TLS: Line<'_> = Line::Encrypted(None);
