@@ -39,9 +39,6 @@ use crate::wire_name::WireName;
 use bytes::Bytes;
 use postrider_core::uid::{Uid, UidSet};
 
-/// Bodies besides twice as many as were asked for that a command may bring.
-const SPARE_BODIES: u64 = 16;
-
 impl Flight<'_> {
     pub(crate) fn begin_body(&mut self, octets: u64) {
         let step = self.awaits_body();
@@ -56,13 +53,8 @@ impl Flight<'_> {
     /// message for ever is no progress.
     fn awaits_body(&mut self) -> Option<usize> {
         let command = self.about_messages(|gather| matches!(gather, Gather::Bodies { .. }))?;
-        let Gather::Bodies { messages } = command.gather else {
-            return None;
-        };
-        command.bodies += 1;
-        // Servers repeat one now and then.
-        let most = messages.saturating_mul(2).saturating_add(SPARE_BODIES);
-        (command.bodies <= most).then_some(command.step)
+        let step = command.step;
+        self.bodies.one_begins().then_some(step)
     }
 
     pub(crate) fn take_chunk(&mut self, chunk: Bytes) {

@@ -11,8 +11,26 @@ use crate::step::Step;
 /// What a flight knows of its bodies.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bodies {
+    asked: u64,
+    begun: u64,
     arrived: u64,
     octets: u64,
+}
+
+/// Bodies besides twice as many as were asked for that a flight takes.
+const SPARE: u64 = 16;
+
+impl Bodies {
+    pub(crate) const fn asked_for(&mut self, gather: &Gather) {
+        self.asked = self.asked.saturating_add(bodies_of(gather));
+    }
+
+    /// Whether one that begins now can be one that was asked for. They are counted over the whole flight: a server may
+    /// answer several commands at once (Dovecot does, when we are slow to read), and servers repeat one now and then.
+    pub(crate) const fn one_begins(&mut self) -> bool {
+        self.begun = self.begun.saturating_add(1);
+        self.begun <= self.asked.saturating_mul(2).saturating_add(SPARE)
+    }
 }
 
 impl Flight<'_> {

@@ -75,8 +75,6 @@ pub(crate) struct InFlight {
     pub(crate) void: bool,
     /// The highest UID it has told of: more of the same is no progress.
     pub(crate) highest: u32,
-    /// Bodies that came for it.
-    pub(crate) bodies: u64,
 }
 
 /// What a command is about, and what it has told so far.
@@ -324,13 +322,13 @@ impl<'s> Flight<'s> {
 
     pub(crate) fn send(&mut self, step: usize, command: CommandText, gather: Gather) -> u64 {
         let number = self.session.send(command);
+        self.bodies.asked_for(&gather);
         self.in_flight.push_back(InFlight {
             number,
             step,
             gather,
             void: false,
             highest: 0,
-            bodies: 0,
         });
         number
     }

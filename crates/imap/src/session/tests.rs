@@ -247,6 +247,25 @@ async fn chatter_listings_and_rows_of_the_same_message_end() {
 }
 
 #[tokio::test]
+async fn r7_a_server_that_answers_two_commands_at_once_loses_no_message() {
+    let mixed = chatterbox(|number| match number {
+        1 => "* 90 EXISTS\r\np1 OK\r\n".to_owned(),
+        2..91 => format!("* 1 FETCH (UID {} BODY[] {{3}}\r\nabc)\r\n", 91 - number),
+        _ => "p3 OK\r\np2 OK\r\n* BYE\r\n".to_owned(),
+    });
+    let greeted = Session::greet_within(mixed, TlsMode::None, Limits::default());
+    let mut session = greeted.await.unwrap();
+    let inbox = WireName::encode("a");
+    session.select(inbox, SelectMode::ReadOnly).await.unwrap();
+    let steps = [bodies("90"), bodies("1:89")];
+    let (mut flight, mut whole) = (session.flight(steps).unwrap(), 0);
+    while let Some(event) = flight.next().await.unwrap() {
+        whole += u32::from(matches!(event, FlightEvent::BodyEnd { .. }));
+    }
+    assert_eq!(whole, 89);
+}
+
+#[tokio::test]
 async fn a_dropped_flight_takes_the_session_and_a_dropped_wait_does_not() {
     let (mut session, _server) = logged_in("", "C: p1 NOOP\nS~").await;
     let mut flight = session.flight([Step::Noop]).unwrap();

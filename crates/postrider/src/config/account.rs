@@ -7,9 +7,7 @@ use super::reading::{Reading, find, or};
 use super::{folders, on_new, proof, push, readers, removal, tls_trust, way};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
-use postrider_core::settings::{
-    AccountSettings, AuthChoice, Layout, PasswordSource, ServerAddress, TlsMode,
-};
+use postrider_core::settings::{AccountSettings, Layout, ServerAddress, TlsMode};
 use postrider_core::way::Way;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -148,14 +146,15 @@ pub(super) fn account(
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
     // Whoever is behind a tunnel may know us already.
-    let may_be_known =
-        assumed == Protocol::Imap && keys.find("tunnel").is_some() && keys.find("user").is_none();
+    let may_be_known = assumed == Protocol::Imap
+        && keys.find("tunnel").is_some()
+        && ["user", "password", "oauth2"].iter().all(|key| keys.find(key).is_none());
+    let user = match may_be_known {
+        true => Some(String::new()),
+        false => user(reading, &keys),
+    };
     let tls = server.as_ref().map(|server| server.tls);
     let proof = proof::proof(reading, &keys, (assumed, tls, may_be_known));
-    let user = match &proof {
-        Some((PasswordSource::Absent, AuthChoice::Auto)) => Some(String::new()),
-        Some(_) | None => user(reading, &keys),
-    };
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
     let folders = folders::folders(reading, &keys, assumed);
