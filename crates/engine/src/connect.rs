@@ -62,11 +62,13 @@ impl Access {
         &self,
         (settings, connector): (&AccountSettings, &Connector),
         first: Vec<Step>,
-        refused: Option<Login>,
+        refused: Option<Box<Login>>,
     ) -> Result<(Session, Vec<FlightEvent>), Refused> {
         let mut session = greeted(settings, connector).await?;
         // Not before there is a server that wants it: a password command may ask a person.
-        let login = self.login((settings, connector), refused.as_ref()).await?;
+        let login = self
+            .login((settings, connector), refused.as_deref())
+            .await?;
         let flown = log_in(&mut session, &login, &self.memory, first.clone());
         let events = match flown.await {
             // A server that hangs up on who asks before being let in is asked one by one.
@@ -83,7 +85,7 @@ impl Access {
         let veiled = |error| EngineError::imap(Veil::of(&login).over_imap(error));
         let events = events.map_err(|error| Refused {
             error: veiled(error),
-            token: by_token(settings).then(|| login.clone()),
+            token: by_token(settings).then(|| Box::new(login.clone())),
         })?;
         connected(settings);
         Ok((session, events))
@@ -113,7 +115,7 @@ impl Access {
 /// Why nobody was let in, and with which token.
 struct Refused {
     error: EngineError,
-    token: Option<Login>,
+    token: Option<Box<Login>>,
 }
 
 impl From<EngineError> for Refused {
@@ -216,7 +218,7 @@ async fn try_pop3(
     let logged_in = session.log_in(&login).await;
     let session = logged_in.map_err(|error| Refused {
         error: Veil::of(&login).over_pop3(error).into(),
-        token: by_token(settings).then(|| login.clone()),
+        token: by_token(settings).then(|| Box::new(login.clone())),
     })?;
     connected(settings);
     Ok(session)
