@@ -45,7 +45,7 @@ async fn kept(
     let account = settings.name.as_str();
     let failed = |source| EngineError::Token {
         account: account.to_owned(),
-        source,
+        source: Box::new(source),
     };
     // A mail connection may be open, and wait for this.
     let http =

@@ -62,13 +62,16 @@ impl Access {
         &self,
         (settings, connector): (&AccountSettings, &Connector),
         first: Vec<Step>,
-        refused: Option<Login>,
+        refused: Option<Box<Login>>,
     ) -> Result<(Session, Vec<FlightEvent>), Refused> {
         let mut session = greeted(settings, connector).await?;
         // Not before there is a server that wants it: a password command may ask a person.
         let login = match session.is_logged_in() {
             true => nobody(settings),
-            false => self.login((settings, connector), refused.as_ref()).await?,
+            false => {
+                let refused = refused.as_deref();
+                self.login((settings, connector), refused).await?
+            }
         };
         let flown = log_in(&mut session, &login, &self.memory, first.clone());
         let events = match flown.await {
@@ -86,7 +89,7 @@ impl Access {
         let veiled = |error| EngineError::imap(Veil::of(&login).over_imap(error));
         let events = events.map_err(|error| Refused {
             error: veiled(error),
-            token: by_token(settings).then(|| login.clone()),
+            token: by_token(settings).then(|| Box::new(login.clone())),
         })?;
         connected(settings);
         Ok((session, events))
@@ -116,7 +119,7 @@ impl Access {
 /// Why nobody was let in, and with which token.
 struct Refused {
     error: EngineError,
-    token: Option<Login>,
+    token: Option<Box<Login>>,
 }
 
 impl From<EngineError> for Refused {
@@ -237,7 +240,7 @@ async fn try_pop3(
     let logged_in = session.log_in(&login).await;
     let session = logged_in.map_err(|error| Refused {
         error: Veil::of(&login).over_pop3(error).into(),
-        token: by_token(settings).then(|| login.clone()),
+        token: by_token(settings).then(|| Box::new(login.clone())),
     })?;
     connected(settings);
     Ok(session)

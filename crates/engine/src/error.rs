@@ -66,7 +66,7 @@ pub enum EngineError {
         /// Whose.
         account: String,
         /// Why not.
-        source: OAuthError,
+        source: Box<OAuthError>,
     },
     /// The server refused something a pass cannot do without.
     #[error("the server refused {what}: {text}")]

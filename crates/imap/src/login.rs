@@ -53,9 +53,9 @@ impl Session {
     }
 
     /// What a login goes over: nobody logs in to a session for STARTTLS that is not encrypted yet.
-    pub(crate) const fn line(&self) -> Line<'static> {
+    pub(crate) const fn line(&self) -> Line<'_> {
         match self.tls() {
-            TlsMode::Implicit | TlsMode::StartTls => Line::Encrypted(None),
+            TlsMode::Implicit | TlsMode::StartTls => Line::Encrypted(self.binding.as_ref()),
             TlsMode::None => Line::Cleartext,
         }
     }

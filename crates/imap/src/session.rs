@@ -22,7 +22,7 @@ use crate::step::{FlightEvent, Step};
 use crate::wire::{Wire, tag};
 use crate::wire_name::WireName;
 use postrider_core::settings::TlsMode;
-use postrider_transport::Stream;
+use postrider_transport::{ChannelBinding, Stream};
 
 /// Where a session stands (RFC 9051 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +67,17 @@ pub struct Session {
     /// What comes and goes now is part of a login: no trace shows it.
     pub(crate) hushed: bool,
     pub(crate) listening: Listening,
+    /// What binds the login to the connection.
+    pub(crate) binding: Option<ChannelBinding>,
 }
 
 impl Session {
     /// A session on a fresh stream, before its greeting.
     pub(crate) fn new(stream: Stream, tls: TlsMode, limits: Limits) -> Self {
+        // Of what is in the box, not of the box.
+        let binding = (*stream).channel_binding();
         Self {
+            binding,
             wire: Wire::new(stream, limits),
             state: SessionState::NotAuthenticated,
             limits,

@@ -113,8 +113,9 @@ impl Authorization {
     /// When the server refuses; when the password would leave in the clear and the configuration
     /// does not ask for `tls: none`.
     pub async fn log_in(mut self, login: &Login) -> Result<Transaction, Pop3Error> {
+        let binding = self.wire.channel_binding();
         let line = match self.tls {
-            _ if self.is_encrypted => Line::Encrypted(None),
+            _ if self.is_encrypted => Line::Encrypted(binding.as_ref()),
             TlsMode::None => Line::Cleartext,
             TlsMode::Implicit | TlsMode::StartTls => Line::Exposed,
         };

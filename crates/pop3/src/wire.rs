@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::error::{GREETING, Pop3Error};
 use crate::reply::Reply;
 use bytes::BytesMut;
-use postrider_transport::{Stream, TransportError, escape_server_text};
+use postrider_transport::{ChannelBinding, Stream, TransportError, escape_server_text};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -98,6 +98,12 @@ impl Wire {
     /// How often a command had to wait for an answer to travel back.
     pub(crate) const fn round_trips(&self) -> u64 {
         self.round_trips
+    }
+
+    /// What binds a login to the connection, where it is under TLS.
+    pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
+        // Of what is in the box, not of the box.
+        (*self.stream).channel_binding()
     }
 
     /// The stream, if nothing was read beyond the last answer.

@@ -11,6 +11,7 @@
 //! `escape`, [`error`].
 
 mod bandwidth;
+mod binding;
 mod calm;
 mod connect;
 mod deflate;
@@ -39,6 +40,7 @@ use postrider_core::settings::AuthChoice;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use bandwidth::Bandwidth;
+pub use binding::ChannelBinding;
 pub use calm::Calm;
 pub use connect::{Connector, Turn};
 pub use deflate::Deflate;
@@ -52,9 +54,17 @@ pub use tls::error::{Because, CertificateRefused, ClientRefused, TlsError};
 pub use tunnel::stream_hint;
 
 /// Octets both ways.
-pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {
+    /// What binds a login to it, where it is under TLS. A [`Stream`] is asked by what it is made of:
+    /// `(*stream).channel_binding()`.
+    fn channel_binding(&self) -> Option<ChannelBinding>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Duplex for T {
+    fn channel_binding(&self) -> Option<ChannelBinding> {
+        ChannelBinding::of(self)
+    }
+}
 
 /// A connection to a server, whatever it is made of.
 ///

@@ -10,7 +10,7 @@ mod choose;
 mod cram_md5;
 
 use crate::scram_guard::{self, ServerMessage};
-use crate::{Login, TransportError};
+use crate::{ChannelBinding, Login, TransportError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postrider_core::secret::Secret;
@@ -51,21 +51,6 @@ pub enum Line<'a> {
     Cleartext,
     /// In the clear, and nobody asked for that.
     Exposed,
-}
-
-/// What both ends of a TLS connection know and nobody between them (RFC 5056).
-#[derive(Clone, PartialEq, Eq)]
-pub struct ChannelBinding {
-    /// Its type: `tls-exporter` (RFC 9266) or `tls-server-end-point` (RFC 5929).
-    pub name: &'static str,
-    /// Its octets.
-    pub octets: Vec<u8>,
-}
-
-impl fmt::Debug for ChannelBinding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChannelBinding({})", self.name)
-    }
 }
 
 /// How much the best mechanism of a server hides and proves.

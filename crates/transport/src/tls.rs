@@ -10,7 +10,7 @@ mod identity;
 mod met;
 mod refusal;
 mod roots;
-mod secured;
+pub(crate) mod secured;
 mod verifier;
 
 use crate::Duplex;

@@ -148,7 +148,9 @@ pub(super) fn account(
     // Whoever is behind a tunnel may know us already.
     let may_be_known = assumed == Protocol::Imap
         && keys.find("tunnel").is_some()
-        && ["user", "password", "oauth2"].iter().all(|key| keys.find(key).is_none());
+        && ["user", "password", "oauth2"]
+            .iter()
+            .all(|key| keys.find(key).is_none());
     let user = match may_be_known {
         true => Some(String::new()),
         false => user(reading, &keys),

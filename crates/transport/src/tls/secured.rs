@@ -7,6 +7,7 @@ use crate::Duplex;
 use crate::error::TransportError;
 use crate::tls::refusal::{client, is_about_us};
 use postrider_core::certificate::Certificate;
+use rustls::ClientConnection;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -29,6 +30,11 @@ impl<S> SecuredStream<S> {
         own: Option<Option<Certificate>>,
     ) -> Self {
         Self { stream, host, own }
+    }
+
+    /// What was agreed on.
+    pub(crate) fn connection(&self) -> &ClientConnection {
+        self.stream.get_ref().1
     }
 
     fn told(&self, error: io::Error) -> io::Error {
