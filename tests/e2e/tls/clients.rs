@@ -38,6 +38,35 @@ fn our_certificate_is_shown_and_lets_us_in() {
 }
 
 #[test]
+fn our_certificate_is_the_login_where_external_is_asked_for() {
+    let users = Users::new();
+    let otherwise = format!(
+        "ssl_ca = <{}\nssl_verify_client_cert = yes\nssl_require_crl = no\nauth_ssl_username_from_cert = yes\n\
+         auth_mechanisms = external plain\n\
+         passdb {{\n  driver = static\n  mechanisms = external\n  args = nopassword=yes\n}}",
+        users.ca_file().display()
+    );
+    let dovecot = Dovecot::with_certificate(&Likeness::default(), &otherwise);
+    let (ada, bob) = (users.issue("ada", -1..90), users.issue("bob", -1..90));
+    for protocol in BOTH {
+        for (who, status) in [(&ada, 0), (&bob, 77)] {
+            let lines = format!("{}\n{}\nauth: external", trusting(&dovecot), as_user(who));
+            let config = config(&dovecot, protocol, &lines);
+            let lines = config.lines().filter(|line| !line.contains("password:"));
+            let home = Home::new(&lines.map(|line| format!("{line}\n")).collect::<String>());
+            let before = dovecot.log().len();
+            let output = home.run(&["sync"]);
+            let said = said(&output);
+            // The account is ada's, and bob's certificate is bob's.
+            assert_eq!(output.status.code(), Some(status), "{protocol}: {said}");
+            let log = dovecot.log().split_off(before);
+            let method = log.contains("user=<ada>, method=EXTERNAL");
+            assert_eq!(method, status == 0, "{protocol}: {log}");
+        }
+    }
+}
+
+#[test]
 fn without_one_or_with_a_strangers_there_is_no_way_in() {
     let (users, strangers) = (Users::new(), Users::new());
     let dovecot = strict(&users);

@@ -59,6 +59,10 @@ pub(super) fn proof(
             "auth",
             "`auth: apop` answers the greeting, and with `tls: starttls` the greeting could be anybody's",
         ),
+        (AuthChoice::External, Has::Neither) if keys.find("client_cert").is_none() => clash(
+            "auth",
+            "`auth: external` wants `client_cert` and `client_key`: they say who we are",
+        ),
         (AuthChoice::External, Has::Neither) => Some((PasswordSource::Absent, auth)),
         (AuthChoice::External, _) => clash(
             "auth",

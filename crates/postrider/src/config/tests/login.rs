@@ -120,7 +120,8 @@ fn every_mechanism_has_its_word_and_its_conditions() {
         let lines = format!("auth: {word}\nprotocol: {protocol}");
         assert_eq!(accepted(&account(&lines)).accounts[0].auth, choice);
     }
-    let external = account("auth: external").replace("    password: {env: PW}\n", "");
+    let without = |lines| account(lines).replace("    password: {env: PW}\n", "");
+    let external = without("auth: external\nclient_cert: /c.pem\nclient_key: /k.pem");
     let external = accepted(&external);
     assert_eq!(external.accounts[0].password, PasswordSource::Absent);
     let google = "{provider: google, client_id: id}";
@@ -131,6 +132,7 @@ fn every_mechanism_has_its_word_and_its_conditions() {
             "the greeting could be anybody's",
         ),
         (account("auth: external"), "there is no `password`"),
+        (without("auth: external"), "wants `client_cert` and"),
         (account("auth: oauth2"), "wants `oauth2`, not a `password`"),
         (
             account("auth: oauth2").replace("    password: {env: PW}\n", ""),
