@@ -77,7 +77,7 @@ fn a_server_that_knows_us_needs_no_login_and_tells_of_new_mail() {
         "{checked}"
     );
     assert!(
-        checked.contains("password none: the server is expected to know us"),
+        checked.contains("user           none, the server is expected to know us"),
         "{checked}"
     );
     assert!(checked.contains("login          ok"), "{checked}");

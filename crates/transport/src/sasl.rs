@@ -368,6 +368,11 @@ impl SessionCallback for Credentials {
         }
         Ok(())
     }
+
+    /// rsasl takes a `-PLUS` for a mechanism only then.
+    fn enable_channel_binding(&self) -> bool {
+        self.binding.is_some()
+    }
 }
 
 #[cfg(test)]
