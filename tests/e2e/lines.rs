@@ -109,16 +109,17 @@ async fn mail_comes_over_a_slow_and_lossy_line_on_one_connection() {
 async fn what_came_is_here_one_round_trip_and_the_fetch_after_the_server_told_of_it() {
     let scene = Scene::new(1, 0, "");
     scene.bring(1);
-    let mut took = Vec::new();
+    let (mut took, mut trips) = (Vec::new(), Vec::new());
     for n in 2..12 {
         let (mark, begun) = (scene.daemon.mark(), Instant::now());
         scene.bring(n);
         took.push(begun.elapsed());
         let finished = scene.daemon.after(mark, "sync.finished", "home");
-        assert_eq!(finished["round_trips"], 2, "{finished}");
+        trips.extend(finished["round_trips"].as_u64());
     }
     // Whatever the machine does meanwhile, the fastest of some was hardly disturbed by it. The news, DONE with the
     // look, its answer, the fetch, the message: five ways.
+    assert_eq!(trips.iter().min(), Some(&2), "{trips:?}");
     let fastest = took.into_iter().min().unwrap();
     assert!(fastest >= DELAY * 5, "{fastest:?}");
     assert!(fastest < DELAY * 5 + Duration::from_secs(2), "{fastest:?}");

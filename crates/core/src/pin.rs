@@ -83,7 +83,9 @@ mod tests {
         let pin: Pin = format!("sha256:{digits}").parse().unwrap();
         assert_eq!(pin.to_string(), format!("sha256:{digits}"));
         // As `openssl x509 -fingerprint -sha256` prints it.
-        let octets: Vec<&str> = (0..32).map(|n| &digits[2 * n..2 * n + 2]).collect();
+        let octets: Vec<&str> = (0..32)
+            .map(|n| digits.get(2 * n..2 * n + 2).unwrap())
+            .collect();
         let printed = format!("SHA256:{}", octets.join(":").to_uppercase());
         assert_eq!(printed.parse(), Ok(pin));
     }
@@ -97,7 +99,10 @@ mod tests {
             ("sha25é:".to_owned(), PinError::Hash),
             (format!("sha1:{digits}"), PinError::Hash),
             ("sha256:".to_owned(), PinError::Length(0)),
-            (format!("sha256:{}", &digits[1..]), PinError::Length(63)),
+            (
+                format!("sha256:{}", digits.get(1..).unwrap()),
+                PinError::Length(63),
+            ),
             (format!("sha256:{digits}0"), PinError::Length(65)),
             (format!("sha256:g{digits}"), PinError::Digit('g')),
             (format!("sha256: {digits}"), PinError::Digit(' ')),

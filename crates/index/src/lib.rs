@@ -10,7 +10,7 @@
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
-//! [`brakes`], [`certificates`], [`writers`], [`status`], [`check`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
+//! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
 pub mod absences;

@@ -37,6 +37,7 @@ async fn r11_pop3_answers_that_are_none_are_protocol_errors() {
     assert!(!outcome.stderr.contains('\u{1b}'), "{}", outcome.stderr);
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[tokio::test(flavor = "multi_thread")]
 async fn r1_r11_pop3_numbers_sizes_and_names_are_not_believed() {
     let long = format!("1 {}\r\n2 b\r\n3 c\r\n", "u".repeat(600));

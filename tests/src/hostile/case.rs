@@ -199,7 +199,8 @@ fn sync(home: Home, ends: Vec<(String, End)>) -> Outcome {
     let (stdout, stderr) = (read("out"), read("err"));
     let told: Value =
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
-    let rows = told["accounts"].as_array().expect("accounts").iter();
+    let rows = told.get("accounts").and_then(Value::as_array);
+    let rows = rows.expect("accounts").iter();
     let name = |row: &Value| row["account"].as_str().unwrap_or_default().to_owned();
     Outcome {
         accounts: rows.map(|row| (name(row), row.clone())).collect(),

@@ -7,7 +7,9 @@ use super::reading::{Reading, find, or};
 use super::{folders, on_new, proof, push, readers, removal, tls_trust, way};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
-use postrider_core::settings::{AccountSettings, Layout, ServerAddress, TlsMode};
+use postrider_core::settings::{
+    AccountSettings, AuthChoice, Layout, PasswordSource, ServerAddress, TlsMode,
+};
 use postrider_core::way::Way;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -145,18 +147,8 @@ pub(super) fn account(
     let protocol = protocol(reading, &keys);
     let assumed = protocol.unwrap_or(Protocol::Imap);
     let server = server(reading, &keys, assumed);
-    // Whoever is behind a tunnel may know us already.
-    let may_be_known = assumed == Protocol::Imap
-        && keys.find("tunnel").is_some()
-        && ["user", "password", "oauth2"]
-            .iter()
-            .all(|key| keys.find(key).is_none());
-    let user = match may_be_known {
-        true => Some(String::new()),
-        false => user(reading, &keys),
-    };
     let tls = server.as_ref().map(|server| server.tls);
-    let proof = proof::proof(reading, &keys, (assumed, tls, may_be_known));
+    let (user, proof) = who(reading, &keys, (assumed, tls));
     let maildir = maildir(reading, &keys);
     let layout = layout(reading, &keys);
     let folders = folders::folders(reading, &keys, assumed);
@@ -204,6 +196,26 @@ pub(super) fn account(
         on_new: on_new?,
         name: keys.name,
     })
+}
+
+/// Who the account is at the server, and what proves it.
+fn who(
+    reading: &mut Reading<'_>,
+    keys: &Account<'_>,
+    (protocol, tls): (Protocol, Option<TlsMode>),
+) -> (Option<String>, Option<(PasswordSource, AuthChoice)>) {
+    // Whoever is behind a tunnel may know us already.
+    let may_be_known = protocol == Protocol::Imap
+        && keys.find("tunnel").is_some()
+        && ["user", "password", "oauth2"]
+            .iter()
+            .all(|key| keys.find(key).is_none());
+    let user = match may_be_known {
+        true => Some(String::new()),
+        false => user(reading, keys),
+    };
+    let proof = proof::proof(reading, keys, (protocol, tls, may_be_known));
+    (user, proof)
 }
 
 /// `poll`, `timeout` and `connections`.

@@ -1,7 +1,7 @@
 //! What can go wrong with TLS, and what to type next.
 
 use crate::error::shown_names;
-use postrider_core::certificate::{Certificate, Standing};
+use postrider_core::certificate::{Certificate, Standing, Validity};
 use postrider_core::fault::Fault;
 use postrider_core::time::Now;
 use std::fmt;
@@ -149,36 +149,8 @@ impl fmt::Display for CertificateRefused {
                 })
             }
             Because::Time { now } => {
-                let days = |seconds: u64| match seconds / 86_400 {
-                    0 => "less than a day".to_owned(),
-                    1 => "1 day".to_owned(),
-                    days => format!("{days} days"),
-                };
-                let Some(validity) = certificate.map(|shown| shown.validity) else {
-                    return write!(f, "the certificate of {host} is out of its time");
-                };
-                match validity.at(*now) {
-                    Standing::NotYet => {
-                        let wait = days(validity.from.since(now.0).as_secs());
-                        let from = validity.from.to_string_utc();
-                        write!(
-                            f,
-                            "the certificate of {host} is valid from {from} on, in {wait}"
-                        )
-                    }
-                    // One of its issuers may be what is out of time.
-                    Standing::Valid => {
-                        write!(f, "a certificate in the chain of {host} is out of its time")
-                    }
-                    Standing::Expired => {
-                        let since = days(now.0.since(validity.until).as_secs());
-                        let until = validity.until.to_string_utc();
-                        write!(
-                            f,
-                            "the certificate of {host} has expired: it was valid until {until}, {since} ago"
-                        )
-                    }
-                }
+                let validity = certificate.map(|shown| shown.validity);
+                f.write_str(&out_of_time(host, validity, *now))
             }
             Because::Name => {
                 let names = certificate.map_or(&[][..], |shown| &shown.names);
@@ -208,6 +180,33 @@ impl fmt::Display for CertificateRefused {
             Because::Other(problem) => {
                 write!(f, "the certificate of {host} cannot be trusted: {problem}")
             }
+        }
+    }
+}
+
+fn out_of_time(host: &str, validity: Option<Validity>, now: Now) -> String {
+    let days = |seconds: u64| match seconds / 86_400 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let Some(validity) = validity else {
+        return format!("the certificate of {host} is out of its time");
+    };
+    match validity.at(now) {
+        Standing::NotYet => {
+            let wait = days(validity.from.since(now.0).as_secs());
+            let from = validity.from.to_string_utc();
+            format!("the certificate of {host} is valid from {from} on, in {wait}")
+        }
+        // One of its issuers may be what is out of time.
+        Standing::Valid => format!("a certificate in the chain of {host} is out of its time"),
+        Standing::Expired => {
+            let since = days(now.0.since(validity.until).as_secs());
+            let until = validity.until.to_string_utc();
+            format!(
+                "the certificate of {host} has expired: it was valid until {until}, {since} ago"
+            )
         }
     }
 }

@@ -88,7 +88,7 @@ fn wrong(path: &Path, problem: String, hint: Option<String>) -> TlsError {
 
 /// The certificate, then its issuers.
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let (text, _) = read(path)?;
+    let Contents { text, .. } = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -102,7 +102,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let (text, (mode, owner)) = read(path)?;
+    let Contents { text, mode, owner } = read(path)?;
     if is_exposed(mode, owner) {
         return Err(wrong(
             path,
@@ -147,8 +147,14 @@ fn is_encrypted(pem: &[u8]) -> bool {
             .any(|line| line.starts_with("Proc-Type:") && line.contains("ENCRYPTED"))
 }
 
-/// What is in a file, which may be a private key; its mode and its owner.
-fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, (u32, u32)), TlsError> {
+/// A file that was read, which may be a private key.
+struct Contents {
+    text: Zeroizing<Vec<u8>>,
+    mode: u32,
+    owner: u32,
+}
+
+fn read(path: &Path) -> Result<Contents, TlsError> {
     let unreadable = |source: std::io::Error| wrong(path, source.to_string(), None);
     let file = File::open(path).map_err(unreadable)?;
     // Of the file that is read, whatever its name leads to by then.
@@ -157,7 +163,11 @@ fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, (u32, u32)), TlsError> {
     file.take(LONGEST)
         .read_to_end(&mut text)
         .map_err(unreadable)?;
-    Ok((text, (metadata.mode(), metadata.uid())))
+    Ok(Contents {
+        text,
+        mode: metadata.mode(),
+        owner: metadata.uid(),
+    })
 }
 
 #[cfg(test)]
