@@ -56,7 +56,7 @@ pub(crate) fn client(
     let token_url = token_url.map_err(|_| no_address(&server.token_url))?;
     let client = BasicClient::new(ClientId::new(server.client_id.clone())).set_token_uri(token_url);
     Ok(match secret {
-        // In the body: Google and Microsoft want it there, and every other server takes it too.
+        // In the body, which RFC 6749 §2.3.1 allows, and as the pages of Google and Microsoft show it.
         Some(secret) => client
             .set_client_secret(ClientSecret::new(secret.reveal().to_owned()))
             .set_auth_type(AuthType::RequestBody),

@@ -101,7 +101,8 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     /// As [`Keeper::look`]; [`OAuthError::GrantRefused`] when the server takes the refresh token no
-    /// more, which is written down; and when the server cannot be asked, which changes nothing.
+    /// more, which is written down; and when the server cannot be asked, or its answer could not be kept, which
+    /// changes nothing.
     pub async fn renew(
         &self,
         refused: Option<&Secret>,
@@ -118,6 +119,9 @@ impl<'a> Keeper<'a> {
             }
             (Looked::Stale, refresh) => refresh,
         };
+        // The server ends the refresh token with its answer, and a full disk would lose the one in it: what could
+        // not be kept is not asked for.
+        self.store.write_again().await?;
         match renew((self.server, &self.http), client_secret, &refresh).await {
             Ok(grant) => {
                 // Before anybody uses it: the server may have ended the refresh token before.

@@ -81,6 +81,14 @@ impl Store {
         .await
     }
 
+    /// Replaces what is there by itself: whether it could be replaced by something else.
+    pub(crate) async fn write_again(&self) -> Result<(), OAuthError> {
+        match self.read().await? {
+            Some(tokens) => self.write(&tokens).await,
+            None => Ok(()),
+        }
+    }
+
     /// Waits for its turn to ask for tokens, and no longer than others may take.
     pub(crate) async fn lock(&self) -> Result<Lock, OAuthError> {
         let path = self.path.with_extension("lock");

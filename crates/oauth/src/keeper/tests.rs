@@ -118,6 +118,25 @@ async fn a_token_that_the_mail_server_refuses_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn r12_what_could_not_be_kept_is_not_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody listens there any more: asking is an error of another kind.
+    let (_, url) = listen().await;
+    let server = server(dir.path(), url);
+    let keeper = Keeper::new(&server, Http::default());
+    keeper.take(&given("a1", 0)).await.unwrap();
+    let in_the_way = server.token_file.with_extension("new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let error = keeper.renew(None, None).await.unwrap_err();
+    assert!(matches!(error, OAuthError::File { .. }), "{error:?}");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let error = keeper.renew(None, None).await.unwrap_err();
+    assert!(!matches!(error, OAuthError::File { .. }), "{error:?}");
+    let kept = keeper.store.read().await.unwrap().unwrap();
+    assert_eq!(kept.refresh_token.unwrap().reveal(), "r1");
+}
+
+#[tokio::test]
 async fn a_refused_grant_is_not_shown_again_until_somebody_logs_in() {
     let dir = tempfile::tempdir().unwrap();
     let (listener, url) = listen().await;
