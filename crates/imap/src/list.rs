@@ -322,15 +322,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn r11_levels_cost_what_they_take() {
-        let mut listing = Listing::new(&Dialect {
+    fn empty() -> Listing {
+        Listing::new(&Dialect {
             capabilities: &Capabilities::default(),
             enabled: Enabled::default(),
             limits: Limits::default(),
             namespaces: &[],
             named: false,
-        });
+        })
+    }
+
+    #[test]
+    fn r11_levels_cost_what_they_take() {
+        let mut listing = empty();
         let deep = "a/".repeat(100);
         listing.take_row(row(&format!("() \"/\" \"{deep}b\"")).unwrap());
         let levels = 101 * Limits::LEVEL_OCTETS;
@@ -339,13 +343,7 @@ mod tests {
 
     #[test]
     fn one_mailbox_listed_twice_is_one_and_finds_its_status() {
-        let mut listing = Listing::new(&Dialect {
-            capabilities: &Capabilities::default(),
-            enabled: Enabled::default(),
-            limits: Limits::default(),
-            namespaces: &[],
-            named: false,
-        });
+        let mut listing = empty();
         listing.take_row(row("() \"/\" INBOX").unwrap());
         listing.take_row(row("(\\Sent) \"/\" Inbox").unwrap());
         let status = |name: &[u8]| StatusRow {

@@ -126,6 +126,25 @@ impl Line {
         self.to_client.write_all(octets).await
     }
 
+    /// Greets as an honest server would, or carries out these acts.
+    pub(super) async fn greet(
+        &mut self,
+        greeting: &[u8],
+        acts: Option<Vec<Act>>,
+    ) -> io::Result<Next> {
+        for act in acts.unwrap_or_else(|| vec![Act::Honest]) {
+            match act {
+                Act::Honest => self.say(greeting).await?,
+                act => {
+                    if self.act(&act, "").await? == Next::Nothing {
+                        return Ok(Next::Nothing);
+                    }
+                }
+            }
+        }
+        Ok(Next::Command)
+    }
+
     /// Carries out what needs no honest server.
     pub(super) async fn act(&mut self, act: &Act, tag: &str) -> io::Result<Next> {
         match act {

@@ -14,20 +14,9 @@ pub(super) async fn speak(
 ) -> io::Result<()> {
     let mut honest = BufReader::new(honest);
     let greeting = response(&mut honest).await?;
-    match traps.sprung("GREETING") {
-        None => line.say(&greeting).await?,
-        Some(acts) => {
-            for act in &acts {
-                match act {
-                    Act::Honest => line.say(&greeting).await?,
-                    act => {
-                        if line.act(act, "").await? == Next::Nothing {
-                            return Ok(());
-                        }
-                    }
-                }
-            }
-        }
+    let acts = traps.sprung("GREETING");
+    if line.greet(&greeting, acts).await? == Next::Nothing {
+        return Ok(());
     }
     loop {
         let command = line.heard().await?;
