@@ -1,6 +1,6 @@
 //! A message between `tmp` and its name.
 
-use super::Arrival;
+use super::{Arrival, Stored};
 use crate::context::{Account, LocalMailbox};
 use crate::delivery_pool::Arriving;
 use crate::error::EngineError;
@@ -8,7 +8,7 @@ use crate::events;
 use crate::header;
 use crate::step::Steps;
 use postrider_core::flag::FlagSet;
-use postrider_core::message::ServerRef;
+use postrider_core::message::{MessageKey, ServerRef};
 use postrider_core::plan::flags;
 use postrider_core::time::UnixTime;
 use postrider_index::{Intent, NewMessage};
@@ -19,7 +19,7 @@ use std::borrow::Borrow;
 pub(super) struct Whole {
     pub(super) mailbox: LocalMailbox,
     pub(super) server: ServerRef,
-    pub(super) number: Option<u32>,
+    number: Option<u32>,
     flags: FlagSet,
     placement: Placement,
     internal_date: Option<UnixTime>,
@@ -74,8 +74,18 @@ impl Whole {
     }
 
     /// Whether it is as long as the server had said.
-    pub(super) fn is_as_told(&self) -> bool {
+    fn is_as_told(&self) -> bool {
         self.size_octets == Some(self.received.octets_crlf)
+    }
+
+    /// What is told of it once it is in the index as `key`; `fresh` when a file was delivered for it.
+    pub(super) fn stored(&self, key: MessageKey, fresh: bool) -> Stored {
+        Stored {
+            key,
+            number: self.number,
+            fresh,
+            as_told: self.is_as_told(),
+        }
     }
 
     pub(super) fn entry(&self) -> Entry {

@@ -8,14 +8,36 @@ use postrider_imap::FlagsRow;
 use postrider_index::Identity;
 use std::collections::HashMap;
 
-/// Messages fetched by one command at most. The commands of a flight run one after another at the
-/// server while we store; small ones keep what a refusal costs small.
-const PIECE_MESSAGES: usize = 256;
-/// Octets fetched by one command, unless one message has more: a cut connection loses at most what
-/// was under way.
-const PIECE_OCTETS: u64 = 4 << 20;
+/// What one command fetches, unless a message alone has more octets: the first of a mailbox, and the last.
+///
+/// Within a command the oldest comes first. So the first ones are small, for whoever waits for the newest, and each
+/// has twice the one before: between two commands a server looks after its mailbox, which Dovecot does by listing the
+/// whole directory while that is young. For 20,000 messages it needed twice the CPU when each command had 256.
+const FIRST_PIECE: Extent = Extent {
+    messages: 256,
+    octets: 4 << 20,
+};
+const LAST_PIECE: Extent = Extent {
+    messages: 16 << 10,
+    octets: 64 << 20,
+};
 /// What a message counts for when the server did not tell its size.
 const USUAL_OCTETS: u64 = 16 << 10;
+
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    messages: usize,
+    octets: u64,
+}
+
+impl Extent {
+    fn doubled(self) -> Self {
+        Self {
+            messages: LAST_PIECE.messages.min(self.messages * 2),
+            octets: LAST_PIECE.octets.min(self.octets * 2),
+        }
+    }
+}
 
 /// What the server says of a message's octets, and the flags it shows with it.
 #[derive(Clone, Debug, Default)]
@@ -90,13 +112,13 @@ impl Fresh {
     pub(crate) fn pieces(&self, uids: &UidSet) -> Vec<UidSet> {
         let mut pieces = Vec::new();
         let mut piece: Vec<Uid> = Vec::new();
-        let mut octets = 0;
+        let (mut bound, mut octets) = (FIRST_PIECE, 0);
         for uid in uids.iter().rev() {
             let size = self.size_octets(uid).unwrap_or(USUAL_OCTETS);
-            let full = piece.len() >= PIECE_MESSAGES || octets + size > PIECE_OCTETS;
+            let full = piece.len() >= bound.messages || octets + size > bound.octets;
             if full && !piece.is_empty() {
                 pieces.push(piece.drain(..).rev().collect());
-                octets = 0;
+                (bound, octets) = (bound.doubled(), 0);
             }
             piece.push(uid);
             octets += size;
@@ -137,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_newest_come_first_and_large_ones_alone() {
-        let big = 5 << 20;
+        let big = 50 << 20;
         let fresh = fresh(&[(1, 10), (2, 10), (3, big), (4, 10), (5, 10)]);
         assert_eq!(pieces(&fresh, "1:5"), "4:5 3 1:2");
         assert_eq!(pieces(&fresh, "2:3"), "3 2");
@@ -145,8 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn without_sizes_there_are_256_to_a_command() {
+    fn without_sizes_the_newest_256_come_by_one_command_and_twice_as_many_by_the_next() {
         let fresh = Fresh::default();
-        assert_eq!(pieces(&fresh, "1:600"), "345:600 89:344 1:88");
+        assert_eq!(pieces(&fresh, "1:600"), "345:600 1:344");
+        assert_eq!(pieces(&fresh, "1:1792"), "1537:1792 1025:1536 1:1024");
+        // 64 MiB at 16 KiB each.
+        let many = pieces(&fresh, "1:20000");
+        assert_eq!(many.split(' ').count(), 8, "{many}");
+        assert!(many.ends_with(" 3873:7968 1:3872"), "{many}");
     }
 }
