@@ -32,6 +32,8 @@ mod whole;
 /// Messages in a batch: enough that flushing disk and index costs little per message, few enough that
 /// their open files, where each is flushed by itself, stay below the usual limit of 1,024 descriptors.
 const BATCH_MESSAGES: usize = 256;
+/// The same while others are on their way, and the next has to wait anyway.
+const LARGE_BATCH_MESSAGES: usize = 512;
 /// Octets in a batch, so that mail becomes visible while a large mailbox is still arriving.
 const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
 
@@ -141,10 +143,19 @@ impl Delivery {
         if self.held >= GROUP_MESSAGES || self.held_octets >= GROUP_OCTETS {
             self.write_held().await?;
         }
-        if self.batch.len() >= BATCH_MESSAGES || self.batch_octets >= BATCH_OCTETS {
+        if self.batch.len() >= self.enough() || self.batch_octets >= BATCH_OCTETS {
             self.store().await?;
         }
         Ok(())
+    }
+
+    /// Messages that make a batch.
+    fn enough(&self) -> usize {
+        if self.turns.available_permits() == UNDER_WAY {
+            BATCH_MESSAGES
+        } else {
+            LARGE_BATCH_MESSAGES
+        }
     }
 
     /// Stores what is left and returns all that was stored since the beginning.

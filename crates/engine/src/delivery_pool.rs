@@ -8,9 +8,10 @@ use crate::context::now_micros;
 use crate::disk_space::DiskSpace;
 use crate::error::EngineError;
 use crate::heart::{DISK, shared, within};
+use crate::written::Written;
 use bytes::Bytes;
 use postrider_core::time::UnixTime;
-use postrider_maildir::{Disk, Incoming, Mailbox, Namer, Original, Received};
+use postrider_maildir::{Disk, Incoming, Mailbox, Namer, Original};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 
 /// Octets that all accounts together may have on the way to the disk, in KiB. Enough to keep two
 /// cores hashing, and a small part of the 40 MB that the whole process may take.
-const IN_FLIGHT_KIB: u32 = 6 * 1024;
+const IN_FLIGHT_KIB: u32 = 3 * 1024;
 
 /// A message larger than this is written while it arrives; a smaller one in one go.
 const SPILL_OCTETS: usize = 128 * 1024;
@@ -73,7 +74,7 @@ impl DeliveryPool {
     /// fifth of the time (perf). Those that `disk` holds are left to it. Waits while the disk is behind.
     pub(crate) async fn write_held(
         &self,
-        held: Vec<(Held, oneshot::Sender<Result<Received, EngineError>>)>,
+        held: Vec<(Held, oneshot::Sender<Result<Written, EngineError>>)>,
         disk: Option<Arc<Disk>>,
     ) -> Result<(), EngineError> {
         let octets = held.iter().map(|(held, _)| held.octets).sum();
@@ -81,12 +82,12 @@ impl DeliveryPool {
         let (namer, space) = (Arc::clone(&self.namer), self.space.clone());
         let job = move || {
             for (held, done) in held {
-                let mut received = held.write(&namer, &space);
-                if let (Ok(received), Some(disk)) = (&mut received, &disk) {
-                    received.leave_to(disk);
+                let mut written = held.write(&namer, &space);
+                if let (Ok(written), Some(disk)) = (&mut written, &disk) {
+                    written.received.leave_to(disk);
                 }
                 // Whoever waited may have been stopped; the file goes with the value then.
-                drop(done.send(received));
+                drop(done.send(written));
             }
             drop(room);
             Ok(())
@@ -101,10 +102,12 @@ impl DeliveryPool {
         mailbox: Arc<Mailbox>,
         source: PathBuf,
         original: Original,
-    ) -> Result<Option<Received>, EngineError> {
+    ) -> Result<Option<Written>, EngineError> {
         let namer = Arc::clone(&self.namer);
-        let link =
-            move || postrider_maildir::link(&mailbox, &namer, now_micros(), &source, &original);
+        let link = move || {
+            postrider_maildir::link(&mailbox, &namer, now_micros(), &source, &original)
+                .map(|received| received.map(Written::of))
+        };
         Self::run(link).await?.map_err(EngineError::disk)
     }
 
@@ -122,7 +125,7 @@ type Writing = JoinHandle<Result<Incoming, EngineError>>;
 #[derive(Debug)]
 pub(crate) enum Arriving {
     /// It is being written, or is.
-    Coming(oneshot::Receiver<Result<Received, EngineError>>),
+    Coming(oneshot::Receiver<Result<Written, EngineError>>),
     /// Too small for a job of its own: it waits for others ([`DeliveryPool::write_held`]).
     Held(Held),
 }
@@ -137,7 +140,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn write(self, namer: &Namer, space: &DiskSpace) -> Result<Received, EngineError> {
+    fn write(self, namer: &Namer, space: &DiskSpace) -> Result<Written, EngineError> {
         let admitted = space.admit(self.mailbox.dir(), self.octets as u64)?;
         let write = move || {
             let mut incoming = Incoming::create(&self.mailbox, namer, now_micros())?;
@@ -148,15 +151,15 @@ impl Held {
         };
         let received = write().map_err(EngineError::disk);
         drop(admitted);
-        received
+        received.map(Written::of)
     }
 }
 
 impl Arriving {
     /// A message that lies in `tmp` already.
-    pub(crate) fn here(received: Received) -> Self {
+    pub(crate) fn here(written: Written) -> Self {
         let (done, coming) = oneshot::channel();
-        drop(done.send(Ok(received)));
+        drop(done.send(Ok(written)));
         Self::Coming(coming)
     }
 }
@@ -208,11 +211,14 @@ impl Intake {
         }
         let write = self.write_job().await?;
         let (done, coming) = oneshot::channel();
-        let finish = move || write()?.finish(internal_date).map_err(EngineError::disk);
+        let finish = move || {
+            let received = write()?.finish(internal_date);
+            received.map(Written::of).map_err(EngineError::disk)
+        };
         let writing = self.pool.write(finish);
         tokio::spawn(async move {
-            let received = writing.await.unwrap_or(Err(EngineError::JobLost));
-            drop(done.send(received));
+            let written = writing.await.unwrap_or(Err(EngineError::JobLost));
+            drop(done.send(written));
         });
         Ok(Arriving::Coming(coming))
     }

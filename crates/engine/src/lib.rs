@@ -63,6 +63,7 @@ mod veil;
 mod verify;
 mod vigil;
 mod watch;
+mod written;
 
 pub use access_token::client_secret;
 pub use calls::{Failure, LastFailure, Outcome};

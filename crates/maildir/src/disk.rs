@@ -58,7 +58,12 @@ impl Disk {
 
     /// Whether a flush of the whole makes this durable, and does not take longer than flushing it alone.
     pub(crate) fn holds(&self, file: &File) -> bool {
-        !self.crowded.load(Ordering::Relaxed) && device(file) == Some(self.device)
+        device(file).is_some_and(|device| self.holds_device(device))
+    }
+
+    /// The same of what lies on this device.
+    pub(crate) fn holds_device(&self, device: u64) -> bool {
+        !self.crowded.load(Ordering::Relaxed) && device == self.device
     }
 
     /// Makes durable whatever was done on it until now.

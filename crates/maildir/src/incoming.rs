@@ -26,6 +26,7 @@ pub struct Incoming {
     tmp: TmpFile,
     unique: String,
     file: File,
+    device: Option<u64>,
     ends: LineEnds,
     buffer: Vec<u8>,
     hasher: sha2::Sha256,
@@ -50,8 +51,9 @@ impl Incoming {
         // From here on a failure must not leave the file behind.
         let tmp = TmpFile { path, armed: true };
         // The umask, or the directory's ACL, has taken something away: asking costs less than setting.
-        let mode = rustix::fs::fstat(&file).map(|found| Mode::from_raw_mode(found.st_mode));
-        if mode != Ok(private) {
+        let found = rustix::fs::fstat(&file).ok();
+        let mode = found.as_ref().map(|found| Mode::from_raw_mode(found.st_mode));
+        if mode != Some(private) {
             rustix::fs::fchmod(&file, private)
                 .map_err(MaildirError::io("set the mode of", &tmp.path))?;
         }
@@ -59,6 +61,7 @@ impl Incoming {
             tmp,
             unique,
             file,
+            device: found.map(|found| found.st_dev),
             ends: LineEnds::default(),
             buffer: Vec::new(),
             hasher: sha2::Sha256::new(),
@@ -102,6 +105,7 @@ impl Incoming {
             sha256: Sha256(self.hasher.finalize().into()),
             header: self.header.finish(),
             file: Some(self.file),
+            device: self.device,
         })
     }
 
@@ -157,6 +161,8 @@ pub struct Received {
     pub header: Vec<u8>,
     /// Open until the batch is flushed, or left to a disk.
     pub(crate) file: Option<File>,
+    /// Of the file system that it lies on.
+    pub(crate) device: Option<u64>,
 }
 
 impl Received {
@@ -168,7 +174,9 @@ impl Received {
 
     /// Closes the file, where it will be flushed with the whole `disk`: open files are few.
     pub fn leave_to(&mut self, disk: &Disk) {
-        self.file.take_if(|file| disk.holds(file));
+        if self.device.is_some_and(|device| disk.holds_device(device)) {
+            self.file = None;
+        }
     }
 
     /// Leaves the file in `tmp` as a killed process would: for the tests of R3, and for a caller

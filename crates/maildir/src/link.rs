@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use sha2::Digest;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Octets per read.
@@ -59,7 +60,8 @@ pub fn link(
     };
     let mut file = File::from(file);
     let failed = |error| MaildirError::io("read", &tmp.path)(error);
-    if !file.metadata().map_err(failed)?.is_file() {
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
         return Ok(None);
     }
     let (mut hasher, mut header, mut octets) = (sha2::Sha256::new(), Header::default(), 0_u64);
@@ -86,6 +88,7 @@ pub fn link(
         sha256,
         header: header.finish(),
         file: Some(file),
+        device: Some(found.dev()),
     }))
 }
 

@@ -5,13 +5,13 @@ use crate::context::{Account, LocalMailbox};
 use crate::delivery_pool::Arriving;
 use crate::error::EngineError;
 use crate::events;
-use crate::header;
 use crate::step::Steps;
+use crate::written::Written;
 use postrider_core::flag::FlagSet;
-use postrider_core::message::{MessageKey, ServerRef};
+use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::flags;
 use postrider_core::time::UnixTime;
-use postrider_index::{Intent, NewMessage};
+use postrider_index::{HeaderFields, Intent, NewMessage};
 use postrider_maildir::{Entry, Placement, Received};
 use std::borrow::Borrow;
 
@@ -26,6 +26,8 @@ pub(super) struct Whole {
     pub(super) size_octets: Option<u64>,
     pub(super) octets: u64,
     pub(super) received: Received,
+    header: HeaderFields,
+    header_sha256: Sha256,
     steps: Steps,
 }
 
@@ -36,8 +38,12 @@ impl Whole {
         let Arriving::Coming(coming) = arrival.arriving else {
             return Err(EngineError::JobLost);
         };
-        let received = coming.await.map_err(|_| EngineError::JobLost)?;
-        let received = received.map_err(|error| error.in_mailbox(name))?;
+        let written = coming.await.map_err(|_| EngineError::JobLost)?;
+        let Written {
+            received,
+            header,
+            header_sha256,
+        } = written.map_err(|error| error.in_mailbox(name))?;
         Ok(Self {
             placement: Placement::for_flags(&flags::delivered(&arrival.flags, deleted_flag)),
             mailbox: arrival.mailbox,
@@ -48,6 +54,8 @@ impl Whole {
             size_octets: arrival.size_octets,
             octets: arrival.octets,
             received,
+            header,
+            header_sha256,
             steps: account.shared.steps.clone(),
         })
     }
@@ -60,13 +68,13 @@ impl Whole {
             message: NewMessage {
                 server: self.server.clone(),
                 flags: self.flags.clone(),
-                header: header::fields(&received.header),
+                header: self.header.clone(),
                 internal_date: self.internal_date,
                 octets: received.octets,
                 octets_crlf: received.octets_crlf,
                 server_octets: self.size_octets,
                 sha256: received.sha256,
-                header_sha256: Some(header::fingerprint(&received.header)),
+                header_sha256: Some(self.header_sha256),
                 base: received.base.clone(),
                 file: self.entry().to_string(),
             },

@@ -4,6 +4,7 @@
 use crate::context::Account;
 use crate::deliver::{Arrival, Delivery};
 use crate::delivery_pool::{Arriving, DeliveryPool};
+use crate::written::Written;
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
 use crate::imap::observe::Observed;
@@ -16,7 +17,7 @@ use postrider_core::message::{MessageKey, ServerRef};
 use postrider_core::plan::deed::Deed;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_index::{Identity, Index, LocalCopy, MailboxRow};
-use postrider_maildir::{Entry, Original, Received};
+use postrider_maildir::{Entry, Original};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,7 +129,7 @@ pub(crate) async fn link(
     for one in further {
         let copies = copies(account, &one.email_id).await?;
         match find(account, &rows, &one, copies).await? {
-            Some((received, copy)) => delivery.take(arrival(one, received, &copy)).await?,
+            Some((written, copy)) => delivery.take(arrival(one, written, &copy)).await?,
             None => missing.push(one),
         }
     }
@@ -168,7 +169,7 @@ async fn promise(
     Ok(orders(missing))
 }
 
-fn arrival(one: Further, received: Received, copy: &LocalCopy) -> Arrival {
+fn arrival(one: Further, written: Written, copy: &LocalCopy) -> Arrival {
     Arrival {
         mailbox: one.observed.local,
         server: ServerRef::Imap {
@@ -179,8 +180,8 @@ fn arrival(one: Further, received: Received, copy: &LocalCopy) -> Arrival {
         flags: one.flags,
         internal_date: copy.internal_date,
         size_octets: copy.server_octets,
-        octets: received.octets,
-        arriving: Arriving::here(received),
+        octets: written.received.octets,
+        arriving: Arriving::here(written),
     }
 }
 
@@ -190,7 +191,7 @@ async fn find(
     rows: &Arc<Vec<MailboxRow>>,
     one: &Further,
     copies: Vec<LocalCopy>,
-) -> Result<Option<(Received, LocalCopy)>, EngineError> {
+) -> Result<Option<(Written, LocalCopy)>, EngineError> {
     let tree = account.settings.maildir.clone();
     let (pool, maildir) = (&account.shared.pool, &one.observed.local.maildir);
     for copy in copies {
@@ -211,8 +212,8 @@ async fn find(
         };
         let linked = pool.link(Arc::clone(maildir), path, original).await;
         let linked = linked.map_err(|error| error.in_mailbox(&one.observed.local.name))?;
-        if let Some(received) = linked {
-            return Ok(Some((received, copy)));
+        if let Some(written) = linked {
+            return Ok(Some((written, copy)));
         }
     }
     Ok(None)
