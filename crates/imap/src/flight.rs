@@ -377,9 +377,11 @@ impl<'s> Flight<'s> {
                 if let Some((_, Gather::Select(selecting))) = commands.first_mut() {
                     selecting.begun = self.selection == Selection::None && !self.is_closing();
                     self.selection = Selection::Pending;
+                    self.session.examined = None;
                 }
                 if let Some((_, Gather::Unselect)) = commands.first() {
                     self.selection = Selection::None;
+                    self.session.examined = None;
                 }
                 if let Some((_, Gather::Notify)) = commands.first() {
                     // It begins to tell before it says OK.

@@ -8,7 +8,7 @@ use crate::launch::below;
 use crate::list;
 use crate::parse::{Kind, StatusText};
 use crate::search::Findings;
-use crate::select::Selected;
+use crate::select::Selecting;
 use crate::session::{SessionState, Unsolicited};
 use crate::step::FlightEvent;
 use crate::wire::tag;
@@ -46,8 +46,8 @@ impl Flight<'_> {
                 if let Some(code) = &status.code {
                     selecting.take_code(code);
                 }
-                let selected = refusal.is_none().then_some(selecting.selected);
-                self.end_select(at, step, selected);
+                let selecting = refusal.is_none().then_some(*selecting);
+                self.end_select(at, step, selecting);
             }
             Gather::Subscriptions(mailboxes) if refusal.is_none() => {
                 self.events
@@ -124,11 +124,13 @@ impl Flight<'_> {
     }
 
     /// Takes in how a SELECT ended; `at` is where it stood among the commands in flight.
-    fn end_select(&mut self, at: usize, step: usize, selected: Option<Selected>) {
+    fn end_select(&mut self, at: usize, step: usize, selecting: Option<Selecting>) {
         let is_select = |command: &InFlight| matches!(command.gather, Gather::Select(_));
         let is_last = !self.in_flight.iter().skip(at).any(is_select);
         self.session.forget_open_news();
-        if let Some(mut selected) = selected {
+        if let Some(selecting) = selecting {
+            let examined = selecting.examined();
+            let mut selected = selecting.selected;
             // Quirk::ModSeqWithoutCondstore: it means something, but not to us.
             if !self.session.capabilities.has_condstore() {
                 selected.highest_mod_seq = None;
@@ -140,6 +142,7 @@ impl Flight<'_> {
             };
             if is_last {
                 self.selection = Selection::Open;
+                self.session.examined = examined;
             }
             self.events
                 .push_back(FlightEvent::Selected { step, selected });

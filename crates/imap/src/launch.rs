@@ -141,7 +141,7 @@ fn alone(dialect: &Dialect<'_>, step: &Step) -> Result<Option<Gathering>, Encode
         } => {
             let resync = resync.as_ref().filter(|_| dialect.enabled.qresync);
             let command = select::command(dialect, mailbox, *mode, resync)?;
-            let selecting = Selecting::new(*mode, resync.is_some());
+            let selecting = Selecting::new(mailbox.clone(), *mode, resync.is_some());
             return Ok(Some((command, Gather::Select(Box::new(selecting)))));
         }
         Step::Status(mailbox) => status::command(dialect, mailbox)?,

@@ -86,6 +86,7 @@ impl Selected {
 #[derive(Debug)]
 pub(crate) struct Selecting {
     pub(crate) selected: Selected,
+    mailbox: WireName,
     mode: SelectMode,
     /// The server was told what we remember: it may name changes and what vanished.
     pub(crate) resync: bool,
@@ -94,13 +95,24 @@ pub(crate) struct Selecting {
 }
 
 impl Selecting {
-    pub(crate) fn new(mode: SelectMode, resync: bool) -> Self {
+    pub(crate) fn new(mailbox: WireName, mode: SelectMode, resync: bool) -> Self {
         Self {
             selected: Selected::opened(mode),
+            mailbox,
             mode,
             resync,
             begun: false,
         }
+    }
+
+    /// What is open once the server has said OK, if it is open for reading and its UIDs last.
+    pub(crate) fn examined(&self) -> Option<(WireName, UidValidity)> {
+        let lasting = self
+            .selected
+            .uid_validity
+            .filter(|_| !self.selected.uid_not_sticky);
+        let lasting = lasting.filter(|_| self.mode == SelectMode::ReadOnly);
+        lasting.map(|uid_validity| (self.mailbox.clone(), uid_validity))
     }
 
     /// Takes in a code that came, tagged or not. CLOSED divides the old mailbox from the new one

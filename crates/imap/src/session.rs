@@ -22,6 +22,7 @@ use crate::step::{FlightEvent, Step};
 use crate::wire::{Wire, tag};
 use crate::wire_name::WireName;
 use postrider_core::settings::TlsMode;
+use postrider_core::uid::UidValidity;
 use postrider_transport::{ChannelBinding, Stream};
 
 /// Where a session stands (RFC 9051 §3).
@@ -44,6 +45,8 @@ pub enum SessionState {
 pub struct Session {
     pub(crate) wire: Wire,
     pub(crate) state: SessionState,
+    /// What EXAMINE has opened, and the epoch of its UIDs. No SELECT was sent since.
+    pub(crate) examined: Option<(WireName, UidValidity)>,
     pub(crate) limits: Limits,
     pub(crate) unsolicited: Unsolicited,
     pub(crate) broken: bool,
@@ -80,6 +83,7 @@ impl Session {
             binding,
             wire: Wire::new(stream, limits),
             state: SessionState::NotAuthenticated,
+            examined: None,
             limits,
             unsolicited: Unsolicited::default(),
             broken: false,
@@ -117,6 +121,14 @@ impl Session {
     #[must_use]
     pub const fn can_resync(&self) -> bool {
         self.enabled.qresync
+    }
+
+    /// The mailbox that is open for reading and the epoch of its UIDs, which lasts as long as it is open: it need
+    /// not be opened again.
+    #[must_use]
+    pub fn examined(&self) -> Option<(&WireName, UidValidity)> {
+        let (mailbox, uid_validity) = self.examined.as_ref()?;
+        Some((mailbox, *uid_validity))
     }
 
     /// What the server told of the open mailbox without being asked.

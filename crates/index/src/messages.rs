@@ -275,7 +275,7 @@ impl Index {
             let found = read().map_err(IndexError::sql(doing))?;
             found.ok_or(IndexError::NoSuchRow { doing, id: key.0 })
         };
-        keys.iter().map(one).collect()
+        self.read_at_once(doing, || keys.iter().map(one).collect())
     }
 
     /// The files of a mailbox's messages that are not proven yet, oldest first, at most so many.

@@ -34,7 +34,7 @@ pub(crate) fn version(connection: &Connection, path: &Path) -> Result<usize, Ind
         })
 }
 
-/// Runs what is missing, each step in one transaction: killed in between, it goes on next time.
+/// Runs what is missing in one transaction: killed in between, it begins anew next time.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), IndexError> {
     let from = version(connection, path)?;
     // A table that others refer to can be made anew only while nobody looks; within a transaction
@@ -44,15 +44,16 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), In
         written.map_err(IndexError::sql("bring the index to its present version"))
     };
     heed(connection, false)?;
-    for (step, sql) in MIGRATIONS.iter().enumerate().skip(from) {
-        let run = |connection: &mut Connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let run = |connection: &mut Connection| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for sql in MIGRATIONS.iter().skip(from) {
             transaction.execute_batch(sql)?;
-            let version = i64::try_from(step + 1).unwrap_or(i64::MAX);
-            transaction.pragma_update(None, "user_version", version)?;
-            transaction.commit()
-        };
+        }
+        let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()
+    };
+    if from < MIGRATIONS.len() {
         run(connection).map_err(IndexError::sql("bring the index to its present version"))?;
     }
     heed(connection, true)

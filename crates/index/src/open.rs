@@ -130,6 +130,19 @@ impl Index {
         read().map_err(IndexError::sql(doing))
     }
 
+    /// Several reads of one state. Each alone would take SQLite's locks and give them back.
+    pub(crate) fn read_at_once<T>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce() -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(IndexError::sql(doing))?;
+        let found = read()?;
+        transaction.commit().map_err(IndexError::sql(doing))?;
+        Ok(found)
+    }
+
     /// A transaction that takes the write lock at once, so that it cannot fail halfway for want of it.
     pub(crate) fn transaction(
         &mut self,

@@ -142,7 +142,8 @@ impl Index {
             }
             Ok(received)
         };
-        read().map_err(IndexError::sql("look what was received"))
+        let doing = "look what was received";
+        self.read_at_once(doing, || read().map_err(IndexError::sql(doing)))
     }
 
     /// The account's policy lets server copies go by now, and some messages are known by their likeness

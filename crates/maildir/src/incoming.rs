@@ -52,7 +52,9 @@ impl Incoming {
         let tmp = TmpFile { path, armed: true };
         // The umask, or the directory's ACL, has taken something away: asking costs less than setting.
         let found = rustix::fs::fstat(&file).ok();
-        let mode = found.as_ref().map(|found| Mode::from_raw_mode(found.st_mode));
+        let mode = found
+            .as_ref()
+            .map(|found| Mode::from_raw_mode(found.st_mode));
         if mode != Some(private) {
             rustix::fs::fchmod(&file, private)
                 .map_err(MaildirError::io("set the mode of", &tmp.path))?;

@@ -222,11 +222,7 @@ impl Batch {
     }
 
     /// Makes the names durable and records what bears them.
-    async fn record(
-        self,
-        placed: Placed,
-        mut recorded: Recorded,
-    ) -> Result<Recorded, EngineError> {
+    async fn record(self, placed: Placed, mut recorded: Recorded) -> Result<Recorded, EngineError> {
         let Placed {
             attached,
             entries,
@@ -239,7 +235,10 @@ impl Batch {
             let disk = self.disks.directories.clone();
             let flush = move || flush_directories(fresh, disk.as_deref());
             let fresh = DeliveryPool::run(flush).await??;
-            self.account.shared.steps.reached(Step::DirectoriesFlushed)?;
+            self.account
+                .shared
+                .steps
+                .reached(Step::DirectoriesFlushed)?;
             let record = move |index: &mut Index| index.record(&entries, now());
             let keys = self.account.shared.index.call(record).await?;
             self.account.shared.steps.reached(Step::Recorded)?;

@@ -4,7 +4,6 @@
 use crate::context::Account;
 use crate::deliver::{Arrival, Delivery};
 use crate::delivery_pool::{Arriving, DeliveryPool};
-use crate::written::Written;
 use crate::error::EngineError;
 use crate::imap::fetch::Order;
 use crate::imap::observe::Observed;
@@ -12,6 +11,7 @@ use crate::imap::planned::Planned;
 use crate::local::locate_anywhere;
 use crate::rehearsal::Promise;
 use crate::report::PassReport;
+use crate::written::Written;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef};
 use postrider_core::plan::deed::Deed;

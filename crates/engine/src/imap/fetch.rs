@@ -11,7 +11,9 @@ use crate::imap::observe::Observed;
 use crate::report::PassReport;
 use postrider_core::message::ServerRef;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::{Fetched, Flight, FlightEvent, Refusal, SelectMode, Selected, Session, Step};
+use postrider_imap::{
+    Fetched, Flight, FlightEvent, Refusal, SelectMode, Selected, Session, Step, WireName,
+};
 use postrider_index::MailboxId;
 use std::collections::HashSet;
 
@@ -109,6 +111,7 @@ pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) 
         pending: 0,
         ordered_octets: 0,
         intake: None,
+        examined: None,
     };
     let received = receiving.receive_all(&mut session, &queue).await;
     let Receiving {
@@ -174,6 +177,8 @@ struct Receiving<'a> {
     /// Octets of all orders that were begun.
     ordered_octets: u64,
     intake: Option<Intake>,
+    /// What is open before the first order.
+    examined: Option<(WireName, UidValidity)>,
 }
 
 impl Receiving<'_> {
@@ -182,6 +187,10 @@ impl Receiving<'_> {
         session: &mut Session,
         queue: &Queue,
     ) -> Result<(), EngineError> {
+        // Whoever looked has left the mailbox open. To open it again would have the server look through it again.
+        self.examined = session
+            .examined()
+            .map(|(mailbox, epoch)| (mailbox.clone(), epoch));
         let mut flight = session.flight(Vec::new()).map_err(EngineError::imap)?;
         loop {
             if self.load().is_below(FEW) {
@@ -211,19 +220,23 @@ impl Receiving<'_> {
     fn begin(&mut self, flight: &mut Flight<'_>, mut order: Order) {
         let taken = self.taken.len();
         self.ordered_octets += order.octets;
-        let open = Step::Select {
-            mailbox: order.observed.wire_name.clone(),
-            mode: SelectMode::ReadOnly,
-            resync: None,
-        };
-        self.push(flight, open, Leg::Select(taken));
+        let mailbox = &order.observed.wire_name;
+        let open = self.examined.take() == Some((mailbox.clone(), order.uid_validity));
+        if !open {
+            let open = Step::Select {
+                mailbox: mailbox.clone(),
+                mode: SelectMode::ReadOnly,
+                resync: None,
+            };
+            self.push(flight, open, Leg::Select(taken));
+        }
         for uids in std::mem::take(&mut order.pieces) {
             self.ask(flight, taken, uids);
         }
         self.delivery.expect(std::mem::take(&mut order.orphans));
         self.taken.push(Taken {
             order,
-            open: false,
+            open,
             fetched: UidSet::new(),
             refusals: 0,
         });
