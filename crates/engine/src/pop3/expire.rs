@@ -107,10 +107,9 @@ async fn delete(
     let expired = gone.iter().map(|(key, why)| (*key, why.to_string()));
     let expired: Vec<_> = expired.collect();
     report.expired += gone.len() as u64;
-    log_expired(account, mailbox, &expired).await?;
-    index
-        .call(move |index| index.mark_expired(&expired, now()))
-        .await?;
+    let marked = expired.clone();
+    let mark = index.call(move |index| index.mark_expired(&marked, now()));
+    tokio::try_join!(log_expired(account, mailbox, &expired), mark)?;
     let went: Vec<_> = gone.iter().map(|(_, why)| *why).collect();
     retain::went(account, mailbox, &went).await?;
     Ok(quit.round_trips)
