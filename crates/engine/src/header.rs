@@ -1,10 +1,11 @@
 //! What the index keeps of a message's header.
 
-use mail_parser::{Address, MessageParser};
+use mail_parser::{Address, HeaderName, MessageParser};
 use postrider_core::message::Sha256;
 use postrider_core::time::UnixTime;
 use postrider_index::HeaderFields;
 use sha2::Digest as _;
+use std::sync::LazyLock;
 
 /// How much of a header is looked at. Real headers stay below; what is longer is an attack or not
 /// mail, and is stored all the same.
@@ -13,10 +14,21 @@ pub(crate) const LONGEST_HEADER: usize = 64 * 1024;
 /// How long a field of the index may become, in characters. A subject of a megabyte serves nobody.
 const LONGEST_FIELD: usize = 1000;
 
+/// Of what is not kept nothing is taken apart: of most headers the larger part is `Received`.
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    MessageParser::new()
+        .header_id(HeaderName::MessageId)
+        .header_text(HeaderName::Subject)
+        .header_address(HeaderName::From)
+        .header_address(HeaderName::To)
+        .header_date(HeaderName::Date)
+        .default_header_ignore()
+});
+
 /// Reads the fields of a header; what is missing or broken is `None`, never an error: mail is stored
 /// whatever its header says.
 pub(crate) fn fields(header: &[u8]) -> HeaderFields {
-    let Some(message) = MessageParser::default().parse_headers(header) else {
+    let Some(message) = PARSER.parse_headers(header) else {
         return HeaderFields::default();
     };
     HeaderFields {

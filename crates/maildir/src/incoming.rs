@@ -230,8 +230,7 @@ impl Header {
         self.ended = end.is_some() || self.lines.len() >= LONGEST_HEADER;
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.lines.shrink_to_fit();
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.lines
     }
 }

@@ -1,9 +1,10 @@
 //! TLS: who is trusted, who we are, and what a failed handshake means ([decision 20](../../../docs/decisions/0020-tls.md)).
 //!
 //! Reading order: [`verifier`] decides about a certificate, [`roots`] and [`identity`] are what it and we go by,
-//! [`describe`] reads certificates for people, [`refusal`] says what went wrong as [`error`], and [`secured`] is the
-//! stream that comes of it.
+//! [`describe`] reads certificates for people, [`refusal`] says what went wrong as [`error`], [`ahead`] fetches
+//! what is to be decrypted, and [`secured`] is the stream that comes of it.
 
+mod ahead;
 pub(crate) mod describe;
 pub(crate) mod error;
 mod identity;
@@ -16,6 +17,7 @@ mod verifier;
 use crate::Duplex;
 use crate::connect::bare_host;
 use crate::error::TransportError;
+use crate::tls::ahead::Ahead;
 use crate::tls::error::TlsError;
 use crate::tls::identity::Identity;
 use crate::tls::met::Met;
@@ -100,7 +102,7 @@ impl Tls {
         })?;
         let cached = self.config(address).await?;
         let connector = TlsConnector::from(Arc::clone(&cached.config));
-        let (ended, met) = met::during(connector.connect(name, stream)).await;
+        let (ended, met) = met::during(connector.connect(name, Ahead::new(stream))).await;
         let own = cached.own;
         let stream = match ended {
             Ok(stream) => stream,

@@ -5,6 +5,7 @@
 
 use crate::Duplex;
 use crate::error::TransportError;
+use crate::tls::ahead::Ahead;
 use crate::tls::refusal::{client, is_about_us};
 use postrider_core::certificate::Certificate;
 use rustls::ClientConnection;
@@ -17,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 /// Octets both ways, encrypted.
 #[derive(Debug)]
 pub(crate) struct SecuredStream<S> {
-    stream: TlsStream<S>,
+    stream: TlsStream<Ahead<S>>,
     host: String,
     /// `None`: the server has not asked who we are. `Some(None)`: we have no certificate to tell it.
     own: Option<Option<Certificate>>,
@@ -25,7 +26,7 @@ pub(crate) struct SecuredStream<S> {
 
 impl<S> SecuredStream<S> {
     pub(super) const fn new(
-        stream: TlsStream<S>,
+        stream: TlsStream<Ahead<S>>,
         host: String,
         own: Option<Option<Certificate>>,
     ) -> Self {
