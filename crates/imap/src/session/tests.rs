@@ -342,3 +342,40 @@ async fn who_we_are_is_told_where_it_is_asked() {
     let (mut session, _server) = greeted("S~").await;
     assert_eq!(flown(&mut session, [Step::Id]).await.unwrap(), ["0 done"]);
 }
+
+#[tokio::test]
+async fn what_is_open_for_reading_is_known_until_the_next_select() {
+    let script = "C: p1 EXAMINE \"a\"\nS: * OK [UIDVALIDITY 7]\nS: p1 OK\n\
+        C: p2 EXAMINE \"b\"\nS: p2 NO\n\
+        C: p3 EXAMINE \"a\"\nS: * OK [UIDVALIDITY 7]\nS: * OK [UIDNOTSTICKY]\nS: p3 OK\n\
+        C: p4 SELECT \"a\"\nS: * OK [UIDVALIDITY 7]\nS: p4 OK\n\
+        C: p5 EXAMINE \"a\"\nS: p5 OK\n\
+        C: p6 EXAMINE \"a\"\nC: p7 EXAMINE \"b\"\nS: * OK [UIDVALIDITY 7]\nS: p6 OK\nS: * OK [UIDVALIDITY 8]\nS: p7 OK\n\
+        C: p8 UNSELECT\nS: p8 OK";
+    let (mut session, server) = logged_in("UNSELECT", script).await;
+    let open = |name, mode| Step::Select {
+        mailbox: WireName::encode(name),
+        mode,
+        resync: None,
+    };
+    let examine = |name| open(name, SelectMode::ReadOnly);
+    let shown = |session: &Session| {
+        let examined = session.examined();
+        examined.map(|(mailbox, epoch)| (mailbox.clone(), epoch.as_u32()))
+    };
+    let is = |name, epoch| Some((WireName::encode(name), epoch));
+    for (steps, open) in [
+        (vec![examine("a")], is("a", 7)),
+        (vec![examine("b")], None),
+        // Its UIDs last no longer than the session.
+        (vec![examine("a")], None),
+        (vec![open("a", SelectMode::ReadWrite)], None),
+        (vec![examine("a")], None),
+        (vec![examine("a"), examine("b")], is("b", 8)),
+        (vec![Step::Unselect], None),
+    ] {
+        flown(&mut session, steps).await.unwrap();
+        assert_eq!(shown(&session), open);
+    }
+    server.await.unwrap();
+}
