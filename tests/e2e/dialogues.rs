@@ -146,6 +146,7 @@ fn login(choice: AuthChoice) -> Login {
         user: "ada".to_owned(),
         password: Secret::new("secret".to_owned()),
         choice,
+        service: "imap@localhost".to_owned(),
     }
 }
 

@@ -26,6 +26,7 @@ async fn session(server: &Dovecot) -> Session {
         user: "ada".to_owned(),
         password: Secret::new(Dovecot::PASSWORD.to_owned()),
         choice: AuthChoice::Auto,
+        service: "imap@localhost".to_owned(),
     };
     session.log_in(&login).await.unwrap();
     session

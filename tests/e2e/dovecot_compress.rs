@@ -51,6 +51,7 @@ async fn fetch(stream: Stream, mail: &str) -> bool {
         user: "ada".to_owned(),
         password: Secret::new(Dovecot::PASSWORD.to_owned()),
         choice: AuthChoice::Auto,
+        service: "imap@localhost".to_owned(),
     };
     session.log_in(&login).await.unwrap();
     let inbox = WireName::encode("INBOX");

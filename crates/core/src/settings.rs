@@ -125,7 +125,7 @@ pub enum TlsMode {
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// Nowhere: the client certificate says who we are, or whoever is behind the tunnel knows us already (PREAUTH).
+    /// Nowhere: the client certificate or a Kerberos ticket says who we are, or whoever is behind the tunnel knows us already (PREAUTH).
     Absent,
     /// It stands in the configuration.
     Inline(Secret),
@@ -165,6 +165,8 @@ pub enum AuthChoice {
     Apop,
     /// OAUTHBEARER (RFC 7628) or XOAUTH2, with an access token.
     OAuth2,
+    /// GSSAPI (RFC 4752): a Kerberos ticket says who we are. Requires the feature `gssapi`.
+    Gssapi,
 }
 
 /// How mailboxes lie in the mail tree.

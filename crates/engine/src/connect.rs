@@ -6,6 +6,7 @@ use crate::events;
 use crate::heart::announced;
 use crate::password;
 use crate::veil::Veil;
+use postrider_core::account::Protocol;
 use postrider_core::fault::Fault;
 use postrider_core::oauth2::TokenSource;
 use postrider_core::secret::Secret;
@@ -252,7 +253,17 @@ fn nobody(settings: &AccountSettings) -> Login {
         user: String::new(),
         password: Secret::new(String::new()),
         choice: settings.auth,
+        service: service(settings),
     }
+}
+
+/// The server as Kerberos names it (RFC 4752 §3.1), by the services of IANA's registry for GSSAPI.
+fn service(settings: &AccountSettings) -> String {
+    let service = match settings.protocol {
+        Protocol::Imap => "imap",
+        Protocol::Pop3 => "pop",
+    };
+    format!("{service}@{}", settings.server.host)
 }
 
 /// What is to let us in; not what was `refused`.
@@ -265,14 +276,17 @@ async fn login(
             let refused = refused.map(|login| &login.password);
             access_token((settings, source), connector, refused).await?
         }
-        // The certificate speaks.
-        _ if settings.auth == AuthChoice::External => Secret::new(String::new()),
+        // The certificate speaks, or a ticket.
+        _ if matches!(settings.auth, AuthChoice::External | AuthChoice::Gssapi) => {
+            Secret::new(String::new())
+        }
         source => password::obtain(source).await?,
     };
     Ok(Login {
         user: settings.user.clone(),
         password,
         choice: settings.auth,
+        service: service(settings),
     })
 }
 

@@ -91,6 +91,7 @@ mod tests {
             user: "ada".to_owned(),
             password: Secret::new(password.to_owned()),
             choice: AuthChoice::Auto,
+            service: "imap@localhost".to_owned(),
         })
     }
 

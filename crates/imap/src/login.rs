@@ -180,6 +180,7 @@ pub(crate) fn in_one_command(
     // What goes wrong here goes wrong again, and is told, on the way by steps.
     let exchange = Exchange::begin(login, &capabilities.mechanisms(), line).ok()?;
     let command = match exchange {
+        Some(exchange) if !exchange.may_be_one_message() => return None,
         Some(mut exchange) => {
             let first = exchange.initial().ok()??;
             let whole = exchange.is_done() && capabilities.has(Capability::SaslIr);

@@ -134,6 +134,7 @@ pub(crate) fn login(choice: AuthChoice) -> Login {
         user: "ada".to_owned(),
         password: Secret::new("pass word".to_owned()),
         choice,
+        service: "imap@localhost".to_owned(),
     }
 }
 

@@ -138,8 +138,35 @@ pub enum TransportError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The server let us in without having proved that it knows the password (RFC 5802 §5).
-    #[error("the server did not prove by {mechanism} that it knows the password")]
+    /// Kerberos has no ticket of the user's, or an old one.
+    #[error("there is no Kerberos ticket with which {user} could log in at {service}: {why}")]
+    NoTicket {
+        /// The login name.
+        user: String,
+        /// The server, `imap@HOST` or `pop@HOST`.
+        service: String,
+        /// What Kerberos said.
+        why: String,
+    },
+    /// No KDC of the realm answers.
+    #[error("asking Kerberos for a ticket for {service}: {why}")]
+    KdcSilent {
+        /// The server, `imap@HOST` or `pop@HOST`.
+        service: String,
+        /// What Kerberos said.
+        why: String,
+    },
+    /// Kerberos gives no ticket for this server.
+    #[error("Kerberos has no ticket for {service}: {why}")]
+    NoServiceTicket {
+        /// The server, `imap@HOST` or `pop@HOST`.
+        service: String,
+        /// What Kerberos said.
+        why: String,
+    },
+    /// The server let us in without having proved that it knows the password (RFC 5802 §5), or has the service's key
+    /// (RFC 4752 §3.1).
+    #[error("the server did not prove by {mechanism} that it {}", what_is_proved(.mechanism))]
     ServerUnproven {
         /// The mechanism.
         mechanism: String,
@@ -179,6 +206,14 @@ pub(crate) fn shown_names(names: &[String]) -> String {
     }
 }
 
+/// What a server proves by a mechanism.
+fn what_is_proved(mechanism: &str) -> &'static str {
+    match mechanism {
+        "GSSAPI" => "has the service's key",
+        _ => "knows the password",
+    }
+}
+
 impl TransportError {
     pub(crate) fn connect(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
@@ -198,7 +233,8 @@ impl TransportError {
             | Self::Connect { .. }
             | Self::TimedOut { .. }
             | Self::ProxyRefused { .. }
-            | Self::ProxyCut { .. } => Fault::Unreachable,
+            | Self::ProxyCut { .. }
+            | Self::KdcSilent { .. } => Fault::Unreachable,
             Self::Proxy { source, .. } => source.fault(),
             Self::TunnelStart { .. } => Fault::LocalIo,
             Self::Tls(error) => error.fault(),
@@ -206,6 +242,8 @@ impl TransportError {
             | Self::NotOffered { .. }
             | Self::ProxyLogin { .. }
             | Self::Sasl { .. }
+            | Self::NoTicket { .. }
+            | Self::NoServiceTicket { .. }
             | Self::ServerUnproven { .. } => Fault::Auth,
             Self::NotAProxy { .. } | Self::Challenge { .. } => Fault::Protocol,
         }
@@ -252,7 +290,20 @@ impl TransportError {
             | Self::NotAProxy { .. } => self.proxy_hint().to_owned(),
             Self::Tls(error) => return error.hint(),
             Self::CleartextRefused => "set `tls: implicit` or `tls: starttls`".to_owned(),
+            Self::NotOffered { mechanism, .. } if *mechanism == "GSSAPI" => {
+                "set `auth: auto` and a `password`".to_owned()
+            }
             Self::NotOffered { .. } => "set `auth: auto`".to_owned(),
+            Self::NoTicket { user, .. } => format!(
+                "type `kinit {user}`, or start postrider with KRB5_CLIENT_KTNAME naming a keytab"
+            ),
+            Self::KdcSilent { .. } => {
+                "check the network, and the realm's KDC in krb5.conf".to_owned()
+            }
+            Self::NoServiceTicket { service, .. } => format!(
+                "check `host:`, which Kerberos must know by this name: `kvno {}` asks it",
+                service.replacen('@', "/", 1)
+            ),
             Self::ServerUnproven { .. } => {
                 "do not log in there: somebody may be posing as your server".to_owned()
             }

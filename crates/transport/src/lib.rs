@@ -82,4 +82,6 @@ pub struct Login {
     pub password: Secret,
     /// Which mechanism carries the proof.
     pub choice: AuthChoice,
+    /// The server's name in Kerberos, service and host (RFC 4752 §3.1): `imap@mail.example.org`. Only GSSAPI wants it.
+    pub service: String,
 }

@@ -1,6 +1,7 @@
 //! Proving who we are by SASL (RFC 4422), for both protocols.
 //!
-//! rsasl does the mechanisms, all but CRAM-MD5, which it lacks. Ours is what it leaves open: which mechanism
+//! rsasl does the mechanisms, all but CRAM-MD5, which it lacks, and GSSAPI, which gives too much away there
+//! (`gssapi`). Ours is what it leaves open: which mechanism
 //! may be used over which connection (`choose`), what a hostile server may ask of us, and what its reasons
 //! mean (`bearer`). APOP ([`apop`]) is POP3's own.
 
@@ -8,6 +9,8 @@ pub mod apop;
 mod bearer;
 mod choose;
 mod cram_md5;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 
 use crate::scram_guard::{self, ServerMessage};
 use crate::{ChannelBinding, Login, TransportError};
@@ -97,6 +100,8 @@ enum Way {
     /// rsasl makes the first message; the server's answer is its error, if anything.
     Bearer(Box<Session>, Refused),
     CramMd5(Login),
+    #[cfg(feature = "gssapi")]
+    Gssapi(Box<gssapi::Gssapi>),
 }
 
 /// What a server said to a token.
@@ -133,6 +138,8 @@ impl Exchange {
     ) -> Result<Self, TransportError> {
         let way = match mechanism {
             "CRAM-MD5" => Way::CramMd5(login.clone()),
+            #[cfg(feature = "gssapi")]
+            "GSSAPI" => Way::Gssapi(Box::new(gssapi::Gssapi::new(&login.user, &login.service))),
             "OAUTHBEARER" | "XOAUTH2" => {
                 Way::Bearer(session(login, mechanism, line)?, Refused::NotYet)
             }
@@ -155,12 +162,24 @@ impl Exchange {
         self.mechanism
     }
 
+    /// Whether this may be one message, on whose answer nothing else depends. Where it cannot be, making the first
+    /// message may be dear: GSSAPI asks a KDC for it.
+    #[must_use]
+    pub fn may_be_one_message(&self) -> bool {
+        self.mechanism != "GSSAPI"
+    }
+
     /// Our first message as base64; `None` when the server speaks first. Ask once, before
     /// [`Exchange::respond`]; send it with the command or as the answer to an empty challenge.
     ///
     /// # Errors
-    /// When the mechanism cannot carry the login: an empty password, a NUL in it.
+    /// When the mechanism cannot carry the login: an empty password, a NUL in it, no ticket.
     pub fn initial(&mut self) -> Result<Option<Secret>, TransportError> {
+        #[cfg(feature = "gssapi")]
+        if let Way::Gssapi(gssapi) = &mut self.way {
+            let (message, _) = gssapi.step(None)?;
+            return Ok(Some(Secret::new(STANDARD.encode(message))));
+        }
         let (Way::Rsasl(session, _) | Way::Bearer(session, _)) = &mut self.way else {
             return Ok(None);
         };
@@ -211,13 +230,21 @@ impl Exchange {
                 let answer = cram_md5::response(login, &decoded).map_err(wrong)?;
                 (Secret::new(STANDARD.encode(answer)), true)
             }
+            #[cfg(feature = "gssapi")]
+            Way::Gssapi(gssapi) => {
+                let decoded = STANDARD
+                    .decode(challenge)
+                    .map_err(|_| wrong("is not base64"))?;
+                let (answer, is_done) = gssapi.step(Some(&decoded))?;
+                (Secret::new(STANDARD.encode(answer)), is_done)
+            }
         };
         self.is_done = is_done;
         Ok(message)
     }
 
     /// Whether the exchange is complete on our side: for SCRAM, that the server has proved that it
-    /// knows the password.
+    /// knows the password, and for GSSAPI, that it has the service's key.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.is_done
@@ -229,6 +256,8 @@ impl Exchange {
         match &self.way {
             Way::Bearer(_, Refused::Because(words)) => words.as_deref(),
             Way::Bearer(_, Refused::NotYet) | Way::Rsasl(..) | Way::CramMd5(_) => None,
+            #[cfg(feature = "gssapi")]
+            Way::Gssapi(_) => None,
         }
     }
 

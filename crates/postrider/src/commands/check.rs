@@ -91,6 +91,9 @@ fn understood(settings: &AccountSettings) -> String {
         PasswordSource::Absent if settings.auth == AuthChoice::External => {
             "client certificate".to_owned()
         }
+        PasswordSource::Absent if settings.auth == AuthChoice::Gssapi => {
+            "Kerberos ticket".to_owned()
+        }
         PasswordSource::Absent => "the server is expected to know us".to_owned(),
     };
     let readers = match settings.protocol {

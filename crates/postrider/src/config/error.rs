@@ -227,8 +227,11 @@ pub enum Problem {
         /// The mode of the file.
         mode: u32,
     },
-    /// A source of passwords that this binary was built without.
-    NoSecretService,
+    /// Something that this binary was built without.
+    NotBuiltIn {
+        /// What, and how to have it.
+        what: &'static str,
+    },
     /// Not exactly one source of a password.
     PasswordSources,
     /// A key that means something to IMAP only.
@@ -291,8 +294,6 @@ const UNKNOWN_PASSWORD_KEY: &str = "unknown key in `password`; known are `comman
      and `secret_service` (a password that begins with `{` stands in quotes)";
 const PASSWORD_SOURCES: &str =
     "`password` wants exactly one of `command`, `file`, `env`, `credential` and `secret_service`";
-const NO_SECRET_SERVICE: &str = "this postrider was built without the Secret Service: build it with \
-     `cargo build --release --features secret-service`, or write {command: secret-tool lookup ...}";
 const TUNNEL_AND_PROXY: &str =
     "`tunnel` and `proxy` each make the connection; an account has one of them";
 const NO_STATE_DIR: &str = "neither `state_dir` nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME says \
@@ -338,7 +339,7 @@ impl fmt::Display for Problem {
                 write!(f, "`{key}` says nothing here: {because}")
             }
             Self::ReadableByOthers { mode } => write_readable(f, *mode),
-            Self::NoSecretService => f.write_str(NO_SECRET_SERVICE),
+            Self::NotBuiltIn { what } => f.write_str(what),
             Self::PasswordSources => f.write_str(PASSWORD_SOURCES),
             Self::ImapOnly { key, because } => {
                 write!(f, "`{key}` is for IMAP accounts")?;

@@ -117,10 +117,14 @@ fn source(reading: &mut Reading<'_>, node: &Node, entries: &[Entry]) -> Option<P
     }
 }
 
+const NO_SECRET_SERVICE: &str = "this postrider was built without the Secret Service: build it with \
+     `cargo build --release --features secret-service`, or write {command: secret-tool lookup ...}";
+
 /// The attributes of one secret.
 fn secret_service(reading: &mut Reading<'_>, node: &Node) -> Option<PasswordSource> {
     if !cfg!(feature = "secret-service") {
-        reading.complain(node.at, Problem::NoSecretService);
+        let what = NO_SECRET_SERVICE;
+        reading.complain(node.at, Problem::NotBuiltIn { what });
         return None;
     }
     let wanted = "the attributes of a secret: {service: imap, user: ada}";

@@ -9,7 +9,7 @@ use postrider_core::account::Protocol;
 use postrider_core::settings::{AuthChoice, PasswordSource, TlsMode};
 
 /// Every word of `auth`.
-const WORDS: [(&str, AuthChoice); 9] = [
+const WORDS: [(&str, AuthChoice); 10] = [
     ("auto", AuthChoice::Auto),
     ("plain", AuthChoice::Plain),
     ("login", AuthChoice::Login),
@@ -19,7 +19,11 @@ const WORDS: [(&str, AuthChoice); 9] = [
     ("external", AuthChoice::External),
     ("apop", AuthChoice::Apop),
     ("oauth2", AuthChoice::OAuth2),
+    ("gssapi", AuthChoice::Gssapi),
 ];
+
+const NO_GSSAPI: &str = "this postrider was built without GSSAPI: build it with \
+     `cargo build --release --features gssapi`";
 
 /// What speaks for an account.
 enum Has {
@@ -39,6 +43,11 @@ pub(super) fn proof(
     let auth = or(keys.find("auth"), AuthChoice::Auto, |node| {
         reading.word("auth", node, &WORDS)
     })?;
+    if auth == AuthChoice::Gssapi && !cfg!(feature = "gssapi") {
+        let what = NO_GSSAPI;
+        reading.complain(keys.place("auth"), Problem::NotBuiltIn { what });
+        return None;
+    }
     let has = has(keys);
     let mut clash = |key: &str, what: &'static str| {
         let at = keys.place(key);
@@ -59,15 +68,14 @@ pub(super) fn proof(
             "auth",
             "`auth: apop` answers the greeting, and with `tls: starttls` the greeting could be anybody's",
         ),
-        (AuthChoice::External, Has::Neither) if keys.find("client_cert").is_none() => clash(
-            "auth",
-            "`auth: external` wants `client_cert` and `client_key`: they say who we are",
-        ),
-        (AuthChoice::External, Has::Neither) => Some((PasswordSource::Absent, auth)),
-        (AuthChoice::External, _) => clash(
-            "auth",
-            "`auth: external` lets `client_cert` speak: there is no `password` and no `oauth2`",
-        ),
+        (AuthChoice::External, has) => match external(keys, &has) {
+            Some(wrong) => clash("auth", wrong),
+            None => Some((PasswordSource::Absent, auth)),
+        },
+        (AuthChoice::Gssapi, has) => match gssapi(keys, &has) {
+            Some(wrong) => clash("auth", wrong),
+            None => Some((PasswordSource::Absent, auth)),
+        },
         (AuthChoice::OAuth2, Has::Password) => {
             clash("auth", "`auth: oauth2` wants `oauth2`, not a `password`")
         }
@@ -86,6 +94,31 @@ pub(super) fn proof(
             let node = keys.required(reading, "password")?;
             Some((password::password(reading, node)?, auth))
         }
+    }
+}
+
+/// What is wrong with `auth: external`.
+fn external(keys: &Account<'_>, has: &Has) -> Option<&'static str> {
+    match has {
+        Has::Neither if keys.find("client_cert").is_some() => None,
+        Has::Neither => {
+            Some("`auth: external` wants `client_cert` and `client_key`: they say who we are")
+        }
+        _ => Some(
+            "`auth: external` lets `client_cert` speak: there is no `password` and no `oauth2`",
+        ),
+    }
+}
+
+/// What is wrong with `auth: gssapi`. A tunnel may do without a host, but no ticket can; without a tunnel `host` is
+/// missed elsewhere.
+fn gssapi(keys: &Account<'_>, has: &Has) -> Option<&'static str> {
+    match has {
+        Has::Neither if keys.find("host").is_some() || keys.find("tunnel").is_none() => None,
+        Has::Neither => Some("`auth: gssapi` wants `host`: a ticket is for a server's own name"),
+        _ => Some(
+            "`auth: gssapi` lets a Kerberos ticket speak: there is no `password` and no `oauth2`",
+        ),
     }
 }
 

@@ -274,7 +274,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
     ),
     (
         "auth: ntlm",
-        "6:11: `auth` cannot be `ntlm`; it is one of `auto`, `plain`, `login`, `cram-md5`, `scram-sha-1`, `scram-sha-256`, `external`, `apop`, `oauth2`",
+        "6:11: `auth` cannot be `ntlm`; it is one of `auto`, `plain`, `login`, `cram-md5`, `scram-sha-1`, `scram-sha-256`, `external`, `apop`, `oauth2`, `gssapi`",
     ),
     (
         "layout: mbox",

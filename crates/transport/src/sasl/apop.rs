@@ -51,6 +51,7 @@ mod tests {
             user: "mrose".to_owned(),
             password: Secret::new("tanstaaf".to_owned()),
             choice: AuthChoice::Apop,
+            service: "imap@localhost".to_owned(),
         };
         digest(&login, timestamp)
     }

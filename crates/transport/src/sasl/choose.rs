@@ -7,7 +7,8 @@ use postrider_core::settings::AuthChoice;
 /// The mechanisms that `auto` chooses from under TLS, strongest first. SCRAM never shows the password, and
 /// proves the server to us as well; with `-PLUS` it also proves that nobody sits between us. PLAIN before
 /// LOGIN, because it takes one round trip and has an RFC (4616). CRAM-MD5 comes last: under TLS it hides
-/// nothing that TLS does not, and it makes the server keep passwords as they are.
+/// nothing that TLS does not, and it makes the server keep passwords as they are. Never GSSAPI: servers offer
+/// it to everybody, and whether there is a ticket is known only after a KDC was asked.
 const UNDER_TLS: [&str; 7] = [
     "SCRAM-SHA-256-PLUS",
     "SCRAM-SHA-1-PLUS",
@@ -71,6 +72,7 @@ pub(super) fn choose(
         AuthChoice::ScramSha256 => &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"],
         AuthChoice::External => &["EXTERNAL"],
         AuthChoice::OAuth2 => &["OAUTHBEARER", "XOAUTH2"],
+        AuthChoice::Gssapi => &["GSSAPI"],
     };
     if let Some(name) = first(wanted) {
         return Ok(Some(name));

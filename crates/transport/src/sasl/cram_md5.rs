@@ -49,6 +49,7 @@ mod tests {
             user: "tim".to_owned(),
             password: Secret::new("tanstaaftanstaaf".to_owned()),
             choice: AuthChoice::CramMd5,
+            service: "imap@localhost".to_owned(),
         };
         let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
         assert_eq!(

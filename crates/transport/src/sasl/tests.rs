@@ -7,6 +7,7 @@ fn login(choice: AuthChoice) -> Login {
         user: "ada".to_owned(),
         password: Secret::new("p\u{e4}ss,word=".to_owned()),
         choice,
+        service: "imap@localhost".to_owned(),
     }
 }
 
@@ -27,7 +28,9 @@ fn exchange(mechanism: &str) -> Exchange {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table, a row for every case")]
 fn the_strongest_common_mechanism_is_chosen() {
-    use AuthChoice::{Auto, CramMd5, External, Login, OAuth2, Plain, ScramSha1, ScramSha256};
+    use AuthChoice::{
+        Auto, CramMd5, External, Gssapi, Login, OAuth2, Plain, ScramSha1, ScramSha256,
+    };
     const TLS: Line<'_> = Line::Encrypted(None);
     const EXPOSED: Line<'_> = Line::Exposed;
     let octets = vec![1; 32];
@@ -50,6 +53,11 @@ fn the_strongest_common_mechanism_is_chosen() {
         ),
         (Auto, "LOGIN", TLS, Ok(Some("LOGIN"))),
         (Auto, "GSSAPI XOAUTH2", TLS, Ok(None)),
+        (Auto, "GSSAPI PLAIN", TLS, Ok(Some("PLAIN"))),
+        (Auto, "GSSAPI", Line::Cleartext, Ok(None)),
+        (Gssapi, "PLAIN SCRAM-SHA-256", TLS, Err(())),
+        #[cfg(feature = "gssapi")]
+        (Gssapi, "PLAIN gssapi", TLS, Ok(Some("GSSAPI"))),
         (Auto, "", TLS, Ok(None)),
         (Auto, "PLAIN SCRAM-SHA-1", EXPOSED, Ok(Some("SCRAM-SHA-1"))),
         (Auto, "PLAIN LOGIN", EXPOSED, Err(())),
@@ -121,6 +129,15 @@ fn the_strongest_common_mechanism_is_chosen() {
             assert!(error.hint().is_some());
         }
     }
+}
+
+#[cfg(feature = "gssapi")]
+#[test]
+fn a_ticket_takes_more_than_one_message() {
+    let (login, offered) = (login(AuthChoice::Gssapi), offered("GSSAPI"));
+    let begun = Exchange::begin(&login, &offered, Line::Encrypted(None));
+    assert!(!begun.unwrap().unwrap().may_be_one_message());
+    assert!(exchange("PLAIN").may_be_one_message());
 }
 
 #[test]

@@ -151,10 +151,41 @@ fn every_mechanism_has_its_word_and_its_conditions() {
             "account `home` has no `password`",
         ),
         (account("auth: anonymous"), "`auth` cannot be `anonymous`"),
+        #[cfg(feature = "gssapi")]
+        (account("auth: gssapi"), "lets a Kerberos ticket speak"),
+        #[cfg(feature = "gssapi")]
+        (
+            by_token(google, "auth: gssapi"),
+            "lets a Kerberos ticket speak",
+        ),
+        #[cfg(feature = "gssapi")]
+        (
+            "accounts:\n  home: {tunnel: x, user: ada, auth: gssapi}\n".to_owned(),
+            "`auth: gssapi` wants `host`",
+        ),
     ] {
         let really = refused(&yaml);
         assert!(really.contains(said), "{said}: {really}");
     }
+}
+
+#[cfg(feature = "gssapi")]
+#[test]
+fn a_ticket_takes_the_place_of_a_password() {
+    let config = accepted(&account("auth: gssapi").replace("    password: {env: PW}\n", ""));
+    assert_eq!(config.accounts[0].auth, AuthChoice::Gssapi);
+    assert_eq!(config.accounts[0].password, PasswordSource::Absent);
+}
+
+#[cfg(not(feature = "gssapi"))]
+#[test]
+fn a_binary_without_gssapi_says_how_to_have_it() {
+    let said = refused(&account("auth: gssapi").replace("    password: {env: PW}\n", ""));
+    assert!(
+        said.contains("this postrider was built without GSSAPI"),
+        "{said}"
+    );
+    assert!(said.contains("--features gssapi"), "{said}");
 }
 
 #[test]
