@@ -155,7 +155,7 @@ mod tests {
                 let mut taken = Vec::new();
                 let mut buffer = vec![0; room];
                 for octets in pieces {
-                    let more: Vec<u8> = (0..octets).map(|n| (sent.len() + n) as u8).collect();
+                    let more: Vec<u8> = (0..octets).map(|n| ((sent.len() + n) % 251).try_into().unwrap()).collect();
                     theirs.write_all(&more).await.unwrap();
                     sent.extend(more);
                     let read = ours.read(&mut buffer).await.unwrap();
