@@ -32,7 +32,7 @@ mod whole;
 /// Messages in a batch: enough that flushing disk and index costs little per message, few enough that
 /// their open files, where each is flushed by itself, stay below the usual limit of 1,024 descriptors.
 const BATCH_MESSAGES: usize = 256;
-/// The same while others are on their way, and the next has to wait anyway.
+/// The same while others are on their way, and the next has to wait anyway; where files are flushed together.
 const LARGE_BATCH_MESSAGES: usize = 512;
 /// Octets in a batch, so that mail becomes visible while a large mailbox is still arriving.
 const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
@@ -151,10 +151,14 @@ impl Delivery {
 
     /// Messages that make a batch.
     fn enough(&self) -> usize {
-        if self.turns.available_permits() == UNDER_WAY {
-            BATCH_MESSAGES
-        } else {
+        let disk = self.disks.files.as_ref();
+        // Else each file is open until it is flushed by itself.
+        let together = disk.is_some_and(|disk| !disk.is_crowded());
+        let waits = self.turns.available_permits() < UNDER_WAY;
+        if waits && together {
             LARGE_BATCH_MESSAGES
+        } else {
+            BATCH_MESSAGES
         }
     }
 

@@ -56,6 +56,12 @@ impl Disk {
         })
     }
 
+    /// Whether it is better to flush each file by itself, because others write a lot.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
     /// Whether a flush of the whole makes this durable, and does not take longer than flushing it alone.
     pub(crate) fn holds(&self, file: &File) -> bool {
         device(file).is_some_and(|device| self.holds_device(device))
@@ -63,7 +69,7 @@ impl Disk {
 
     /// The same of what lies on this device.
     pub(crate) fn holds_device(&self, device: u64) -> bool {
-        !self.crowded.load(Ordering::Relaxed) && device == self.device
+        !self.is_crowded() && device == self.device
     }
 
     /// Makes durable whatever was done on it until now.

@@ -161,7 +161,7 @@ pub struct Received {
     pub sha256: Sha256,
     /// The header lines as stored, without the empty line that ends them; at most [`LONGEST_HEADER`].
     pub header: Vec<u8>,
-    /// Open until the batch is flushed, or left to a disk.
+    /// Open until it is flushed, or left to a disk.
     pub(crate) file: Option<File>,
     /// Of the file system that it lies on.
     pub(crate) device: Option<u64>,
@@ -179,6 +179,11 @@ impl Received {
         if self.device.is_some_and(|device| disk.holds_device(device)) {
             self.file = None;
         }
+    }
+
+    /// Closes the file, which must have been flushed: nothing is written to it any more.
+    pub fn close(&mut self) {
+        self.file = None;
     }
 
     /// Leaves the file in `tmp` as a killed process would: for the tests of R3, and for a caller

@@ -274,7 +274,12 @@ async fn flush(
             Err(error) => return Err(error),
         }
     }
-    let flush = move || postrider_maildir::flush(&batch, disk.as_deref()).map(|()| batch);
+    let flush = move || {
+        postrider_maildir::flush(&batch, disk.as_deref())?;
+        // Others that are on their way have as many.
+        batch.iter_mut().for_each(|whole| whole.received.close());
+        Ok(batch)
+    };
     let flushed = DeliveryPool::run(flush).await?.map_err(EngineError::disk)?;
     account.shared.steps.reached(Step::Flushed)?;
     Ok((flushed, short))
