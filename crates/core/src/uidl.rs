@@ -19,8 +19,11 @@ impl Uidl {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let graphic = |octet: &u8| *octet > 0x20 && *octet != 0x7F;
         let good = !text.is_empty() && text.len() <= Self::MAX_OCTETS && text.iter().all(graphic);
-        // Octets beyond ASCII keep their identity by one character each.
-        good.then(|| Self(text.iter().map(|&octet| char::from(octet)).collect()))
+        good.then(|| match std::str::from_utf8(text) {
+            Ok(text) if text.is_ascii() => Self(text.into()),
+            // Octets beyond ASCII keep their identity by one character each.
+            _ => Self(text.iter().map(|&octet| char::from(octet)).collect()),
+        })
     }
 
     /// Takes back what [`Uidl::as_str`] gave to the index.

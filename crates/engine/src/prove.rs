@@ -96,11 +96,12 @@ fn read_back(rows: &[MessageFile], tree: &Path, mailboxes: &[MailboxRow]) -> Vec
         locate_anywhere(tree, mailboxes, &known)
     };
     let mut proven = Vec::with_capacity(rows.len());
+    let mut chunk = Vec::new();
     for rows in rows.chunks(FILES_AHEAD) {
         let paths: Vec<_> = rows.iter().map(|r| r.mailbox_path.join(&r.file)).collect();
         let cold: Vec<_> = paths.iter().map(|path| Cold::open(path)).collect();
         for (row, cold) in rows.iter().zip(cold) {
-            let read = cold.and_then(Cold::read);
+            let read = cold.and_then(|cold| cold.read(&mut chunk));
             let here = read.is_ok_and(|proof| holds(row, &proof));
             if here || elsewhere(row).is_some_and(|path| is_whole(row, &path)) {
                 proven.push(row.key);

@@ -134,7 +134,7 @@ mod tests {
         let keys = bench.store(vec![message(pop3("a"), 1), message(pop3("b"), 2)]);
         bench.index.note_returned(&keys[1..]).unwrap();
         bench.index.note_returned(&keys[1..]).unwrap();
-        let rows = bench.index.pop3_rows(bench.mailbox).unwrap();
+        let rows = bench.index.maildrop(bench.mailbox).unwrap();
         assert_eq!((rows[0].returns, rows[1].returns), (0, 2));
         assert!(bench.index.note_returned(&[MessageKey(99)]).is_err());
     }

@@ -216,12 +216,14 @@ impl Index {
         let sql = "
             UPDATE message
             SET expire_requested_at = coalesce(expire_requested_at, ?), expire_because = ?
-            WHERE id = ?";
+            WHERE id = ? AND proven_at IS NOT NULL";
         let transaction = self.transaction(doing)?;
         for (key, because) in going {
-            require_proof(&transaction, doing, *key)?;
             let row: [&dyn ToSql; 3] = [&now.0.as_seconds(), &because.as_ref(), &key.0];
-            update(&transaction, doing, sql, *key, &row)?;
+            let run = || transaction.prepare_cached(sql)?.execute(row.as_slice());
+            if run().map_err(IndexError::sql(doing))? == 0 {
+                require_proof(&transaction, doing, *key)?;
+            }
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }
@@ -237,7 +239,9 @@ impl Index {
         gone: &[(MessageKey, B)],
         now: Now,
     ) -> Result<usize, IndexError> {
-        let sql = "UPDATE message SET expired_at = ? WHERE id = ? AND expired_at IS NULL";
+        let sql = "
+            UPDATE message SET expired_at = ?
+            WHERE id = ? AND expired_at IS NULL AND proven_at IS NOT NULL";
         let gone = gone.iter().map(|(key, because)| (*key, because.as_ref()));
         self.end_each(gone, sql, now, Action::Expired)
     }
@@ -290,14 +294,13 @@ impl Index {
         let transaction = self.transaction(doing)?;
         let mut ended = 0;
         for (key, because) in ending {
-            if action == Action::Expired {
-                require_proof(&transaction, doing, key)?;
-            }
             let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
             let row = params![now.0.as_seconds(), key.0];
             if statement.execute(row).map_err(failed())? == 1 {
                 ledger::append(&transaction, key, action, now, because).map_err(failed())?;
                 ended += 1;
+            } else if action == Action::Expired {
+                require_proof(&transaction, doing, key)?;
             }
         }
         transaction.commit().map_err(failed())?;

@@ -41,22 +41,39 @@ pub struct Pop3Row {
 }
 
 impl Index {
-    /// Every message of a maildrop, oldest first, the gone ones included: their content still says
-    /// what need not be fetched again when unique-ids change (R4).
+    /// What a maildrop holds, as far as we know, oldest first. Costs what that costs, however many it has
+    /// held before.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn pop3_rows(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
-        // By their places: every pass reads them all, and looking columns up by name was a third of that.
-        let sql = "
-            SELECT id, uidl, server_octets, octets_crlf, header_sha256, sha256,
-              received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at,
-              returns
-            FROM message WHERE mailbox = ? ORDER BY id";
+    pub fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
+        let sql = format!(
+            "{ROW} AND uid IS NULL AND vanished_at IS NULL AND expired_at IS NULL ORDER BY id"
+        );
         let doing = "list the messages of a maildrop";
-        self.list(doing, sql, [mailbox.0], pop3_row)
+        self.list(doing, &sql, [mailbox.0], pop3_row)
+    }
+
+    /// What a maildrop has held and holds no more, oldest first: its content still says what need not be
+    /// fetched again when unique-ids change (R4).
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn former_maildrop(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
+        let sql = format!(
+            "{ROW} AND uid_validity IS NULL AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL)
+            ORDER BY id"
+        );
+        let doing = "list the messages that a maildrop has held";
+        self.list(doing, &sql, [mailbox.0], pop3_row)
     }
 }
+
+// By their places: every pass reads them all, and looking columns up by name was a third of that.
+const ROW: &str = "
+    SELECT id, uidl, server_octets, octets_crlf, header_sha256, sha256,
+      received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at, returns
+    FROM message WHERE mailbox = ?";
 
 fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
     let uidl = row.get_ref(1)?.as_str_or_null()?;

@@ -47,15 +47,22 @@ impl Index {
         mailbox: MailboxId,
         epoch: Option<UidValidity>,
     ) -> Result<Vec<RetainedRow>, IndexError> {
-        let sql = "
+        const ROW: &str = "
             SELECT id, uid, internal_date, stored_at, proven_at, flags, file,
               coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at
             FROM message
-            WHERE mailbox = ? AND uid_validity IS ? AND vanished_at IS NULL AND expired_at IS NULL
-              AND undone_at IS NULL
-            ORDER BY uid, id";
-        let epoch = epoch.map(UidValidity::as_u32);
-        self.list("list what is retained", sql, (mailbox.0, epoch), retained)
+            WHERE mailbox = ? AND vanished_at IS NULL AND expired_at IS NULL AND undone_at IS NULL";
+        let doing = "list what is retained";
+        match epoch {
+            Some(epoch) => {
+                let sql = format!("{ROW} AND uid_validity = ? ORDER BY uid, id");
+                self.list(doing, &sql, (mailbox.0, epoch.as_u32()), retained)
+            }
+            None => {
+                let sql = format!("{ROW} AND uid IS NULL ORDER BY id");
+                self.list(doing, &sql, [mailbox.0], retained)
+            }
+        }
     }
 
     /// By what ages are judged in a pass that starts now; see [`Clock`]. Remembers what the clock

@@ -31,7 +31,7 @@ pub struct Proof {
 /// [`MaildirError::Gone`] when a reader moved the file, [`MaildirError::NotAFile`] for anything but a
 /// regular file (a link, a pipe), else when the system refuses.
 pub fn read_back(path: &Path) -> Result<Proof, MaildirError> {
-    Cold::open(path)?.read()
+    Cold::open(path)?.read(&mut Vec::new())
 }
 
 /// A file whose octets are on their way from the medium. Several opened before the first is read keep
@@ -55,12 +55,14 @@ impl<'p> Cold<'p> {
         Ok(Self { file, path })
     }
 
-    /// Hashes it, as [`read_back`] does.
+    /// Hashes it, as [`read_back`] does. What `chunk` holds is of no interest; given again, it saves making
+    /// another.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn read(self) -> Result<Proof, MaildirError> {
-        hash(self.file).map_err(MaildirError::io("read back", self.path))
+    pub fn read(self, chunk: &mut Vec<u8>) -> Result<Proof, MaildirError> {
+        chunk.resize(CHUNK, 0);
+        hash(self.file, chunk).map_err(MaildirError::io("read back", self.path))
     }
 }
 
@@ -90,12 +92,11 @@ fn open(path: &Path) -> Result<File, MaildirError> {
     Ok(file)
 }
 
-fn hash(mut file: File) -> std::io::Result<Proof> {
+fn hash(mut file: File, chunk: &mut [u8]) -> std::io::Result<Proof> {
     let mut hasher = sha2::Sha256::new();
     let mut octets = 0;
-    let mut chunk = vec![0; CHUNK];
     loop {
-        let read = file.read(&mut chunk)?;
+        let read = file.read(chunk)?;
         let Some(part) = chunk.get(..read).filter(|part| !part.is_empty()) else {
             break;
         };

@@ -94,8 +94,11 @@ pub fn plan_pop3(known: &[KnownMessage], listing: &[ListedMessage]) -> Plan {
             .as_ref()
             .is_some_and(|u| listed_uidls.contains(u));
         if let Some(uidl) = &message.uidl {
-            // Later rows win: they are the newer owners of a reused unique-id.
-            by_uidl.insert(uidl, message);
+            // What is there owns it; else the one that had it last.
+            let owner = by_uidl.entry(uidl).or_insert(message);
+            if is_there(message) || !is_there(owner) {
+                *owner = message;
+            }
         }
         if !is_listed && message.state != KnownState::Expired {
             let lost = lost_by_size.entry(message.size_octets).or_default();
@@ -129,11 +132,14 @@ pub fn plan_pop3(known: &[KnownMessage], listing: &[ListedMessage]) -> Plan {
 }
 
 fn is_same(known: &KnownMessage, listed: &ListedMessage) -> bool {
-    let there = matches!(
+    is_there(known) && known.size_octets == listed.size_octets
+}
+
+const fn is_there(known: &KnownMessage) -> bool {
+    matches!(
         known.state,
         KnownState::Present | KnownState::ExpiryRequested
-    );
-    there && known.size_octets == listed.size_octets
+    )
 }
 
 /// Settles a [`Identity::Compare`] once the header's hash is known: the one candidate with that
@@ -242,6 +248,17 @@ mod tests {
     fn a_reused_uidl_is_not_taken_for_the_old_message() {
         assert_eq!(case(&["a/1"], &["a/9"]), "1~1 expired  vanished ");
         assert_eq!(case(&["a/1x"], &["a/1"]), "1~1 expired  vanished ");
+    }
+
+    #[test]
+    fn what_is_there_owns_its_uidl_however_often_it_was_given_out() {
+        let listing = ["a/1"];
+        for known in [["a/1", "a/9x"], ["a/9!", "a/1"], ["a/1?", "a/1!"]] {
+            let there = known.iter().position(|k| k.ends_with(['1', '?'])).unwrap() + 1;
+            let told = case(&known, &listing);
+            assert_eq!(told, format!("1={there} expired  vanished "), "{known:?}");
+        }
+        assert_eq!(case(&["a/1x", "a/1!"], &listing), "1~2 expired  vanished ");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{Facts, Method, Usage};
+use postrider_core::uidl::Uidl;
 use postrider_index::{Index, Pop3Row};
 use postrider_maildir::ContentHash;
 use postrider_pop3::{Quit, RetrieveEvent, Transaction};
@@ -20,6 +21,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// What follows the rule in the ledger when a deletion was asked for and never answered, and the next
 /// listing lacks the message.
 const QUIT_WAS_LOST: &str = " (the answer to QUIT was lost)";
+
+/// A message that is to leave the server.
+#[derive(Debug)]
+struct Leaving {
+    going: Going,
+    uidl: Option<Uidl>,
+}
+
+/// A message that left it, and what the ledger says of it.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) key: MessageKey,
+    pub(crate) uidl: Option<Uidl>,
+    pub(crate) because: String,
+}
 
 /// The messages of the listing that we know.
 #[derive(Debug)]
@@ -61,7 +77,7 @@ pub(crate) async fn expire_and_quit(
         return Ok(round_trips + 1);
     }
     let deeds = || {
-        let deed = |going: &Going| retain::deed(account, *going, Method::Expunge);
+        let deed = |leaving: &Leaving| retain::deed(account, leaving.going, Method::Expunge);
         going.values().map(deed).collect::<Vec<Deed>>()
     };
     match account.leave(&mailbox.name, deeds) {
@@ -80,12 +96,12 @@ async fn delete(
     account: &Account,
     mailbox: &LocalMailbox,
     (session, leave): (Transaction, Leave),
-    going: BTreeMap<u32, Going>,
+    mut going: BTreeMap<u32, Leaving>,
     report: &mut PassReport,
 ) -> Result<u64, EngineError> {
     let index = &account.shared.index;
-    let asked = going.values().map(|(key, why)| (*key, why.to_string()));
-    let asked: Vec<_> = asked.collect();
+    let asked = going.values().map(|leaving| leaving.going);
+    let asked: Vec<_> = asked.map(|(key, why)| (key, why.to_string())).collect();
     index
         .call(move |index| index.request_expiry(&asked, now()))
         .await?;
@@ -102,15 +118,18 @@ async fn delete(
         retain::tell(account, mailbox, quit.deleted.len() as u64, because);
         return Ok(quit.round_trips);
     }
-    let gone = quit.deleted.iter().filter_map(|n| going.get(n).copied());
-    let gone: Vec<Going> = gone.collect();
-    let expired = gone.iter().map(|(key, why)| (*key, why.to_string()));
-    let expired: Vec<_> = expired.collect();
+    let gone = quit.deleted.iter().filter_map(|n| going.remove(n));
+    let gone: Vec<Leaving> = gone.collect();
     report.expired += gone.len() as u64;
-    let marked = expired.clone();
+    let went: Vec<_> = gone.iter().map(|leaving| leaving.going.1).collect();
+    let left = gone.into_iter().map(Left::from).collect::<Vec<_>>();
+    let marked: Vec<_> = left.iter().map(|l| (l.key, l.because.clone())).collect();
     let mark = index.call(move |index| index.mark_expired(&marked, now()));
-    tokio::try_join!(log_expired(account, mailbox, &expired), mark)?;
-    let went: Vec<_> = gone.iter().map(|(_, why)| *why).collect();
+    let log = async {
+        log_expired(account, mailbox, &left);
+        Ok(())
+    };
+    tokio::try_join!(mark, log)?;
     retain::went(account, mailbox, &went).await?;
     Ok(quit.round_trips)
 }
@@ -129,11 +148,11 @@ async fn let_go(
     mailbox: &LocalMailbox,
     (session, holding): (&mut Transaction, &Holding),
     report: &mut PassReport,
-) -> Result<BTreeMap<u32, Going>, EngineError> {
+) -> Result<BTreeMap<u32, Leaving>, EngineError> {
     let held = &holding.held;
     retain::look_for_absent(account, mailbox, report).await?;
     let id = mailbox.id;
-    let read = move |index: &mut Index| Ok((index.pop3_rows(id)?, index.retained(id, None)?));
+    let read = move |index: &mut Index| Ok((index.maildrop(id)?, index.retained(id, None)?));
     let (rows, retained) = account.shared.index.call(read).await?;
     let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
     let unproven: HashMap<u32, MessageKey> = held
@@ -174,7 +193,11 @@ async fn let_go(
     let asked = by_name.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
     let strangers = confirm::strangers(account, mailbox, session, asked.collect()).await?;
     going.retain(|_, (key, _)| !strangers.contains(key));
-    Ok(going)
+    let leaving = going.into_iter().map(|(number, going)| {
+        let uidl = rows.get(&going.0).and_then(|row| row.uidl.clone());
+        (number, Leaving { going, uidl })
+    });
+    Ok(leaving.collect())
 }
 
 /// Whether these local copies are proven, now if not before.
@@ -184,13 +207,12 @@ async fn all_proven(
     retrieved: &HashSet<MessageKey>,
 ) -> Result<bool, EngineError> {
     let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.pop3_rows(id));
+    let rows = account.shared.index.call(move |index| index.maildrop(id));
     let rows = rows.await?.into_iter();
     // Those whose size differs were retrieved once more.
     let was_given_out =
         |row: &Pop3Row| retrieved.contains(&row.key) || row.server_octets != Some(row.octets_crlf);
-    let open = rows.filter(|row| row.vanished_at.is_none() && row.expired_at.is_none());
-    let open = open.filter(|row| row.proven_at.is_none() && was_given_out(row));
+    let open = rows.filter(|row| row.proven_at.is_none() && was_given_out(row));
     let open: Vec<_> = open.map(|row| row.key).collect();
     Ok(prove(account, &open).await?.len() == open.len())
 }
@@ -201,19 +223,23 @@ pub(crate) async fn lost_answers(
     account: &Account,
     mailbox: &LocalMailbox,
     keys: &[MessageKey],
-) -> Result<Vec<(MessageKey, String)>, EngineError> {
+) -> Result<Vec<Left>, EngineError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.pop3_rows(id));
+    let rows = account.shared.index.call(move |index| index.maildrop(id));
     let rows = rows.await?.into_iter();
     let asked: HashSet<_> = keys.iter().collect();
-    let because = rows.filter(|row| asked.contains(&row.key)).map(|row| {
+    let left = rows.filter(|row| asked.contains(&row.key)).map(|row| {
         let rule = row.expire_because.unwrap_or_else(|| "retention".to_owned());
-        (row.key, format!("{rule}{QUIT_WAS_LOST}"))
+        Left {
+            key: row.key,
+            uidl: row.uidl,
+            because: format!("{rule}{QUIT_WAS_LOST}"),
+        }
     });
-    Ok(because.collect())
+    Ok(left.collect())
 }
 
 /// Where what arrived is not as long as LIST said, one of the two is wrong: only a second fetch with
@@ -286,31 +312,23 @@ pub(crate) async fn again(
 }
 
 /// One line for each message that left the server.
-pub(crate) async fn log_expired(
-    account: &Account,
-    mailbox: &LocalMailbox,
-    gone: &[(MessageKey, String)],
-) -> Result<(), EngineError> {
-    let id = mailbox.id;
-    let rows = account
-        .shared
-        .index
-        .call(move |index| index.pop3_rows(id))
-        .await?;
-    let gone: HashMap<MessageKey, &String> = gone.iter().map(|(key, why)| (*key, why)).collect();
-    for row in &rows {
-        let Some(because) = gone.get(&row.key) else {
-            continue;
-        };
+pub(crate) fn log_expired(account: &Account, mailbox: &LocalMailbox, left: &[Left]) {
+    for Left { uidl, because, .. } in left {
         events::ServerCopyExpired {
             account: account.log_name(),
             mailbox: &mailbox.name,
             uid: None,
-            uidl: row.uidl.as_ref().map(|uidl| uidl.as_str()),
+            uidl: uidl.as_ref().map(Uidl::as_str),
             because,
         }
         .emit();
         account.live.change(|live| live.totals.expired += 1);
     }
-    Ok(())
+}
+
+impl From<Leaving> for Left {
+    fn from(Leaving { going, uidl }: Leaving) -> Self {
+        let (key, because) = (going.0, going.1.to_string());
+        Self { key, uidl, because }
+    }
 }

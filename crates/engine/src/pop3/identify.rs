@@ -8,7 +8,7 @@ use crate::header;
 use crate::report::PassReport;
 use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::pop3::{
-    Identity, KnownMessage, KnownState, ListedMessage, plan_pop3, settle,
+    Identity, KnownMessage, KnownState, ListedMessage, Plan, plan_pop3, settle,
 };
 use postrider_index::{Attachment, Index, Pop3Row};
 use postrider_pop3::{Maildrop, Transaction, UidlState};
@@ -45,15 +45,8 @@ pub(crate) async fn identify(
     maildrop: &Maildrop,
     report: &mut PassReport,
 ) -> Result<Identified, EngineError> {
-    let id = mailbox.id;
-    let rows = account
-        .shared
-        .index
-        .call(move |index| index.pop3_rows(id))
-        .await?;
-    let known: Vec<_> = rows.iter().map(known_message).collect();
     let listing: Vec<_> = maildrop.messages.iter().map(listed_message).collect();
-    let plan = plan_pop3(&known, &listing);
+    let (rows, known, plan) = compare(account, mailbox, &listing).await?;
     let mut sorted = Identified {
         known: HashMap::with_capacity(listing.len()),
         by_name: HashSet::with_capacity(listing.len()),
@@ -103,6 +96,30 @@ pub(crate) async fn identify(
     };
     account.shared.index.call(write).await?;
     Ok(sorted)
+}
+
+/// Compares the listing with what the maildrop held when we last looked; and, where that does not say what
+/// each message is, with all that it has ever held.
+async fn compare(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    listing: &[ListedMessage],
+) -> Result<(Vec<Pop3Row>, Vec<KnownMessage>, Plan), EngineError> {
+    let (id, index) = (mailbox.id, &account.shared.index);
+    let mut rows = index.call(move |index| index.maildrop(id)).await?;
+    let mut known: Vec<_> = rows.iter().map(known_message).collect();
+    let mut plan = plan_pop3(&known, listing);
+    let doubtful = doubtful(account, &rows);
+    let is_certain = |(_, identity): &(u32, Identity)| match identity {
+        Identity::Known(key) => !doubtful.contains(key),
+        Identity::Compare(_) | Identity::New => false,
+    };
+    if !plan.listed.iter().all(is_certain) {
+        rows.extend(index.call(move |index| index.former_maildrop(id)).await?);
+        known = rows.iter().map(known_message).collect();
+        plan = plan_pop3(&known, listing);
+    }
+    Ok((rows, known, plan))
 }
 
 /// Messages whose deletion the server has confirmed.

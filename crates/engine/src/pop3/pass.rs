@@ -154,15 +154,19 @@ async fn settle_absent(
     report.vanished += vanished.len() as u64;
     let index = &account.shared.index;
     let expired = expire::lost_answers(account, mailbox, &expired).await?;
-    for (message, because) in expired.iter().cloned() {
-        account.note(&mailbox.name, || Deed::Settle { message, because });
+    for left in &expired {
+        account.note(&mailbox.name, || Deed::Settle {
+            message: left.key,
+            because: left.because.clone(),
+        });
     }
     for message in vanished.iter().copied() {
         account.note(&mailbox.name, || Deed::Vanish { message });
     }
     if !expired.is_empty() {
-        expire::log_expired(account, mailbox, &expired).await?;
+        expire::log_expired(account, mailbox, &expired);
     }
+    let expired: Vec<_> = expired.into_iter().map(|l| (l.key, l.because)).collect();
     let write = move |index: &mut Index| {
         index.mark_expired(&expired, now())?;
         index.mark_vanished(&vanished, now()).map(drop)

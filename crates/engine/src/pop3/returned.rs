@@ -34,7 +34,7 @@ pub(crate) async fn note(
     let (id, keys) = (mailbox.id, back.clone());
     let note = move |index: &mut Index| {
         index.note_returned(&keys)?;
-        index.pop3_rows(id)
+        index.maildrop(id)
     };
     let rows = account.shared.index.call(note).await?;
     let back: HashSet<_> = back.into_iter().collect();

@@ -150,9 +150,8 @@ async fn maildrop(
     session.quit().await?;
     let mut known = HashSet::new();
     for row in mailboxes {
-        let rows = index.pop3_rows(row.id)?.into_iter();
-        let there = rows.filter(|row| row.expired_at.is_none() && row.vanished_at.is_none());
-        known.extend(there.filter_map(|row| row.uidl));
+        let rows = index.maildrop(row.id)?.into_iter();
+        known.extend(rows.filter_map(|row| row.uidl));
     }
     let mut report = ServerReport::default();
     for message in &maildrop.messages {

@@ -205,7 +205,7 @@ fn nothing_expires_that_is_not_proven() {
     assert!(
         bench
             .index
-            .pop3_rows(bench.mailbox)
+            .maildrop(bench.mailbox)
             .unwrap()
             .iter()
             .all(|row| row.expire_requested_at.is_none() && row.expired_at.is_none())
@@ -241,7 +241,12 @@ fn a_server_copy_expires_once_and_for_a_reason() {
         0
     );
     assert_eq!(bench.index.mark_vanished(&keys[..1], now(106)).unwrap(), 0);
-    let row = &bench.index.pop3_rows(bench.mailbox).unwrap()[0];
+    let held = bench.index.maildrop(bench.mailbox).unwrap();
+    assert_eq!(
+        held.iter().map(|row| row.key).collect::<Vec<_>>(),
+        keys[1..]
+    );
+    let row = &bench.index.former_maildrop(bench.mailbox).unwrap()[0];
     let times = [
         row.proven_at,
         row.expire_requested_at,
@@ -302,13 +307,15 @@ fn a_unique_id_serves_one_live_message_at_a_time() {
         matches!(refused, Err(IndexError::AlreadyKnown { .. })),
         "{refused:?}"
     );
-    let rows = bench.index.pop3_rows(bench.mailbox).unwrap();
-    let seen: Vec<_> = rows
-        .iter()
-        .map(|row| (row.key, row.vanished_at.is_some()))
-        .collect();
-    assert_eq!(seen, [(keys[0], true), (newer[0], false)]);
-    let row = &rows[1];
+    let former = bench.index.former_maildrop(bench.mailbox).unwrap();
+    assert_eq!(former.len(), 1);
+    assert_eq!(
+        (former[0].key, former[0].vanished_at.is_some()),
+        (keys[0], true)
+    );
+    let rows = bench.index.maildrop(bench.mailbox).unwrap();
+    assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), newer);
+    let row = &rows[0];
     assert_eq!(
         (row.uidl.as_ref().unwrap().as_str(), row.server_octets),
         ("a", Some(13))
@@ -343,7 +350,7 @@ fn identities_may_change_hands() {
         .index
         .attach(&[to(keys[0], "2"), to(keys[1], "1")])
         .unwrap();
-    let rows = bench.index.pop3_rows(bench.mailbox).unwrap();
+    let rows = bench.index.maildrop(bench.mailbox).unwrap();
     let seen: Vec<_> = rows
         .iter()
         .map(|row| row.uidl.as_ref().unwrap().as_str())
@@ -360,7 +367,7 @@ fn identities_may_change_hands() {
         matches!(refused, Err(IndexError::AlreadyKnown { .. })),
         "{refused:?}"
     );
-    let after = bench.index.pop3_rows(bench.mailbox).unwrap();
+    let after = bench.index.maildrop(bench.mailbox).unwrap();
     assert_eq!(after, rows);
 }
 

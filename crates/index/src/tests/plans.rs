@@ -48,7 +48,9 @@ fn call_everything(bench: &mut Bench) {
     index.displaced(mailbox).unwrap();
     index.stamps(&[mailbox]).unwrap();
     index.set_stamps(&[]).unwrap();
-    index.pop3_rows(mailbox).unwrap();
+    index.maildrop(mailbox).unwrap();
+    index.former_maildrop(mailbox).unwrap();
+    index.retained(mailbox, None).unwrap();
     index.file_of(&keys).unwrap();
     index.unproven(mailbox, 5).unwrap();
     index.by_sha256(mailbox, Sha256([1; 32])).unwrap();
@@ -178,6 +180,34 @@ fn every_statement_of_every_method_is_a_search() {
         plan(&bench.index, "SELECT * FROM message WHERE subject = 'x'"),
         ["SCAN message"]
     );
+}
+
+#[test]
+fn what_a_maildrop_held_once_does_not_slow_down_what_it_holds() {
+    let mut bench = Bench::new();
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
+        .unwrap();
+    bench.index.maildrop(bench.mailbox).unwrap();
+    bench.index.retained(bench.mailbox, None).unwrap();
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
+        .unwrap();
+    let seen = SEEN.with_borrow(Clone::clone);
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    for sql in &seen {
+        // Its own index, and in its order: nothing is sorted.
+        let plan = plan(&bench.index, sql);
+        assert_eq!(
+            plan,
+            ["SEARCH message USING INDEX message_in_maildrop (mailbox=?)"],
+            "{sql}"
+        );
+    }
 }
 
 fn plan(index: &Index, sql: &str) -> Vec<String> {
