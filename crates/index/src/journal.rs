@@ -93,6 +93,8 @@ impl Index {
     /// Turns deliveries that were made into messages, all or none: row, ledger entry `stored`, and
     /// the journal's row gone. The keys are in the order of `entries`.
     ///
+    /// Durable with the next commit that is; until then a power cut leaves the entries open.
+    ///
     /// # Errors
     /// When an entry is not there or the database refuses.
     pub fn record(
@@ -101,6 +103,15 @@ impl Index {
         now: Now,
     ) -> Result<Vec<MessageKey>, IndexError> {
         let doing = "record deliveries";
+        self.flushed_later(doing, |index| index.record_now(doing, entries, now))
+    }
+
+    fn record_now(
+        &mut self,
+        doing: &'static str,
+        entries: &[JournalId],
+        now: Now,
+    ) -> Result<Vec<MessageKey>, IndexError> {
         let transaction = self.transaction(doing)?;
         let mut keys = Vec::with_capacity(entries.len());
         for run in entries.chunk_by(|one, next| one.0.checked_add(1) == Some(next.0)) {

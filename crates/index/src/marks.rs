@@ -183,22 +183,22 @@ impl Index {
 
     /// The files were read back and hold what was received (R1). The first proof's time stays.
     ///
+    /// Durable with the next commit that is, and so before anything follows from it
+    /// ([`Index::request_expiry`]); until then a power cut takes the proof back.
+    ///
     /// # Errors
     /// When a message is not there or the database refuses.
     pub fn mark_proven(&mut self, keys: &[MessageKey], now: Now) -> Result<(), IndexError> {
         let doing = "record messages as proven";
         let sql = "UPDATE message SET proven_at = coalesce(proven_at, ?) WHERE id = ?";
-        let transaction = self.transaction(doing)?;
-        for key in keys {
-            update(
-                &transaction,
-                doing,
-                sql,
-                *key,
-                &[&now.0.as_seconds(), &key.0],
-            )?;
-        }
-        transaction.commit().map_err(IndexError::sql(doing))
+        self.flushed_later(doing, |index| {
+            let transaction = index.transaction(doing)?;
+            for key in keys {
+                let row: [&dyn ToSql; 2] = [&now.0.as_seconds(), &key.0];
+                update(&transaction, doing, sql, *key, &row)?;
+            }
+            transaction.commit().map_err(IndexError::sql(doing))
+        })
     }
 
     /// Notes that the server will be asked to let these copies go, each for the reason given (the

@@ -104,7 +104,7 @@ impl Index {
         // Readers never wait for us nor we for them, and a commit is one sequential write.
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         // NORMAL would not flush the WAL at commit: after a power cut a row that let a server copy
-        // go could be gone (R1 wants it "committed and flushed").
+        // go could be gone (R1 wants it "committed and flushed"). See `flushed_later`.
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
         // A first sync changes every page of two indexes over hashes with each batch: folded in for several
@@ -141,6 +141,24 @@ impl Index {
         let found = read()?;
         transaction.commit().map_err(IndexError::sql(doing))?;
         Ok(found)
+    }
+
+    /// Runs one transaction that need not be flushed by itself: a power cut may take it back, as long as
+    /// nothing that was committed after it is flushed. For what the next start finds out anew, when
+    /// nothing is done before a later commit that cannot be undone. A killed process takes nothing back.
+    pub(crate) fn flushed_later<T>(
+        &mut self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Self) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let flush = |connection: &Connection, level: &str| {
+            let set = connection.pragma_update(None, "synchronous", level);
+            set.map_err(IndexError::sql(doing))
+        };
+        flush(&self.connection, "NORMAL")?;
+        let done = run(self);
+        flush(&self.connection, "FULL")?;
+        done
     }
 
     /// A transaction that takes the write lock at once, so that it cannot fail halfway for want of it.
