@@ -5,6 +5,8 @@ mod accounts_from;
 #[cfg(test)]
 mod append_cuts;
 #[cfg(test)]
+mod bound_logins;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod control_kit;

@@ -15,6 +15,7 @@
 //! - [`oauth_server`]: an authorization server, with failures to order.
 //! - [`lossy_disk`]: a disk that loses what was not flushed, under that binary.
 //! - [`foretold`]: a dry run beside the pass that follows it.
+//! - [`scram_server`]: a server whose logins are bound to their connections, and a man in the middle.
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
@@ -58,6 +59,7 @@ pub mod postrider;
 pub mod proxies;
 pub mod readers;
 pub mod rig;
+pub mod scram_server;
 pub mod server;
 pub mod small_disk;
 pub mod soak;

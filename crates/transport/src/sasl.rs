@@ -299,7 +299,9 @@ fn session(login: &Login, mechanism: &str, line: Line<'_>) -> Result<Box<Session
         source,
     };
     let binding = match line {
-        Line::Encrypted(Some(binding)) if mechanism.ends_with("-PLUS") => Some(binding.clone()),
+        // Without `-PLUS` too: then SCRAM says `y`, we could have bound it, and a server that had offered that knows
+        // that somebody took it out on the way (RFC 5802 §6).
+        Line::Encrypted(Some(binding)) if mechanism.starts_with("SCRAM-") => Some(binding.clone()),
         Line::Encrypted(_) | Line::Cleartext | Line::Exposed => None,
     };
     let credentials = Credentials {
@@ -398,7 +400,7 @@ impl SessionCallback for Credentials {
         Ok(())
     }
 
-    /// rsasl takes a `-PLUS` for a mechanism only then.
+    /// rsasl takes a `-PLUS` for a mechanism only then, and says `y` or `n` by it for one without.
     fn enable_channel_binding(&self) -> bool {
         self.binding.is_some()
     }

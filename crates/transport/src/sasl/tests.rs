@@ -385,6 +385,31 @@ fn what_binds_to_the_connection_is_sent_with_the_proof() {
 }
 
 #[test]
+fn a_server_that_offers_no_binding_is_told_whether_we_could() {
+    let binding = ChannelBinding {
+        name: "tls-exporter",
+        octets: vec![7; 32],
+    };
+    for (line, flag, header) in [
+        (Line::Encrypted(Some(&binding)), "y,,n=ada,r=", "c=eSws,"),
+        (Line::Encrypted(None), "n,,n=ada,r=", "c=biws,"),
+        (Line::Cleartext, "n,,n=ada,r=", "c=biws,"),
+    ] {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-1"] {
+            let offered = offered(mechanism);
+            let begun = Exchange::begin(&login(AuthChoice::Auto), &offered, line);
+            let mut exchange = begun.unwrap().unwrap();
+            let first = decoded(&exchange.initial().unwrap().unwrap());
+            let nonce = first.strip_prefix(flag);
+            let nonce = nonce.unwrap_or_else(|| panic!("{line:?}: {first}"));
+            let challenge = format!("r={nonce}server,s=c2FsdA==,i=1");
+            let last = decoded(&exchange.respond(&STANDARD.encode(challenge)).unwrap());
+            assert!(last.starts_with(header), "{line:?}: {last}");
+        }
+    }
+}
+
+#[test]
 fn weaker_is_seen_by_what_is_best() {
     let of = |mechanisms| Strength::of(&offered(mechanisms));
     assert!(of("PLAIN scram-sha-256") > of("PLAIN LOGIN CRAM-MD5"));
