@@ -273,6 +273,36 @@ fn a_server_copy_expires_once_and_for_a_reason() {
 }
 
 #[test]
+fn of_many_that_expire_at_once_each_has_its_entry_once() {
+    let mut bench = Bench::new();
+    let messages = (1..=5).map(|n| message(pop3(&n.to_string()), n));
+    let keys = bench.store(messages.collect());
+    bench.index.mark_proven(&keys[..4], now(101)).unwrap();
+    let some = because(&keys[1..2]);
+    assert_eq!(bench.index.mark_expired(&some, now(102)).unwrap(), 1);
+    // One of them is not proven: nothing is noted of any.
+    let refused = bench.index.mark_expired(&because(&keys), now(103));
+    assert!(
+        matches!(refused, Err(IndexError::NotProven { key }) if key == keys[4].0),
+        "{refused:?}"
+    );
+    let mut backwards = because(&keys[..4]);
+    backwards.reverse();
+    bench.index.request_expiry(&backwards, now(104)).unwrap();
+    assert_eq!(bench.index.mark_expired(&backwards, now(105)).unwrap(), 3);
+    let expired = ledger(&bench)
+        .into_iter()
+        .filter(|(_, action, _)| action == "expired");
+    let times: Vec<_> = expired.map(|(at, _, _)| at).collect();
+    assert_eq!(times, [102, 105, 105, 105]);
+    let held = bench.index.maildrop(bench.mailbox).unwrap();
+    assert_eq!(
+        held.iter().map(|row| row.key).collect::<Vec<_>>(),
+        keys[4..]
+    );
+}
+
+#[test]
 fn a_message_vanishes_once_and_may_come_back() {
     let mut bench = Bench::new();
     let keys = bench.store(vec![message(imap(7, 1), 1)]);
