@@ -3,13 +3,14 @@
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::Decoder as _;
+use imap_codec::imap_types::extensions::quota::Resource;
 use imap_codec::imap_types::fetch::MessageDataItem;
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::response::{Data, Response as Theirs, Status, StatusKind};
 use libfuzzer_sys::fuzz_target;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::framer::RawResponse;
-use postrider_imap::parse::{Response as Ours, Untagged, Verdict, parse};
+use postrider_imap::parse::{Kind, Response as Ours, Untagged, Verdict, parse};
 
 fuzz_target!(|input: &[u8]| {
     let Ok((rest, theirs)) = ResponseCodec::default().decode(input) else {
@@ -85,17 +86,30 @@ fn compare(ours: &Untagged, theirs: &Data<'_>) {
                 (None, _) => {}
             }
         }
+        (Untagged::Quota(ours), Data::Quota { root, quotas }) => {
+            assert_eq!(ours.root, String::from_utf8_lossy(root.as_ref()));
+            // Of a resource that comes twice, the last counts.
+            let last = |wanted: &Resource<'_>| {
+                let mut rows = quotas.as_ref().iter().rev();
+                let row = rows.find(|row| row.resource == *wanted);
+                row.map(|row| (row.usage, row.limit))
+            };
+            let octets = |units: u64| units.saturating_mul(1_024);
+            let storage = last(&Resource::Storage);
+            let storage = storage.map(|(used, limit)| (octets(used), octets(limit)));
+            assert_eq!(ours.octets, storage);
+            assert_eq!(ours.messages, last(&Resource::Message));
+        }
+        // More resources than any server has.
+        (Untagged::Malformed(Kind::Quota), Data::Quota { quotas, .. })
+            if quotas.as_ref().len() >= 32 => {}
         (Untagged::Capability(_), Data::Capability(_))
         | (Untagged::Enabled(_), Data::Enabled { .. })
         | (Untagged::Flags(_), Data::Flags(_)) => {}
         // We have no use for these.
         (
             Untagged::Unknown,
-            Data::Recent(_)
-            | Data::Sort(..)
-            | Data::Thread(_)
-            | Data::Quota { .. }
-            | Data::QuotaRoot { .. },
+            Data::Recent(_) | Data::Sort(..) | Data::Thread(_) | Data::QuotaRoot { .. },
         ) => {}
         _ => panic!("ours: {ours:?}\ntheirs: {theirs:?}"),
     }
