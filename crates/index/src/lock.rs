@@ -7,6 +7,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a process that was killed may take to go: what it has open is closed after it was told to.
+const GOING: Duration = Duration::from_secs(1);
+
+/// Between two tries.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// Holds the state directory until dropped.
 ///
@@ -26,10 +33,11 @@ impl Drop for StateLock {
 }
 
 impl StateLock {
-    /// Takes the lock `<state_dir>/lock`; makes the directory where missing.
+    /// Takes the lock `<state_dir>/lock`; makes the directory where missing. Blocks for a second where another
+    /// instance holds it: that one may have been killed just now.
     ///
     /// # Errors
-    /// [`IndexError::Locked`] at once when another instance holds it, naming its pid.
+    /// [`IndexError::Locked`] when it holds it still, naming its pid.
     pub fn acquire(state_dir: &Path) -> Result<Self, IndexError> {
         create_private_dir(state_dir)?;
         let path = state_dir.join("lock");
@@ -42,16 +50,24 @@ impl StateLock {
             .truncate(false)
             .mode(0o600);
         let mut file = options.open(&path).map_err(IndexError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = holder(&mut file);
-                return Err(IndexError::Locked {
-                    state_dir: state_dir.to_owned(),
-                    pid,
-                });
+        let asked = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if asked.elapsed() < GOING => {
+                    std::thread::sleep(A_MOMENT);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let pid = holder(&mut file);
+                    return Err(IndexError::Locked {
+                        state_dir: state_dir.to_owned(),
+                        pid,
+                    });
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(IndexError::io("lock", &path)(error));
+                }
             }
-            Err(TryLockError::Error(error)) => return Err(IndexError::io("lock", &path)(error)),
         }
         let pid = format!("{}\n", std::process::id());
         let noted = file
@@ -89,6 +105,18 @@ mod tests {
         );
         drop(first);
         StateLock::acquire(&state).unwrap();
+    }
+
+    #[test]
+    fn one_that_is_just_going_is_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let first = StateLock::acquire(home.path()).unwrap();
+        let going = std::thread::spawn(move || {
+            std::thread::sleep(GOING / 5);
+            drop(first);
+        });
+        StateLock::acquire(home.path()).unwrap();
+        going.join().unwrap();
     }
 
     #[test]
