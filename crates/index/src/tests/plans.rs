@@ -153,18 +153,7 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
 #[test]
 fn every_statement_of_every_method_is_a_search() {
     let mut bench = Bench::new();
-    bench
-        .index
-        .connection
-        .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
-        .unwrap();
-    call_everything(&mut bench);
-    bench
-        .index
-        .connection
-        .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
-        .unwrap();
-    let seen = SEEN.with_borrow(Clone::clone);
+    let seen = statements_of(&mut bench, call_everything);
     assert!(seen.len() > 25, "the statements were not noticed: {seen:?}");
     for sql in &seen {
         let plan = plan(&bench.index, sql);
@@ -185,19 +174,10 @@ fn every_statement_of_every_method_is_a_search() {
 #[test]
 fn what_a_maildrop_held_once_does_not_slow_down_what_it_holds() {
     let mut bench = Bench::new();
-    bench
-        .index
-        .connection
-        .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
-        .unwrap();
-    bench.index.maildrop(bench.mailbox).unwrap();
-    bench.index.retained(bench.mailbox, None).unwrap();
-    bench
-        .index
-        .connection
-        .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
-        .unwrap();
-    let seen = SEEN.with_borrow(Clone::clone);
+    let seen = statements_of(&mut bench, |bench| {
+        bench.index.maildrop(bench.mailbox).unwrap();
+        bench.index.retained(bench.mailbox, None).unwrap();
+    });
     assert_eq!(seen.len(), 2, "{seen:?}");
     for sql in &seen {
         // Its own index, and in its order: nothing is sorted.
@@ -208,6 +188,22 @@ fn what_a_maildrop_held_once_does_not_slow_down_what_it_holds() {
             "{sql}"
         );
     }
+}
+
+/// The statements that `call` runs.
+fn statements_of(bench: &mut Bench, call: impl FnOnce(&mut Bench)) -> BTreeSet<String> {
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
+        .unwrap();
+    call(bench);
+    bench
+        .index
+        .connection
+        .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
+        .unwrap();
+    SEEN.with_borrow(Clone::clone)
 }
 
 fn plan(index: &Index, sql: &str) -> Vec<String> {
