@@ -35,6 +35,9 @@ struct Seen {
     broken: Option<String>,
     /// The first cut after which a message was neither here nor on the server.
     lost: Option<String>,
+    /// The first cut after which we did not know that it was us who let messages go: what asks for a deletion was
+    /// not flushed before the server was asked.
+    forgotten: Option<String>,
 }
 
 fn config(protocol: &str, port: u16) -> String {
@@ -56,6 +59,13 @@ fn copies(home: &Home, messages: usize) -> Vec<usize> {
     wanted
         .map(|hash| stored.iter().filter(|stored| **stored == hash).count())
         .collect()
+}
+
+/// Whether the ledger has it that others let messages go.
+fn tells_of_vanished(home: &Home) -> bool {
+    let index = rusqlite::Connection::open(home.path().join("state/index.db")).unwrap();
+    let sql = "SELECT EXISTS (SELECT 1 FROM ledger WHERE action = 'vanished')";
+    index.query_row(sql, (), |row| row.get(0)).unwrap()
 }
 
 /// One power cut before flush number `stop`, and the pass that heals it. Nothing when the pass was over
@@ -105,6 +115,9 @@ async fn cut(pass: Pass, stop: u64, seen: &mut Seen) -> bool {
     if seen.broken.is_none() && copies.iter().any(|copies| *copies != 1) {
         seen.broken = Some(told());
     }
+    if seen.forgotten.is_none() && tells_of_vanished(&home) {
+        seen.forgotten = Some(told());
+    }
     if (0..pass.messages)
         .zip(&copies)
         .any(|(n, copies)| *copies == 0 && !is_left(n))
@@ -135,6 +148,7 @@ async fn nothing_is_lost(protocol: &'static str, messages: usize) {
         })
         .await;
         assert_eq!(seen.broken, None);
+        assert_eq!(seen.forgotten, None);
         assert!(seen.cuts >= 10 && seen.after_deletion >= 2, "{seen:?}");
     }
 }
