@@ -219,10 +219,11 @@ impl Index {
     ) -> Result<(), IndexError> {
         let doing = "record which directories a mailbox has";
         let sql = "UPDATE mailbox SET directories = ? WHERE id = ?";
-        let changed = self
-            .connection
-            .execute(sql, params![directories, mailbox.0]);
-        one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
+        self.flushed_later(doing, |index| {
+            let row = params![directories, mailbox.0];
+            let changed = index.connection.execute(sql, row);
+            one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
+        })
     }
 
     fn note(

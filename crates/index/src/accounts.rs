@@ -45,10 +45,10 @@ impl Index {
         let found = self.connection.query_row(known, row, id).optional();
         let id = match found.map_err(IndexError::sql("look for an account"))? {
             Some(known) => known,
-            None => self
-                .connection
-                .query_row(upsert, row, id)
-                .map_err(IndexError::sql("record an account"))?,
+            None => self.flushed_later("record an account", |index| {
+                let made = index.connection.query_row(upsert, row, id);
+                made.map_err(IndexError::sql("record an account"))
+            })?,
         };
         Ok(AccountId(id))
     }
@@ -102,10 +102,11 @@ impl Index {
             WHERE id = ?3
               AND (greeting_capabilities IS NOT ?1 OR session_capabilities IS NOT ?2)";
         let (greeting, session) = (known.greeting.join(" "), known.session.join(" "));
-        let changed = self
-            .connection
-            .execute(sql, params![greeting, session, account.0]);
-        changed.map(drop).map_err(IndexError::sql(doing))
+        let row = params![greeting, session, account.0];
+        self.flushed_later(doing, |index| {
+            let changed = index.connection.execute(sql, row);
+            changed.map(drop).map_err(IndexError::sql(doing))
+        })
     }
 
     /// When a pass over the account last went through.

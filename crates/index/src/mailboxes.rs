@@ -113,11 +113,13 @@ impl Index {
         if mailboxes.is_empty() {
             return Ok(());
         }
-        let transaction = self.transaction(RECORD)?;
-        for mailbox in mailboxes {
-            record(&transaction, account, mailbox)?;
-        }
-        transaction.commit().map_err(IndexError::sql(RECORD))
+        self.flushed_later(RECORD, |index| {
+            let transaction = index.transaction(RECORD)?;
+            for mailbox in mailboxes {
+                record(&transaction, account, mailbox)?;
+            }
+            transaction.commit().map_err(IndexError::sql(RECORD))
+        })
     }
 
     /// These mailboxes are in step with what the server says here.
@@ -135,21 +137,23 @@ impl Index {
             UPDATE mailbox SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, messages = ?,
               mailbox_id = coalesce(?, mailbox_id), synced_at = ?
             WHERE id = ?";
-        let transaction = self.transaction(doing)?;
-        for (mailbox, server) in states {
-            let row = params![
-                server.uid_validity.map(UidValidity::as_u32),
-                server.uid_next.map(Uid::as_u32),
-                server.highest_mod_seq.map(ModSeq::as_i64),
-                server.messages.map(column::integer),
-                server.mailbox_id,
-                now.0.as_seconds(),
-                mailbox.0,
-            ];
-            let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
-            one(statement.execute(row).map_err(failed())?, doing, mailbox.0)?;
-        }
-        transaction.commit().map_err(failed())
+        self.flushed_later(doing, |index| {
+            let transaction = index.transaction(doing)?;
+            for (mailbox, server) in states {
+                let row = params![
+                    server.uid_validity.map(UidValidity::as_u32),
+                    server.uid_next.map(Uid::as_u32),
+                    server.highest_mod_seq.map(ModSeq::as_i64),
+                    server.messages.map(column::integer),
+                    server.mailbox_id,
+                    now.0.as_seconds(),
+                    mailbox.0,
+                ];
+                let mut statement = transaction.prepare_cached(sql).map_err(failed())?;
+                one(statement.execute(row).map_err(failed())?, doing, mailbox.0)?;
+            }
+            transaction.commit().map_err(failed())
+        })
     }
 
     /// The account's mail tree lies elsewhere now, and the mailbox with it.
@@ -191,15 +195,17 @@ impl Index {
     pub fn set_stamps(&mut self, stamps: &[(MailboxId, ScanStamp)]) -> Result<(), IndexError> {
         let doing = "record the scans of mailboxes";
         let sql = "UPDATE mailbox SET stamp_new_ns = ?, stamp_cur_ns = ? WHERE id = ?";
-        let transaction = self.transaction(doing)?;
-        for (mailbox, stamp) in stamps {
-            let write = || {
-                let mut statement = transaction.prepare_cached(sql)?;
-                statement.execute(params![stamp.new_ns, stamp.cur_ns, mailbox.0])
-            };
-            one(write().map_err(IndexError::sql(doing))?, doing, mailbox.0)?;
-        }
-        transaction.commit().map_err(IndexError::sql(doing))
+        self.flushed_later(doing, |index| {
+            let transaction = index.transaction(doing)?;
+            for (mailbox, stamp) in stamps {
+                let write = || {
+                    let mut statement = transaction.prepare_cached(sql)?;
+                    statement.execute(params![stamp.new_ns, stamp.cur_ns, mailbox.0])
+                };
+                one(write().map_err(IndexError::sql(doing))?, doing, mailbox.0)?;
+            }
+            transaction.commit().map_err(IndexError::sql(doing))
+        })
     }
 }
 

@@ -92,9 +92,11 @@ impl Index {
         }
         let sql = "UPDATE account SET server_expires_after = ? WHERE id = ?";
         let row = params![days.map(column::integer), account.0];
-        let written = self.connection.execute(sql, row);
-        written.map_err(IndexError::sql(doing))?;
-        Ok(true)
+        self.flushed_later(doing, |index| {
+            let written = index.connection.execute(sql, row);
+            written.map_err(IndexError::sql(doing))?;
+            Ok(true)
+        })
     }
 }
 

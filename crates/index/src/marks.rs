@@ -231,6 +231,8 @@ impl Index {
     /// The server has let these copies go, each for the reason given (the rule's name). Those gone by
     /// us already stay as they are. Says how many were new.
     ///
+    /// Taken back by a power cut, it is found out anew: what was asked for and is gone went by us.
+    ///
     /// # Errors
     /// [`IndexError::NotProven`] when one of them is not proven; else when a message is not there or
     /// the database refuses.
@@ -243,7 +245,9 @@ impl Index {
             UPDATE message SET expired_at = ?
             WHERE id = ? AND expired_at IS NULL AND proven_at IS NOT NULL";
         let gone = gone.iter().map(|(key, because)| (*key, because.as_ref()));
-        self.end_each(gone, sql, now, Action::Expired)
+        self.flushed_later("record the end of server copies", |index| {
+            index.end_each(gone, sql, now, Action::Expired)
+        })
     }
 
     /// Those among `keys` that [`Index::mark_vanished`] would change; with what the ledger would say, where
