@@ -1,6 +1,6 @@
 //! Receiving messages: RETR, pipelined where the server can.
 
-use crate::context::{Account, LocalMailbox, now};
+use crate::context::{Account, LocalMailbox};
 use crate::deliver::{Arrival, Delivery};
 use crate::delivery_pool::Intake;
 use crate::error::EngineError;
@@ -66,7 +66,7 @@ pub(crate) async fn fetch(
                     internal_date: None,
                     size_octets: listed.size_octets,
                     octets: octets_on_wire,
-                    arriving: intake.end(Some(now().0)).await?,
+                    arriving: intake.end(None).await?,
                 };
                 delivery.take(arrival).await?;
             }
