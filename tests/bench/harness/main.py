@@ -10,6 +10,7 @@ from .bench import Bench
 from .results import Results, load, log
 from .scenarios import SCENARIOS
 from .sizes import sizes
+from .slow_disk import SlowDisk
 
 
 # Options that are no part of a measurement, and whether a value follows.
@@ -34,6 +35,7 @@ def options():
     out.add_argument("--append", action="store_true", help="add to the last results instead of beginning anew")
     out.add_argument("--results", help="directory of the results (bench/results in cargo's target directory)")
     out.add_argument("--disk", default="/var/tmp", help="where server and clients keep their mail; no tmpfs (/var/tmp)")
+    out.add_argument("--flush-ms", type=float, default=0, help="on a disk of its own there, whose flush takes so long (as --disk does)")
     out.add_argument("--base-port", type=int, default=21000, help="the first of 51 free ports on loopback (21000)")
     out.add_argument("--rtt-ms", type=float, default=40, help="the long round trip; 0: no network namespaces (40)")
     out.add_argument("--limit", type=int, default=600, help="seconds after which a run has failed (600)")
@@ -58,7 +60,10 @@ def measure(o, results, bench_dir):
         if peer.key.startswith("mbsync15"):
             peer.binary = prepare.mbsync15(os.path.join(bench_dir, "peers"))
     ours = next((peer for peer in wanted if peer.key == "postrider"), None)
+    slow_disk = SlowDisk(native, o.disk, o.flush_ms) if o.flush_ms else None
     try:
+        if slow_disk:
+            o.disk, disk_kind = slow_disk.path, f"ext4 with a journal whose disk takes {o.flush_ms:g} ms for a flush"
         if ours:
             ours.path = prepare.postrider(os.path.dirname(bench_dir), o.disk)
         missing = [peer.key for peer in wanted if not peer.available()]
@@ -77,6 +82,8 @@ def measure(o, results, bench_dir):
     finally:
         if ours and ours.path:
             os.unlink(ours.path)
+        if slow_disk:
+            slow_disk.close()
 
 
 def main():

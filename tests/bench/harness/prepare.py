@@ -50,9 +50,9 @@ def mbsync15(directory):
 
 
 def native(directory):
-    """The two helpers in C."""
+    """The helpers in C."""
     os.makedirs(directory, exist_ok=True)
-    for name in ("measure", "delaytun"):
+    for name in ("measure", "delaytun", "slowdisk"):
         source, out = os.path.join(BENCH, "native", name + ".c"), os.path.join(directory, name)
         if not os.path.exists(out) or os.path.getmtime(out) < os.path.getmtime(source):
             run(["cc", "-O2", "-Wall", "-o", out, source])
