@@ -350,11 +350,16 @@ async fn r3_an_expiry_cut_off_at_any_step_keeps_every_local_copy() {
             rig.settings.folders.exclude = vec!["Bin".to_owned()];
             rig.account.set_role("Bin", "\\Trash");
             rig.grow_older(31 * DAY);
-            let stopped = rig.pass_until(Steps::stop_after(step)).await.is_err();
-            for _ in 0..2 {
-                rig.pass().await.unwrap();
-            }
+            let first = rig.pass_until(Steps::stop_after(step)).await;
+            let stopped = first.is_err();
+            let mut told = first.map_or(0, |report| report.expired);
             let when = format!("{method:?} stopped after {step}");
+            for _ in 0..2 {
+                let report = rig.pass().await.unwrap();
+                told += report.expired;
+                assert_eq!(report.vanished, 0, "{when}");
+            }
+            assert_eq!(told, 4, "{when}");
             assert_eq!(rig.stored().len(), 4, "{when}");
             assert!(uids(&rig, "INBOX").is_empty(), "{when}");
             assert_eq!(vanished(&rig), 0, "{when}");

@@ -3,6 +3,7 @@
 use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::imap::compare::Witness;
+use crate::imap::expire;
 use crate::imap::observe::Observed;
 use crate::imap::planned::Planned;
 use postrider_core::message::MessageKey;
@@ -10,27 +11,35 @@ use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, RowItems, SelectMode, Session, Step};
 use postrider_index::Index;
 
+/// Messages that are gone.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    pub(crate) messages: Vec<MessageKey>,
+    /// How many of them by us: their deletion was asked for, and the answer lost.
+    pub(crate) by_us: u64,
+}
+
 /// Asks about every absent message of every mailbox in one flight, and marks as vanished those that
 /// are not found again. Returns them. A mailbox whose answer is missing stays incomplete.
 pub(crate) async fn confirm(
     account: &Account,
     session: &mut Session,
     planned: &mut [Planned],
-) -> Result<Vec<MessageKey>, EngineError> {
+) -> Result<Gone, EngineError> {
+    let mut gone = Gone::default();
     if !account.sees_all() {
         postpone(planned);
-        return Ok(Vec::new());
+        return Ok(gone);
     }
     let asked: Vec<usize> = (0..planned.len())
         .filter(|at| planned.get(*at).is_some_and(|p| !p.absent.is_empty()))
         .collect();
     if asked.is_empty() {
-        return Ok(Vec::new());
+        return Ok(gone);
     }
     let mailboxes = asked.iter().filter_map(|at| planned.get(*at));
     let steps = mailboxes.flat_map(|mailbox| questions(&mailbox.observed, mailbox));
     let answers = ask(session, steps.collect(), asked.len()).await?;
-    let mut gone = Vec::new();
     for (at, answer) in asked.into_iter().zip(answers) {
         let Some(mailbox) = planned.get_mut(at) else {
             continue;
@@ -49,9 +58,11 @@ pub(crate) async fn confirm(
         account
             .note_gone(&mailbox.observed.local.name, &here)
             .await?;
-        gone.extend(here);
+        gone.by_us +=
+            expire::tell_lost_answers(account, &mailbox.observed, &mailbox.absent).await?;
+        gone.messages.extend(here);
     }
-    let keys = gone.clone();
+    let keys = gone.messages.clone();
     let write = move |index: &mut Index| index.mark_vanished(&keys, now());
     account.shared.index.call(write).await?;
     Ok(gone)

@@ -212,7 +212,7 @@ async fn remove(
         .await?;
     report.expired += here.len() as u64;
     for (uid, (_, why)) in &here {
-        log_expired(account, observed, *uid, *why);
+        log_expired(account, observed, *uid, &why.to_string());
     }
     let went: Vec<ExpireReason> = here.values().map(|(_, why)| *why).collect();
     retain::went(account, &observed.local, &went).await
@@ -271,13 +271,34 @@ async fn open(
     })
 }
 
-fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: ExpireReason) {
+/// Tells of those among messages that are gone whose deletion was asked for, and the answer lost (R2), before the
+/// index is told. Says how many.
+pub(crate) async fn tell_lost_answers(
+    account: &Account,
+    observed: &Observed,
+    gone: &[(MessageKey, Uid)],
+) -> Result<u64, EngineError> {
+    let uids: HashMap<MessageKey, Uid> = gone.iter().copied().collect();
+    let keys: Vec<MessageKey> = gone.iter().map(|(key, _)| *key).collect();
+    let foresee = move |index: &mut Index| index.foresee_vanished(&keys);
+    let foreseen = account.shared.index.call(foresee).await?.into_iter();
+    let mut lost = 0;
+    for (key, because) in foreseen.filter_map(|(key, because)| Some((key, because?))) {
+        if let Some(uid) = uids.get(&key) {
+            log_expired(account, observed, *uid, &because);
+            lost += 1;
+        }
+    }
+    Ok(lost)
+}
+
+fn log_expired(account: &Account, observed: &Observed, uid: Uid, because: &str) {
     events::ServerCopyExpired {
         account: account.log_name(),
         mailbox: &observed.local.name,
         uid: Some(uid.as_u32().into()),
         uidl: None,
-        because: &because.to_string(),
+        because,
     }
     .emit();
     account.live.change(|live| live.totals.expired += 1);

@@ -53,9 +53,12 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
-    let mut gone = absent::confirm(account, &mut session, &mut planned).await?;
+    let gone = absent::confirm(account, &mut session, &mut planned).await?;
+    let by_us = gone.by_us;
+    let mut gone = gone.messages;
     gone.extend(lost.iter().flat_map(|lost| &lost.messages));
-    report.vanished = gone.len() as u64;
+    report.expired += by_us;
+    report.vanished = (gone.len() as u64).saturating_sub(by_us);
     let moved = moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
     report.vanished = report.vanished.saturating_sub(moved.len() as u64);
     lost::tell(account, &lost, &moved).await?;

@@ -66,6 +66,7 @@ pub(crate) async fn run(account: &Account, quick: &Quick) -> Result<PassReport, 
     let (mut session, mut planned) = look(account, &access, observed, &mut report).await?;
     report.postponed += planned.iter().map(|p| p.absent.len() as u64).sum::<u64>();
     let gone = absent::confirm(account, &mut session, &mut planned).await?;
+    let gone = gone.messages;
     moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
     let session = fetch(account, &access, session, &mut planned, &mut report).await?;
     let left = quick.left();
