@@ -288,9 +288,7 @@ fn server(
     let port = or(keys.find("port"), standard, |node| {
         reading.number("port", node, 1..=u16::MAX)
     });
-    let ca_file = or(keys.find("ca_file"), None, |node| {
-        reading.path("ca_file", node).map(Some)
-    });
+    let ca_file = tls_trust::authorities(reading, keys, tls);
     let pins = tls_trust::pins(reading, keys, tls);
     let client = tls_trust::client(reading, keys, tls);
     if let (Some(host), Some(TlsMode::None), Some(false)) = (&host, tls, cleartext)

@@ -149,7 +149,7 @@ fn every_key_means_something() {
     let config = accepted(&account(
         "protocol: imap
 port: 1143
-tls: none
+tls: starttls
 allow_cleartext: true
 ca_file: ca.pem
 auth: plain
@@ -162,7 +162,10 @@ connections: 7
 retention: delete",
     ));
     let home = &config.accounts[0];
-    assert_eq!((home.server.port, home.server.tls), (1143, TlsMode::None));
+    assert_eq!(
+        (home.server.port, home.server.tls),
+        (1143, TlsMode::StartTls)
+    );
     let ca_file = home.server.ca_file.as_deref();
     assert_eq!(
         ca_file,
@@ -575,6 +578,10 @@ fn half_a_certificate_and_what_is_no_pin_are_refused() {
         (
             "tls: none\nallow_cleartext: true\npin: []",
             "`pin` is about certificates, and with `tls: none` there are none",
+        ),
+        (
+            "tls: none\nallow_cleartext: true\nca_file: ca.pem",
+            "`ca_file` is about certificates, and with `tls: none` there are none",
         ),
         (
             "tls: none\nallow_cleartext: true\nclient_key: k",

@@ -1,10 +1,25 @@
-//! `pin`, `client_cert` and `client_key`: which certificate the server must have, and which is ours.
+//! `ca_file`, `pin`, `client_cert` and `client_key`: which certificate the server must have, and which is ours.
 
 use super::account::Account;
 use super::error::Problem;
 use super::reading::{Reading, or};
 use postrider_core::pin::{Pin, PinError};
 use postrider_core::settings::{ClientIdentity, TlsMode};
+use std::path::PathBuf;
+
+/// Authorities besides the system's. An authorization server may be of one where the mail server has no TLS.
+pub(super) fn authorities(
+    reading: &mut Reading<'_>,
+    keys: &Account<'_>,
+    tls: Option<TlsMode>,
+) -> Option<Option<PathBuf>> {
+    or(keys.find("ca_file"), None, |node| {
+        if keys.find("oauth2").is_none() {
+            needs_tls(reading, keys, "ca_file", tls)?;
+        }
+        reading.path("ca_file", node).map(Some)
+    })
+}
 
 /// The pins; none is a chain's business. `[]` in an account takes back what stands under `defaults`.
 pub(super) fn pins(
