@@ -6,7 +6,7 @@ use crate::owned::{check_dir, check_file};
 use crate::seal;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages of 4 KiB that the write-ahead log may have before it is folded in.
 const LOG_PAGES: i64 = 4_000;
+
+const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// The index of one state directory.
 #[derive(Debug)]
@@ -40,12 +42,14 @@ impl Index {
             name.push(beside);
             check_file(Path::new(&name))?;
         }
-        create_private_file(&path)?;
+        let is_new = !exists(&path)?;
+        if is_new {
+            Self::make(&path)?;
+        }
         let sealed = seal::take_off(&path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut index = Self::connect(&path, flags)?;
+        let mut index = Self::connect(&path, WRITING)?;
         index.pragmas().map_err(opening(&path))?;
-        if !sealed {
+        if !sealed && !is_new {
             index.check_quickly(&path)?;
         }
         migrate(&mut index.connection, &path)?;
@@ -58,16 +62,13 @@ impl Index {
     /// When there is none, it cannot be read, or a newer postrider made it.
     pub fn open_read_only(state_dir: &Path) -> Result<Self, IndexError> {
         let path = file(state_dir);
-        if !path
-            .try_exists()
-            .map_err(IndexError::io("look for", &path))?
-        {
+        if !exists(&path)? {
             return Err(IndexError::Missing { path });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let index = Self::connect(&path, flags)?;
         match crate::migrate::version(&index.connection, &path)? {
-            // Made by an `open` that was killed before its first transaction.
+            // An empty file, which is a database to SQLite.
             0 => Err(IndexError::Missing { path }),
             _ => Ok(index),
         }
@@ -82,10 +83,42 @@ impl Index {
         let reader = Self::open_read_only(state_dir)?;
         drop(reader);
         let path = file(state_dir);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let index = Self::connect(&path, flags)?;
+        let index = Self::connect(&path, WRITING)?;
         index.pragmas().map_err(opening(&path))?;
         Ok(index)
+    }
+
+    /// Makes an empty index beside its place, and puts it there whole: SQLite would flush each step of it, and what a
+    /// kill leaves half-made is never opened.
+    fn make(path: &Path) -> Result<(), IndexError> {
+        let new = seal::beside(path, "-new");
+        // SQLite would take the log of an index that is gone for the new one's.
+        for left in ["-wal", "-shm", "-new", "-new-wal", "-new-shm"] {
+            let left = seal::beside(path, left);
+            match fs::remove_file(&left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(IndexError::io("remove", &left)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        create_private_file(&new)?;
+        let mut index = Self::connect(&new, WRITING)?;
+        let pragma = |index: &Self, name: &str, value: &str| {
+            let set = index.connection.pragma_update(None, name, value);
+            set.map_err(opening(&new))
+        };
+        pragma(&index, "synchronous", "OFF")?;
+        pragma(&index, "journal_mode", "MEMORY")?;
+        migrate(&mut index.connection, &new)?;
+        pragma(&index, "journal_mode", "WAL")?;
+        let closed = index.connection.close();
+        closed.map_err(|(_, source)| opening(&new)(source))?;
+        let flush = |path: &Path| File::open(path)?.sync_all();
+        flush(&new).map_err(IndexError::io("flush", &new))?;
+        fs::rename(&new, path).map_err(IndexError::io("create", path))?;
+        let directory = path.parent().unwrap_or(path);
+        flush(directory).map_err(IndexError::io("flush", directory))
     }
 
     pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Self, IndexError> {
@@ -206,19 +239,16 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), IndexError> {
     fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed())
 }
 
+fn exists(path: &Path) -> Result<bool, IndexError> {
+    path.try_exists().map_err(IndexError::io("look for", path))
+}
+
 /// SQLite gives the `-wal` and `-shm` beside it the same mode.
 fn create_private_file(path: &Path) -> Result<(), IndexError> {
     let failed = || IndexError::io("create", path);
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(file) => file
-            .set_permissions(Permissions::from_mode(0o600))
-            .map_err(failed()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed()(error)),
-    }
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    let file = file.map_err(failed())?;
+    file.set_permissions(Permissions::from_mode(0o600))
+        .map_err(failed())
 }

@@ -52,6 +52,26 @@ fn an_empty_file_is_no_index_to_a_reader_and_a_new_one_to_a_writer() {
     Index::open(home.path()).unwrap();
 }
 
+/// Somebody deleted the index and not its log, and before that a kill left a new one half-made.
+#[test]
+fn what_lies_beside_an_index_that_is_gone_is_not_taken_for_the_new_ones() {
+    let mut bench = Bench::new();
+    bench.store((1..50).map(|uid| message(imap(7, uid), 1)).collect());
+    let state = bench.home.path();
+    fs::remove_file(state.join("index.db")).unwrap();
+    fs::write(state.join("index.db-new"), "half of something").unwrap();
+    let log = fs::metadata(state.join("index.db-wal")).unwrap();
+    assert!(log.len() > 0);
+    let index = Index::open(state).unwrap();
+    assert_eq!(index.statuses().unwrap(), []);
+    index.close().unwrap();
+    let left: Vec<_> = fs::read_dir(state).unwrap().collect();
+    let mut left: Vec<_> = left.into_iter().map(|f| f.unwrap().file_name()).collect();
+    left.sort();
+    left.retain(|name| name.to_string_lossy().starts_with("index"));
+    assert_eq!(left, ["index.db", "index.db-sealed"]);
+}
+
 #[test]
 fn an_index_of_the_future_is_left_alone() {
     let home = tempfile::tempdir().unwrap();
