@@ -10,13 +10,14 @@ use postrider_core::message::MessageKey;
 use postrider_core::uid::{Uid, UidSet};
 use postrider_imap::{FlightEvent, RowItems, SelectMode, Session, Step};
 use postrider_index::Index;
+use std::collections::HashSet;
 
 /// Messages that are gone.
 #[derive(Debug, Default)]
 pub(crate) struct Gone {
     pub(crate) messages: Vec<MessageKey>,
-    /// How many of them by us: their deletion was asked for, and the answer lost.
-    pub(crate) by_us: u64,
+    /// Those of them that went by us: their deletion was asked for, and the answer lost.
+    pub(crate) by_us: HashSet<MessageKey>,
 }
 
 /// Asks about every absent message of every mailbox in one flight, and marks as vanished those that
@@ -58,8 +59,8 @@ pub(crate) async fn confirm(
         account
             .note_gone(&mailbox.observed.local.name, &here)
             .await?;
-        gone.by_us +=
-            expire::tell_lost_answers(account, &mailbox.observed, &mailbox.absent).await?;
+        let lost = expire::tell_lost_answers(account, &mailbox.observed, &mailbox.absent);
+        gone.by_us.extend(lost.await?);
         gone.messages.extend(here);
     }
     let keys = gone.messages.clone();

@@ -272,21 +272,21 @@ async fn open(
 }
 
 /// Tells of those among messages that are gone whose deletion was asked for, and the answer lost (R2), before the
-/// index is told. Says how many.
+/// index is told. Returns them.
 pub(crate) async fn tell_lost_answers(
     account: &Account,
     observed: &Observed,
     gone: &[(MessageKey, Uid)],
-) -> Result<u64, EngineError> {
+) -> Result<Vec<MessageKey>, EngineError> {
     let uids: HashMap<MessageKey, Uid> = gone.iter().copied().collect();
     let keys: Vec<MessageKey> = gone.iter().map(|(key, _)| *key).collect();
     let foresee = move |index: &mut Index| index.foresee_vanished(&keys);
     let foreseen = account.shared.index.call(foresee).await?.into_iter();
-    let mut lost = 0;
+    let mut lost = Vec::new();
     for (key, because) in foreseen.filter_map(|(key, because)| Some((key, because?))) {
         if let Some(uid) = uids.get(&key) {
             log_expired(account, observed, *uid, &because);
-            lost += 1;
+            lost.push(key);
         }
     }
     Ok(lost)

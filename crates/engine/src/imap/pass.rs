@@ -53,14 +53,15 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let changed = observed.iter().filter(|o| observe::may_have_changed(o));
     let changed = changed.cloned().collect();
     let mut planned = look_all(account, &mut session, changed, &mut report).await?;
-    let gone = absent::confirm(account, &mut session, &mut planned).await?;
-    let by_us = gone.by_us;
-    let mut gone = gone.messages;
-    gone.extend(lost.iter().flat_map(|lost| &lost.messages));
-    report.expired += by_us;
-    report.vanished = (gone.len() as u64).saturating_sub(by_us);
-    let moved = moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
-    report.vanished = report.vanished.saturating_sub(moved.len() as u64);
+    let mut gone = absent::confirm(account, &mut session, &mut planned).await?;
+    gone.messages
+        .extend(lost.iter().flat_map(|lost| &lost.messages));
+    let messages = gone.messages.clone();
+    let moved = moves::follow(account, &mut session, &mut planned, messages, &mut report).await?;
+    report.expired += gone.by_us.len() as u64;
+    gone.messages
+        .retain(|key| !gone.by_us.contains(key) && !moved.contains_key(key));
+    report.vanished = gone.messages.len() as u64;
     lost::tell(account, &lost, &moved).await?;
     let mut session = fetch(account, &access, session, &mut planned, &mut report).await?;
     record_states(account, &planned).await?;
