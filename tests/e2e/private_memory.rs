@@ -45,7 +45,7 @@ async fn a_daemon_that_crashes_leaves_no_core() {
     let _ada = store.account("ada", "secret");
     let server = Server::start(store, Options::default()).await.unwrap();
     // What is built for release ends every panic with ABRT.
-    for signal in [Signal::ABORT, Signal::QUIT] {
+    for signal in [Signal::ABORT, Signal::SYS] {
         let home = Home::new(&format!(
             "state_dir: {{home}}/state\nlog: {{format: json}}\naccounts:\n  home: {{host: 127.0.0.1, port: {}, tls: none, \
              user: ada, password: {{command: echo secret}}, maildir: \"{{home}}/Mail\"}}\n",
