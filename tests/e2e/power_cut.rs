@@ -61,11 +61,14 @@ fn copies(home: &Home, messages: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Whether the ledger has it that others let messages go.
-fn tells_of_vanished(home: &Home) -> bool {
+/// Whether the ledger has it, of all that left the server, that it was us, and once.
+fn remembers(home: &Home, gone: usize) -> bool {
     let index = rusqlite::Connection::open(home.path().join("state/index.db")).unwrap();
-    let sql = "SELECT EXISTS (SELECT 1 FROM ledger WHERE action = 'vanished')";
-    index.query_row(sql, (), |row| row.get(0)).unwrap()
+    let count = |action: &str| {
+        let sql = "SELECT count(*) FROM ledger WHERE action = ?";
+        index.query_row(sql, [action], |row| row.get::<_, i64>(0))
+    };
+    count("vanished").unwrap() == 0 && count("expired").unwrap() == gone as i64
 }
 
 /// One power cut before flush number `stop`, and the pass that heals it. Nothing when the pass was over
@@ -115,7 +118,7 @@ async fn cut(pass: Pass, stop: u64, seen: &mut Seen) -> bool {
     if seen.broken.is_none() && copies.iter().any(|copies| *copies != 1) {
         seen.broken = Some(told());
     }
-    if seen.forgotten.is_none() && tells_of_vanished(&home) {
+    if seen.forgotten.is_none() && !remembers(&home, pass.messages - left.len()) {
         seen.forgotten = Some(told());
     }
     if (0..pass.messages)
