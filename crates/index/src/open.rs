@@ -7,7 +7,6 @@ use crate::seal;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,12 +94,7 @@ impl Index {
         // SQLite would take the log of an index that is gone for the new one's.
         for left in ["-wal", "-shm", "-new", "-new-wal", "-new-shm"] {
             let left = seal::beside(path, left);
-            match fs::remove_file(&left) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(IndexError::io("remove", &left)(error));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            seal::remove(&left).map_err(IndexError::io("remove", &left))?;
         }
         create_private_file(&new)?;
         let mut index = Self::connect(&new, WRITING)?;

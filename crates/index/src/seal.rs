@@ -44,10 +44,7 @@ impl Index {
 
 /// A file of our own, whatever lay there; 0600 whatever the umask.
 fn write(seal: &Path, likeness: &str) -> io::Result<()> {
-    match fs::remove_file(seal) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    remove(seal)?;
     let mut options = OpenOptions::new();
     let mut file = options
         .write(true)
@@ -61,10 +58,15 @@ fn write(seal: &Path, likeness: &str) -> io::Result<()> {
 /// from now on happens without it.
 pub(crate) fn take_off(path: &Path) -> Result<bool, IndexError> {
     let (seal, whole) = (seal(path), is_whole(path));
-    match fs::remove_file(&seal) {
-        Ok(()) => Ok(whole),
+    let removed = remove(&seal).map_err(IndexError::io("remove", &seal))?;
+    Ok(removed && whole)
+}
+
+/// Removes a file that may be there; says whether it was.
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(IndexError::io("remove", &seal)(error)),
+        removed => removed.map(|()| true),
     }
 }
 
