@@ -10,7 +10,8 @@
 //! Taking in records what the file holds, not who it is to the server: the pass finds that out, by
 //! likeness or by octets, and then nothing is downloaded or stored a second time. Nothing is proven by
 //! it. What another program delivered was never received by us: before anything is deleted because of
-//! it, the server's octets are compared with it.
+//! it, the server's octets are compared with it. And a file of ours that is not what its name tells of its hash has
+//! been damaged since: read back it would prove itself, so it stays, and nothing but its octets is taken for it.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::delivery_pool::DeliveryPool;
@@ -113,12 +114,11 @@ fn read(
 }
 
 /// What the index is to know of a file. A name of our making is given to a file only when it was received
-/// whole, and the sizes in it were measured then: while they are right, it is what we received.
+/// whole, and it tells of its sizes and its hash: while they are right, it is what we received.
 pub(crate) fn found_file(entry: &Entry, examined: Examined, protocol: Protocol) -> FoundFile {
     let name = &entry.file_name;
-    let received = token_of(name.as_str()).is_some()
-        && name.octets() == Some(examined.octets)
-        && name.octets_crlf() == Some(examined.octets_crlf);
+    let vouched = name.vouches_for(examined.octets, examined.octets_crlf, &examined.sha256);
+    let damaged = vouched == Some(false);
     FoundFile {
         header: header::fields(&examined.header),
         internal_date: match protocol {
@@ -127,11 +127,11 @@ pub(crate) fn found_file(entry: &Entry, examined: Examined, protocol: Protocol) 
         },
         octets: examined.octets,
         octets_crlf: examined.octets_crlf,
-        server_octets: Some(examined.octets_crlf),
+        server_octets: (!damaged).then_some(examined.octets_crlf),
         sha256: examined.sha256,
         header_sha256: header::fingerprint(&examined.header),
         base: name.base().to_owned(),
         file: entry.to_string(),
-        received,
+        received: vouched == Some(true),
     }
 }

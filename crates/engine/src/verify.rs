@@ -73,7 +73,7 @@ pub struct VerifyReport {
     pub strangers: u64,
     /// Files in `tmp`.
     pub unfinished: u64,
-    /// Files whose `S=` or `W=` is not true.
+    /// Files that are not what their names tell: of other sizes, or of another hash.
     pub misnamed: u64,
     /// The other side, where it was asked.
     pub server: Option<ServerReport>,

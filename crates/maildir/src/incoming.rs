@@ -4,7 +4,7 @@ use crate::disk::Disk;
 use crate::error::MaildirError;
 use crate::line_ends::LineEnds;
 use crate::mailbox::Mailbox;
-use crate::name::Namer;
+use crate::name::{self, Namer};
 use postrider_core::message::Sha256;
 use postrider_core::time::UnixTime;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps};
@@ -98,13 +98,14 @@ impl Incoming {
             self.set_time(date)?;
         }
         let (octets, octets_crlf) = (self.ends.octets(), self.ends.octets_crlf());
+        let sha256 = Sha256(self.hasher.finalize().into());
         Ok(Received {
-            base: format!("{},S={octets},W={octets_crlf}", self.unique),
+            base: name::base(&self.unique, (octets, octets_crlf), &sha256),
             tmp: self.tmp,
             unique: self.unique,
             octets,
             octets_crlf,
-            sha256: Sha256(self.hasher.finalize().into()),
+            sha256,
             header: self.header.finish(),
             file: Some(self.file),
             device: self.device,
@@ -151,7 +152,8 @@ pub struct Received {
     pub(crate) tmp: TmpFile,
     /// The file's name in `tmp`.
     pub unique: String,
-    /// The base that the file will have in `new` or `cur`: `unique` with its exact `,S=` and `,W=`.
+    /// The base that the file will have in `new` or `cur`: `unique`, the beginning of its hash, and its exact `,S=`
+    /// and `,W=`.
     pub base: String,
     /// Octets of the file.
     pub octets: u64,

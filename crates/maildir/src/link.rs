@@ -4,7 +4,7 @@
 use crate::error::MaildirError;
 use crate::incoming::{Header, Received, TmpFile};
 use crate::mailbox::Mailbox;
-use crate::name::Namer;
+use crate::name::{self, Namer};
 use postrider_core::message::Sha256;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -80,7 +80,7 @@ pub fn link(
         return Ok(None);
     }
     Ok(Some(Received {
-        base: format!("{unique},S={octets},W={}", original.octets_crlf),
+        base: name::base(&unique, (octets, original.octets_crlf), &sha256),
         tmp,
         unique,
         octets,

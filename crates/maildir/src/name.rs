@@ -1,11 +1,14 @@
 //! File names of messages: `<base>:2,<flags>`.
 //!
 //! Ours are `<seconds>.M<usec>P<pid>Q<n>R<random>.<host>,S=<octets>,W=<octets with CRLF>`; no UID is
-//! in them, because readers carry a name along into other mailboxes. Names that others made are read
+//! in them, because readers carry a name along into other mailboxes. What follows `R` are 16 hexadecimal digits that
+//! are this process' alone, and, once the message is whole, 16 of its hash: a file without an index still tells
+//! whether it is what was received. Names that others made are read
 //! as they are and keep what we do not know: unsorted and unknown letters, the `a` to `z` of
 //! `dovecot-keywords`, `;2,` and `!2,` (mu, where a file system has no `:`), `:1,`, no info at all.
 
 use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::message::Sha256;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +21,9 @@ pub const LONGEST_BASE: usize = 150;
 
 /// Octets kept free for `,S=` and `,W=`, 20 digits each.
 const SIZES: usize = 46;
+
+/// Digits of the token behind `R`, and of the hash behind the token.
+const DIGITS: usize = 16;
 
 /// The name of a message's file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +114,16 @@ impl FileName {
         self.field("W=")
     }
 
+    /// Whether the name is one that we gave to a message of these sizes and this hash. `None` when it is not of our
+    /// making, or tells nothing of a hash.
+    #[must_use]
+    pub fn vouches_for(&self, octets: u64, octets_crlf: u64, sha256: &Sha256) -> Option<bool> {
+        let (_, told) = made_by_us(self.base())?;
+        let hash = told?.eq_ignore_ascii_case(&beginning(sha256));
+        let sizes = self.octets() == Some(octets) && self.octets_crlf() == Some(octets_crlf);
+        Some(hash && sizes)
+    }
+
     fn field(&self, key: &str) -> Option<u64> {
         let mut fields = self.base().split(',').skip(1);
         fields.find_map(|field| field.strip_prefix(key)?.parse().ok())
@@ -173,7 +189,7 @@ impl Namer {
         };
         let host: String = host.chars().map(plain).collect();
         let digit = |c: &char| c.is_ascii_hexdigit();
-        let token: String = token.chars().filter(digit).take(16).collect();
+        let token: String = token.chars().filter(digit).take(DIGITS).collect();
         let host = if host.is_empty() {
             "localhost".to_owned()
         } else {
@@ -200,32 +216,55 @@ impl Namer {
         &self.token
     }
 
-    /// The next unique name, made at `now_micros` (microseconds since the epoch). With `,S=` and
-    /// `,W=` it stays within [`LONGEST_BASE`] octets; a host name that is too long is cut.
+    /// The next unique name, made at `now_micros` (microseconds since the epoch). The base that is made of
+    /// it stays within [`LONGEST_BASE`] octets; a host name that is too long is cut.
     #[must_use]
     pub fn unique(&self, now_micros: u64) -> String {
         let (seconds, micros) = (now_micros / 1_000_000, now_micros % 1_000_000);
         let made = self.made.fetch_add(1, Ordering::Relaxed);
         let (pid, token) = (self.pid, &self.token);
         let mut unique = format!("{seconds}.M{micros}P{pid}Q{made}R{token}.");
-        let room = (LONGEST_BASE - SIZES).saturating_sub(unique.len());
+        let room = (LONGEST_BASE - SIZES - DIGITS).saturating_sub(unique.len());
         unique.extend(self.host.chars().take(room));
         unique
     }
 }
 
+/// The base of a message that has come whole under a name of [`Namer::unique`].
+pub(crate) fn base(unique: &str, (octets, octets_crlf): (u64, u64), sha256: &Sha256) -> String {
+    let told = beginning(sha256);
+    let at = unique.match_indices('.').nth(1).map(|(at, _)| at);
+    let (made, host) = unique.split_at(at.unwrap_or(unique.len()));
+    format!("{made}{told}{host},S={octets},W={octets_crlf}")
+}
+
+/// As much of a hash as a name tells.
+fn beginning(sha256: &Sha256) -> String {
+    let mut digits = sha256.to_string();
+    digits.truncate(DIGITS);
+    digits
+}
+
 /// The token in a name that a namer made; `None` for everybody else's names.
 #[must_use]
 pub fn token_of(name: &str) -> Option<&str> {
+    made_by_us(name).map(|(token, _)| token)
+}
+
+/// The token in a name of ours, and what it tells of the hash.
+fn made_by_us(name: &str) -> Option<(&str, Option<&str>)> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     let (seconds, rest) = name.split_once(".M")?;
     let (micros, rest) = rest.split_once('P')?;
     let (pid, rest) = rest.split_once('Q')?;
     let (made, rest) = rest.split_once('R')?;
-    let (token, _host) = rest.split_once('.')?;
+    let (random, _host) = rest.split_once('.')?;
     let numbers = [seconds, micros, pid, made].into_iter().all(number);
-    let hex = token.len() >= 8 && token.bytes().all(|c| c.is_ascii_hexdigit());
-    (numbers && hex).then_some(token)
+    let hex = random.len() >= 8 && random.bytes().all(|c| c.is_ascii_hexdigit());
+    (numbers && hex).then(|| match random.split_at_checked(DIGITS) {
+        Some((token, told)) if told.len() == DIGITS => (token, Some(told)),
+        _ => (random, None),
+    })
 }
 
 #[cfg(test)]

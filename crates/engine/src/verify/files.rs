@@ -222,12 +222,14 @@ fn entry_of(path: &Path) -> Option<Entry> {
     Entry::parse(&format!("{subdir}/{name}"))
 }
 
-/// Dovecot believes these sizes, and breaks on wrong ones.
+/// Dovecot believes the sizes, and breaks on wrong ones. Another hash is that of damage: see [`crate::take_in`].
 fn is_misnamed(path: &Path, examined: &Examined) -> bool {
     let Some(entry) = entry_of(path) else {
         return false;
     };
     let differs = |said: Option<u64>, is: u64| said.is_some_and(|said| said != is);
-    differs(entry.file_name.octets(), examined.octets)
-        || differs(entry.file_name.octets_crlf(), examined.octets_crlf)
+    let name = &entry.file_name;
+    differs(name.octets(), examined.octets)
+        || differs(name.octets_crlf(), examined.octets_crlf)
+        || name.vouches_for(examined.octets, examined.octets_crlf, &examined.sha256) == Some(false)
 }

@@ -85,11 +85,41 @@ fn a_name_is_short_and_plain_whatever_the_host() {
     for host in ["", "a/b:c,d;e!f", "büro\n", &"h".repeat(300)] {
         let namer = Namer::new(host, u32::MAX, &Namer::random_token());
         let unique = namer.unique(u64::MAX);
-        let base = format!("{unique},S={0},W={0}", u64::MAX);
+        let base = base(&unique, (u64::MAX, u64::MAX), &Sha256([0xff; 32]));
         assert!(base.len() <= LONGEST_BASE, "{base}");
         assert!(base.chars().all(|c| c.is_ascii_graphic()), "{base}");
         assert_eq!(name(&base).base(), base);
         assert_eq!(token_of(&unique), Some(namer.token()));
+    }
+}
+
+/// `octets` and `octets_crlf` of 3 and 4, and the hash whose octets are all 0xab.
+fn vouches(text: &str) -> Option<bool> {
+    name(text).vouches_for(3, 4, &Sha256([0xab; 32]))
+}
+
+#[test]
+fn r1_the_name_of_a_whole_message_tells_what_it_was() {
+    let namer = Namer::new("mail.example.org", 7, "0123456789abcdef");
+    let unique = namer.unique(1_700_000_000_000_042);
+    let base = base(&unique, (3, 4), &Sha256([0xab; 32]));
+    let made = "1700000000.M42P7Q0R0123456789abcdef";
+    assert_eq!(
+        base,
+        format!("{made}abababababababab.mail.example.org,S=3,W=4")
+    );
+    assert_eq!(token_of(&base), Some(namer.token()));
+    assert_eq!(vouches(&base), Some(true));
+    assert_eq!(vouches(&format!("{base}:2,FS")), Some(true));
+    for other in [
+        base.replace("abababababababab", "abababababababac"),
+        base.replace("S=3", "S=4"),
+        base.replace(",W=4", ""),
+    ] {
+        assert_eq!(vouches(&other), Some(false), "{other}");
+    }
+    for silent in [&*unique, "1.host,S=3,W=4", "abababababababab,S=3,W=4"] {
+        assert_eq!(vouches(silent), None, "{silent}");
     }
 }
 

@@ -107,8 +107,8 @@ fn summary(report: &VerifyReport) -> String {
         (report.unfinished, "file in tmp", "files in tmp"),
         (
             report.misnamed,
-            "with wrong sizes in its name",
-            "with wrong sizes in their names",
+            "not what its name tells",
+            "not what their names tell",
         ),
     ];
     let good = count(report.good, "message is good", "messages are good");
