@@ -121,6 +121,8 @@ mod simulation_ledger;
 #[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]
+mod simulation_pop3_alike;
+#[cfg(test)]
 mod simulation_pop3_servers;
 #[cfg(test)]
 mod simulation_pop3_shared;

@@ -155,7 +155,7 @@ async fn r2_a_quit_whose_answer_is_lost_is_told_with_its_rule() {
     assert!(left(&rig).is_empty(), "{outcome:?}");
     let report = rig.pass().await.unwrap();
     assert_eq!((report.expired, report.vanished), (3, 0));
-    let told = "retention: delete_after: 30d (the answer to QUIT was lost)";
+    let told = "retention: delete_after: 30d (QUIT was not confirmed)";
     assert_eq!(expired_by(&rig, told), 3);
 }
 
@@ -213,4 +213,49 @@ async fn headers_are_compared_in_one_flight_and_only_before_a_deletion() {
         "once each, by the first pass"
     );
     assert!(report.round_trips <= 5, "{}", report.round_trips);
+}
+
+#[tokio::test]
+async fn r6_the_brake_is_asked_for_a_pass_and_not_for_a_session() {
+    let mut rig = Rig::with(Protocol::Pop3, Options::gmail()).await;
+    rig.settings.retention = Policy {
+        keep_latest: NonZeroU32::new(20),
+        ..Policy::KEEP
+    };
+    rig.server.faults().limit_sessions(60);
+    rig.fill("INBOX", 200);
+    let report = rig.pass().await.unwrap();
+    // Of each session's 60, 40 are too many; the third would have made it 120 of a pass.
+    assert_eq!((report.expired, report.braked), (80, 40));
+    assert_eq!(rig.account.messages("INBOX").len(), 120);
+    assert_eq!(rig.count("SELECT removing FROM brake"), 40);
+}
+
+#[tokio::test]
+async fn r6_a_brake_does_not_outlive_the_policy_that_engaged_it() {
+    for policy in [Policy::KEEP, Policy::DELETE] {
+        let mut rig = synced(12, after(30)).await;
+        rig.grow_older(31 * DAY);
+        assert_eq!(rig.pass().await.unwrap().braked, 12);
+        rig.account
+            .append("INBOX", message("INBOX", 20), &[], 1_700_000_000);
+        rig.settings.retention = policy;
+        assert_eq!(rig.pass().await.unwrap().braked, 0);
+        assert_eq!(rig.count("SELECT count(*) FROM brake"), 0, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn r2_a_message_whose_dele_was_refused_was_not_deleted_by_us() {
+    let mut rig = Rig::new(Protocol::Pop3).await;
+    rig.settings.retention = Policy::DELETE;
+    rig.fill("INBOX", 2);
+    let no = Action::Answer("-ERR not today".to_owned());
+    rig.server.faults().plan(Fault::on("DELE 1", no));
+    assert_eq!(rig.pass().await.unwrap().expired, 1);
+    rig.account
+        .expunge("INBOX", rig.account.messages("INBOX")[0].uid);
+    let report = rig.pass().await.unwrap();
+    assert_eq!((report.expired, report.vanished), (0, 1));
+    assert_eq!(expired_by(&rig, "retention: delete"), 1);
 }

@@ -18,6 +18,8 @@ pub(crate) struct Removal<'a> {
     pub(crate) removing: u64,
     /// of so many.
     pub(crate) held: u64,
+    /// So many more were removed by this pass before.
+    pub(crate) went: u64,
     /// By this rule, in the words of the configuration.
     pub(crate) because: &'a str,
 }
@@ -39,11 +41,13 @@ pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<boo
         side,
         removing,
         held,
+        went,
         because,
         ..
     } = removal;
     let brake = account.settings.brake;
-    if !brake.is_some_and(|brake| engages(&brake, removing, held)) {
+    let is_too_much = |brake| engages(&brake, went + removing, went + held);
+    if !brake.is_some_and(is_too_much) {
         return Ok(false);
     }
     let rule = because.to_owned();
@@ -69,8 +73,12 @@ pub(crate) async fn holds(account: &Account, removal: Removal<'_>) -> Result<boo
         });
     }
     if news {
+        let before = match went {
+            0 => String::new(),
+            went => format!(", with {went} that this pass has removed already"),
+        };
         let hint = format!(
-            "{because} {}; if this is right, type `postrider approve {}`",
+            "{because} {}{before}; if this is right, type `postrider approve {}`",
             removal.advice(),
             account.log_name()
         );

@@ -103,6 +103,8 @@ pub struct LiveAccount {
     pub last_failure: Option<LastFailure>,
     /// How full the fullest box at the server was when it last said so.
     pub quota: Usage,
+    /// How many messages it had stored when the server was last asked that.
+    pub quota_asked_at: u64,
     /// What it has done since the daemon started.
     pub totals: Totals,
 }
@@ -116,6 +118,12 @@ impl LiveAccount {
             messages: self.found.messages.saturating_sub(self.stored.messages),
             octets: self.found.octets.saturating_sub(self.stored.octets),
         }
+    }
+
+    /// Whether mail has come since the server was last asked how full the box is: in this pass, or in quick ones
+    /// before, which do not ask.
+    const fn has_outdated_quota(&self) -> bool {
+        self.totals.stored.messages > self.quota_asked_at
     }
 
     fn take(&mut self, progress: &Progress) {
@@ -168,6 +176,16 @@ impl Teller {
     pub(crate) fn change(&self, change: impl FnOnce(&mut LiveAccount)) {
         self.live.send_modify(change);
         self.news.send_replace(());
+    }
+
+    /// See [`LiveAccount::quota`].
+    pub(crate) fn has_outdated_quota(&self) -> bool {
+        self.live.borrow().has_outdated_quota()
+    }
+
+    /// The server was asked how full the box is.
+    pub(crate) fn asked_for_quota(&self) {
+        self.change(|live| live.quota_asked_at = live.totals.stored.messages);
     }
 
     /// What the account does from `at` on.

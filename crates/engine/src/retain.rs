@@ -30,6 +30,9 @@ pub(crate) type Going = (MessageKey, ExpireReason);
 pub(crate) struct Held<'a> {
     pub(crate) mailbox: &'a LocalMailbox,
     pub(crate) facts: Vec<Facts>,
+    /// Messages that this pass has removed from it before, by rules that the brake is asked for: what is asked
+    /// about is a pass, not a session of one (R6).
+    pub(crate) went: u64,
 }
 
 /// What a decision depends on besides the messages.
@@ -122,7 +125,7 @@ pub(crate) async fn let_go(
         // What goes without being asked for is not there to be counted.
         let staying = held.facts.len().saturating_sub(unbraked.len()) as u64;
         free.extend(unbraked);
-        if !braked(account, (held.mailbox, staying), &here, report).await? {
+        if !braked(account, (held, staying), &here, report).await? {
             free.extend(here);
         }
     }
@@ -213,14 +216,14 @@ pub(crate) fn deed(account: &Account, (message, because): Going, method: Method)
 /// Whether the brake holds what is to go from one mailbox of so many messages (R6).
 async fn braked(
     account: &Account,
-    (mailbox, held): (&LocalMailbox, u64),
+    (of, held): (&Held<'_>, u64),
     going: &[Going],
     report: &mut PassReport,
 ) -> Result<bool, EngineError> {
     if account.settings.retention.is_unbraked() {
         return Ok(false);
     }
-    let (mailbox, name) = (mailbox.id, &mailbox.name);
+    let (mailbox, name) = (of.mailbox.id, &of.mailbox.name);
     let removing = going.len() as u64;
     if going.is_empty() {
         brake::release(account, (mailbox, name), Side::Server, 0).await?;
@@ -234,6 +237,7 @@ async fn braked(
         side: Side::Server,
         removing,
         held,
+        went: of.went,
         because: &rules.join(", "),
     };
     let holds = brake::holds(account, removal).await?;
@@ -243,6 +247,23 @@ async fn braked(
     Ok(holds)
 }
 
+/// Brakes of a policy that is no more: where nothing goes, or nothing that a brake is asked about, none holds
+/// anything. One that stayed would wait for an approval that lets something else go one day.
+pub(crate) async fn release_of_another_policy(account: &Account) -> Result<(), EngineError> {
+    let policy = account.settings.retention;
+    if policy.has_rule() && !policy.is_unbraked() {
+        return Ok(());
+    }
+    let id = account.id;
+    let brakes = account.shared.index.call(move |index| index.brakes(id));
+    for brake in brakes.await? {
+        if brake.side == Side::Server.as_str() {
+            brake::release(account, (brake.mailbox, &brake.name), Side::Server, 0).await?;
+        }
+    }
+    Ok(())
+}
+
 /// The server has let these go. The brake on this mailbox has nothing to hold any more, unless it was never
 /// asked about any of them.
 pub(crate) async fn went(
@@ -250,8 +271,7 @@ pub(crate) async fn went(
     mailbox: &LocalMailbox,
     went: &[ExpireReason],
 ) -> Result<(), EngineError> {
-    let unasked = went.iter().all(|because| because.is_unbraked());
-    if unasked && !account.settings.retention.is_unbraked() {
+    if went.iter().all(|because| because.is_unbraked()) {
         return Ok(());
     }
     let (place, messages) = ((mailbox.id, &*mailbox.name), went.len() as u64);

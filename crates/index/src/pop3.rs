@@ -38,6 +38,8 @@ pub struct Pop3Row {
     pub vanished_at: Option<UnixTime>,
     /// How often it was listed again after the server had confirmed its deletion.
     pub returns: u64,
+    /// Whether its header has a Message-ID: one without may be another message's, octet for octet.
+    pub named: bool,
 }
 
 impl Index {
@@ -67,12 +69,28 @@ impl Index {
         let doing = "list the messages that a maildrop has held";
         self.list(doing, &sql, [mailbox.0], pop3_row)
     }
+
+    /// Another message has the same header as these: theirs tells nothing any more.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn forget_headers(&mut self, keys: &[MessageKey]) -> Result<(), IndexError> {
+        let doing = "forget headers";
+        let transaction = self.transaction(doing)?;
+        for key in keys {
+            let forget = "UPDATE message SET header_sha256 = NULL WHERE id = ?";
+            let forgotten = transaction.execute(forget, [key.0]);
+            forgotten.map_err(IndexError::sql(doing))?;
+        }
+        transaction.commit().map_err(IndexError::sql(doing))
+    }
 }
 
 // By their places: every pass reads them all, and looking columns up by name was a third of that.
 const ROW: &str = "
     SELECT id, uidl, server_octets, octets_crlf, header_sha256, sha256,
-      received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at, returns
+      received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at, returns,
+      message_id IS NOT NULL
     FROM message WHERE mailbox = ?";
 
 fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
@@ -92,5 +110,6 @@ fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
         expired_at: column::time(row, 10)?,
         vanished_at: column::time(row, 11)?,
         returns: column::count(row, 12)?.unwrap_or_default(),
+        named: row.get(13)?,
     })
 }

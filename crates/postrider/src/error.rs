@@ -210,7 +210,7 @@ impl Error {
         match self {
             Self::Account { source, .. } | Self::Engine(source) => source.hint(),
             Self::Braked { account, .. } => Some(format!(
-                "look whether they are gone on the server on purpose, then: postrider approve {account}"
+                "`postrider status` says what waits and why; if that is right: postrider approve {account}"
             )),
             Self::Config(error) => error.hint(),
             Self::Control(error) => error.hint(),

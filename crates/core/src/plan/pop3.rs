@@ -19,6 +19,9 @@ pub struct KnownMessage {
     pub size_octets: Option<u64>,
     /// The hash of its header, as TOP would show it, where it was kept.
     pub header: Option<Sha256>,
+    /// Whether that header has a Message-ID. What devices and scripts write often has none, nor a date, and one
+    /// message's is another's.
+    pub named: bool,
     /// What became of its server copy.
     pub state: KnownState,
 }
@@ -143,22 +146,19 @@ const fn is_there(known: &KnownMessage) -> bool {
 }
 
 /// Settles a [`Identity::Compare`] once the header's hash is known: the one candidate with that
-/// header and that size, if it is the only one; else the message must be fetched and compared whole.
+/// header and that size, if it is the only one; else the message must be fetched and compared whole. So
+/// must one that was gone, unless its header has a Message-ID: what has come may be another.
 #[must_use]
-pub fn settle(
-    candidates: &[MessageKey],
-    known: &[KnownMessage],
+pub fn settle<'k>(
+    candidates: impl IntoIterator<Item = &'k KnownMessage>,
     listed: &ListedMessage,
     header: Sha256,
-) -> Option<MessageKey> {
-    let alike = |m: &&KnownMessage| {
-        candidates.contains(&m.key)
-            && m.header == Some(header)
-            && m.size_octets == listed.size_octets
-    };
-    let mut matching = known.iter().filter(alike);
+) -> Option<&'k KnownMessage> {
+    let alike = |m: &&KnownMessage| m.header == Some(header) && m.size_octets == listed.size_octets;
+    let mut matching = candidates.into_iter().filter(alike);
     let first = matching.next()?;
-    matching.next().is_none().then_some(first.key)
+    let is_told = first.named || is_there(first);
+    (is_told && matching.next().is_none()).then_some(first)
 }
 
 #[cfg(test)]
@@ -222,6 +222,7 @@ mod tests {
             uidl: uidl(id),
             size_octets: rest.trim_end_matches(['!', 'x', '?']).parse().ok(),
             header: Some(Sha256([u8::try_from(n).unwrap(); 32])),
+            named: true,
             state,
         }
     }
@@ -295,10 +296,35 @@ mod tests {
             uidl: None,
             size_octets: Some(5),
         };
-        let keys = [MessageKey(1), MessageKey(2)];
-        let settle = |header: u8| settle(&keys, &known, &listed, Sha256([header; 32]));
+        let settle = |header: u8| {
+            let settled = settle(&known, &listed, Sha256([header; 32]));
+            settled.map(|known| known.key)
+        };
         assert_eq!(settle(1), Some(MessageKey(1)));
         assert_eq!(settle(2), None, "two rows alike");
         assert_eq!(settle(3), None);
+    }
+
+    #[test]
+    fn r1_a_header_without_a_message_id_does_not_bring_back_what_was_gone() {
+        let listed = ListedMessage {
+            number: 1,
+            uidl: uidl("a"),
+            size_octets: Some(5),
+        };
+        for (was, named, is_it) in [
+            ("a/5x", true, true),
+            ("a/5x", false, false),
+            ("a/5!", false, false),
+            ("b/5", false, true),
+            ("b/5?", false, true),
+        ] {
+            let known = [KnownMessage {
+                named,
+                ..known_row(1, was)
+            }];
+            let settled = settle(&known, &listed, Sha256([1; 32]));
+            assert_eq!(settled.is_some(), is_it, "{was} {named}");
+        }
     }
 }

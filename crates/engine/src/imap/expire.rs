@@ -41,7 +41,7 @@ pub(crate) async fn expire_all(
 ) -> Result<(), EngineError> {
     let policy = account.settings.retention;
     let mut room = Room::default();
-    if policy.quota.is_some() || (report.new > 0 && quota::is_told(session)) {
+    if policy.quota.is_some() || (account.live.has_outdated_quota() && quota::is_told(session)) {
         room = quota::ask(account, session, observed).await?;
         quota::warn(account, room.fullest()).await?;
     }
@@ -49,6 +49,7 @@ pub(crate) async fn expire_all(
         // The oldest of some mailboxes are not the oldest of the box.
         room = Room::default();
     }
+    retain::release_of_another_policy(account).await?;
     if !policy.has_rule() {
         return Ok(());
     }
@@ -120,6 +121,7 @@ async fn expire(
         held.push(Held {
             mailbox: &observed.local,
             facts: facts.collect(),
+            went: 0,
         });
         let uids = rows.iter().filter_map(|row| Some((row.key, row.uid?)));
         boxes.push(Opened {

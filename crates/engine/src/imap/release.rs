@@ -58,6 +58,7 @@ async fn release(
         side: Side::Local,
         removing,
         held,
+        went: 0,
         because: policy.as_rule(),
     };
     if brake::holds(account, removal).await? {

@@ -3,7 +3,8 @@
 //! A unique-id should never be given out twice, and some servers do; two messages of one size are
 //! common. A message that this session has neither received nor compared was taken for the proven one
 //! by these two alone. That is good enough not to fetch it, not to delete it: so its header is compared
-//! now, in one flight for all. Where TOP cannot tell, its octets are.
+//! now, in one flight for all. Where TOP cannot tell, or where the header has no Message-ID, its octets are: what a
+//! device sends every day differs in nothing else.
 
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
@@ -16,26 +17,39 @@ use postrider_index::{Index, Pop3Row};
 use postrider_pop3::Transaction;
 use std::collections::{HashMap, HashSet};
 
-/// Which of these messages, by number, are not what the index takes them for, or cannot be told. The
+/// Messages that are about to go, by number.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// Those whose header says enough, where it has a Message-ID.
+    pub(crate) by_header: HashMap<u32, &'a Pop3Row>,
+    /// Those of which only the octets do.
+    pub(crate) by_octets: HashMap<u32, &'a Pop3Row>,
+}
+
+/// Which of these messages are not what the index takes them for, or cannot be told. The
 /// former are marked as gone: the next pass fetches what has their names now.
 pub(crate) async fn strangers(
     account: &Account,
     mailbox: &LocalMailbox,
     session: &mut Transaction,
-    asked: HashMap<u32, &Pop3Row>,
+    asked: Asked<'_>,
 ) -> Result<HashSet<MessageKey>, EngineError> {
-    if asked.is_empty() {
+    let Asked {
+        by_header,
+        by_octets: mut open,
+    } = asked;
+    if by_header.is_empty() && open.is_empty() {
         return Ok(HashSet::new());
     }
-    let numbers: Vec<u32> = asked.keys().copied().collect();
+    let numbers: Vec<u32> = by_header.keys().copied().collect();
     let told = session.digest_headers(&numbers, |_, header| header::fingerprint(header));
     let told: HashMap<u32, Sha256> = told.await?.into_iter().collect();
-    let (mut replaced, mut open) = (Vec::new(), HashMap::new());
-    for (number, row) in asked {
+    let (mut replaced, mut alike) = (Vec::new(), Vec::new());
+    for (number, row) in by_header {
         match told.get(&number).zip(row.header_sha256) {
-            Some((header, ours)) if *header == ours => {}
-            Some(_) => replaced.push(row.key),
-            None => drop(open.insert(number, row)),
+            Some((header, ours)) if *header != ours => replaced.push(row.key),
+            Some(_) if row.named => {}
+            Some(_) | None => drop(open.insert(number, row)),
         }
     }
     if account.part.leave().is_none() {
@@ -53,7 +67,7 @@ pub(crate) async fn strangers(
         match octets.get(&number) {
             Some(octets) if *octets == row.sha256 => {}
             Some(_) => {
-                replaced.push(row.key);
+                alike.push(row.key);
                 strangers.insert(row.key);
             }
             None => drop(strangers.insert(row.key)),
@@ -63,7 +77,12 @@ pub(crate) async fn strangers(
         let because = "another message bears its unique-id now, or the server does not show it";
         retain::tell(account, mailbox, strangers.len() as u64, because);
     }
-    let write = move |index: &mut Index| index.mark_vanished(&replaced, now());
+    replaced.extend(&alike);
+    let write = move |index: &mut Index| {
+        // The next pass must not find in them again, by their headers, what has other octets.
+        index.forget_headers(&alike)?;
+        index.mark_vanished(&replaced, now())
+    };
     account.shared.index.call(write).await?;
     Ok(strangers)
 }

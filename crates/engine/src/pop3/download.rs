@@ -19,6 +19,8 @@ pub(crate) struct Order<'a> {
     pub(crate) listed: &'a [ListedMessage],
     /// Known messages that are among the listed ones, perhaps.
     pub(crate) orphans: Orphans,
+    /// So many of them are missed, and one of the listed ones is as long.
+    pub(crate) suspected: u64,
 }
 
 /// Brings the ordered messages here. Those that are, with their numbers.
@@ -32,6 +34,7 @@ pub(crate) async fn download(
         mailbox,
         listed,
         orphans,
+        suspected,
     } = order;
     let fetch = || {
         let octets = listed.iter().filter_map(|message| message.size_octets);
@@ -39,8 +42,7 @@ pub(crate) async fn download(
         (messages > 0).then(|| Deed::Fetch {
             messages,
             octets: octets.sum(),
-            // What is here and not listed any more is all suspected, most of it long gone.
-            suspected: 0,
+            suspected,
         })
     };
     let Some(leave) = account.leave(&mailbox.name, fetch) else {

@@ -18,9 +18,9 @@ use postrider_maildir::ContentHash;
 use postrider_pop3::{Quit, RetrieveEvent, Transaction};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What follows the rule in the ledger when a deletion was asked for and never answered, and the next
-/// listing lacks the message.
-const QUIT_WAS_LOST: &str = " (the answer to QUIT was lost)";
+/// What follows the rule in the ledger when a deletion was asked for and QUIT was not answered with `+OK`, and
+/// the next listing lacks the message.
+const QUIT_WAS_LOST: &str = " (QUIT was not confirmed)";
 
 /// A message that is to leave the server.
 #[derive(Debug)]
@@ -44,20 +44,44 @@ pub(crate) struct Holding {
     pub(crate) held: HashMap<u32, MessageKey>,
     /// Those that nothing but UIDL and size has identified.
     pub(crate) by_name: HashSet<u32>,
+    /// Those that only their octets identify for certain.
+    pub(crate) by_likeness: HashSet<u32>,
+    /// Messages that earlier sessions of this pass have removed by rules that the brake is asked for.
+    pub(crate) went: u64,
     /// Those that were retrieved in this session.
     pub(crate) retrieved: HashSet<MessageKey>,
     /// Those among them that got a file in this session, and were read back then.
     pub(crate) stored: HashSet<MessageKey>,
 }
 
-/// Deletes what the policy lets go and ends the session. Returns the session's round trips.
+/// How a session ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Its round trips.
+    pub(crate) round_trips: u64,
+    /// Messages that it removed by rules that the brake is asked for.
+    pub(crate) went: u64,
+}
+
+impl Ended {
+    /// After so many round trips, with nothing removed.
+    const fn after(round_trips: u64) -> Self {
+        Self {
+            round_trips,
+            went: 0,
+        }
+    }
+}
+
+/// Deletes what the policy lets go and ends the session.
 pub(crate) async fn expire_and_quit(
     account: &Account,
     mailbox: &LocalMailbox,
     mut session: Transaction,
     holding: Holding,
     report: &mut PassReport,
-) -> Result<u64, EngineError> {
+) -> Result<Ended, EngineError> {
+    retain::release_of_another_policy(account).await?;
     let going = if account.settings.retention.has_rule() {
         let_go(account, mailbox, (&mut session, &holding), report).await?
     } else {
@@ -69,12 +93,12 @@ pub(crate) async fn expire_and_quit(
         // Without QUIT the server deletes nothing (RFC 1939 §6).
         let because = "the server deletes what it gave out, and not all of it is proven here";
         retain::tell(account, mailbox, holding.retrieved.len() as u64, because);
-        return Ok(session.round_trips());
+        return Ok(Ended::after(session.round_trips()));
     }
     if going.is_empty() {
         let round_trips = session.round_trips();
         session.quit().await?;
-        return Ok(round_trips + 1);
+        return Ok(Ended::after(round_trips + 1));
     }
     let deeds = || {
         let deed = |leaving: &Leaving| retain::deed(account, leaving.going, Method::Expunge);
@@ -86,7 +110,7 @@ pub(crate) async fn expire_and_quit(
             report.expired += going.len() as u64;
             let round_trips = session.round_trips();
             session.quit().await?;
-            Ok(round_trips + 1)
+            Ok(Ended::after(round_trips + 1))
         }
     }
 }
@@ -98,7 +122,7 @@ async fn delete(
     (session, leave): (Transaction, Leave),
     mut going: BTreeMap<u32, Leaving>,
     report: &mut PassReport,
-) -> Result<u64, EngineError> {
+) -> Result<Ended, EngineError> {
     let index = &account.shared.index;
     let asked = going.values().map(|leaving| leaving.going);
     let asked: Vec<_> = asked.map(|(key, why)| (key, why.to_string())).collect();
@@ -112,11 +136,17 @@ async fn delete(
     if !quit.refused.is_empty() {
         let messages = quit.refused.len() as u64;
         retain::tell(account, mailbox, messages, "the server refused DELE");
+        let refused = quit.refused.iter();
+        let refused = refused.filter_map(|(number, _)| going.remove(number));
+        let refused: Vec<_> = refused.map(|leaving| leaving.going.0).collect();
+        // It keeps them, however the session ends. Whoever deletes them one day, it was not us.
+        let withdraw = move |index: &mut Index| index.withdraw_expiry(&refused);
+        index.call(withdraw).await?;
     }
     if !quit.committed {
         let because = "the server did not confirm QUIT; the next pass finishes it";
         retain::tell(account, mailbox, quit.deleted.len() as u64, because);
-        return Ok(quit.round_trips);
+        return Ok(Ended::after(quit.round_trips));
     }
     let gone = quit.deleted.iter().filter_map(|n| going.remove(n));
     let gone: Vec<Leaving> = gone.collect();
@@ -131,7 +161,11 @@ async fn delete(
     };
     tokio::try_join!(mark, log)?;
     retain::went(account, mailbox, &went).await?;
-    Ok(quit.round_trips)
+    let braked = went.iter().filter(|because| !because.is_unbraked());
+    Ok(Ended {
+        round_trips: quit.round_trips,
+        went: braked.count() as u64,
+    })
 }
 
 async fn delete_and_quit(
@@ -178,6 +212,7 @@ async fn let_go(
     let held = Held {
         mailbox,
         facts: facts.collect(),
+        went: holding.went,
     };
     let judge = Judge {
         policy: account.settings.retention,
@@ -189,9 +224,16 @@ async fn let_go(
     let numbered = going.into_iter();
     let numbered = numbered.filter_map(|(key, why)| Some((*numbers.get(&key)?, (key, why))));
     let mut going: BTreeMap<u32, Going> = numbered.collect();
-    let by_name = going.iter().filter(|(n, _)| holding.by_name.contains(n));
-    let asked = by_name.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
-    let strangers = confirm::strangers(account, mailbox, session, asked.collect()).await?;
+    let among = |numbers: &HashSet<u32>| -> HashMap<u32, &Pop3Row> {
+        let asked = going.iter().filter(|(number, _)| numbers.contains(number));
+        let asked = asked.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
+        asked.collect()
+    };
+    let asked = confirm::Asked {
+        by_header: among(&holding.by_name),
+        by_octets: among(&holding.by_likeness),
+    };
+    let strangers = confirm::strangers(account, mailbox, session, asked).await?;
     going.retain(|_, (key, _)| !strangers.contains(key));
     let leaving = going.into_iter().map(|(number, going)| {
         let uidl = rows.get(&going.0).and_then(|row| row.uidl.clone());

@@ -21,12 +21,16 @@ pub(crate) struct Identified {
     pub(crate) known: HashMap<u32, MessageKey>,
     /// Those among them that nothing but UIDL and size has identified.
     pub(crate) by_name: HashSet<u32>,
+    /// Those among them that only their octets identify for certain: without a UIDL, or without a Message-ID.
+    pub(crate) by_likeness: HashSet<u32>,
     /// Messages that the server had confirmed to have deleted.
     pub(crate) expired: HashSet<MessageKey>,
     /// Messages to fetch.
     pub(crate) new: Vec<ListedMessage>,
     /// Known messages that a fetched one may turn out to be.
     pub(crate) orphans: Orphans,
+    /// Those of them that the listing lacks, and that a fetched one of their size may turn out to be.
+    pub(crate) suspected: HashSet<MessageKey>,
     pub(crate) absent: Absent,
 }
 
@@ -50,9 +54,11 @@ pub(crate) async fn identify(
     let mut sorted = Identified {
         known: HashMap::with_capacity(listing.len()),
         by_name: HashSet::with_capacity(listing.len()),
+        by_likeness: HashSet::new(),
         expired: expired(&rows),
         new: Vec::new(),
         orphans: Orphans::new(),
+        suspected: HashSet::new(),
         absent: Absent::default(),
     };
     if maildrop.witnesses_agree {
@@ -81,11 +87,13 @@ pub(crate) async fn identify(
             Identity::New => sorted.new.push(listed.clone()),
         }
     }
-    let headers = headers(account, session, &open).await?;
+    let headers = headers(session, &open).await?;
     let settled = settle_open(open, &headers, &known);
     sorted.known.extend(settled.known);
+    sorted.by_likeness = settled.by_likeness;
     sorted.new.extend(settled.new);
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
+    sorted.suspected = suspected(&rows, &sorted);
     let gone = [settled.replaced.as_slice(), &displaced].concat();
     account.note_gone(&mailbox.name, &gone).await?;
     let write = move |index: &mut Index| {
@@ -138,6 +146,7 @@ fn doubtful(account: &Account, rows: &[Pop3Row]) -> HashSet<MessageKey> {
 #[derive(Default)]
 struct Settled {
     known: Vec<(u32, MessageKey)>,
+    by_likeness: HashSet<u32>,
     attach: Vec<Attachment>,
     /// Known messages whose unique-id another message bears now, unless its octets say otherwise.
     replaced: Vec<MessageKey>,
@@ -153,13 +162,18 @@ fn settle_open(
 ) -> Settled {
     let mut settled = Settled::default();
     let mut claimed = HashSet::new();
+    let by_key: HashMap<_, _> = known.iter().map(|known| (known.key, known)).collect();
     for (mut candidates, listed) in open {
         candidates.retain(|key| !claimed.contains(key));
+        let candidates = candidates.iter().filter_map(|key| by_key.get(key).copied());
         let header = headers.get(&listed.number);
-        let key = header.and_then(|header| settle(&candidates, known, listed, *header));
-        if let Some(key) = key {
+        let found = header.and_then(|header| settle(candidates, listed, *header));
+        if let Some(&KnownMessage { key, named, .. }) = found {
             claimed.insert(key);
             settled.known.push((listed.number, key));
+            if listed.uidl.is_none() || !named {
+                settled.by_likeness.insert(listed.number);
+            }
             settled.attach.push(Attachment {
                 key,
                 server: ServerRef::Pop3 {
@@ -179,17 +193,12 @@ fn settle_open(
     settled
 }
 
-/// The header hashes of the messages that must be compared. Without a UIDL, and where the policy
-/// deletes, only the octets will do: a header alone must not delete anything.
+/// The header hashes of the messages that must be compared.
 async fn headers(
-    account: &Account,
     session: &mut Transaction,
     open: &[(Vec<MessageKey>, &ListedMessage)],
 ) -> Result<HashMap<u32, Sha256>, EngineError> {
-    let deletes = account.settings.retention.has_rule();
-    let comparable = open
-        .iter()
-        .filter(|(_, listed)| listed.uidl.is_some() || !deletes);
+    let comparable = open.iter().filter(|(candidates, _)| !candidates.is_empty());
     let numbers: Vec<u32> = comparable.map(|(_, listed)| listed.number).collect();
     if numbers.is_empty() {
         return Ok(HashMap::new());
@@ -213,6 +222,7 @@ fn known_message(row: &Pop3Row) -> KnownMessage {
         uidl: row.uidl.clone(),
         size_octets: row.server_octets,
         header: row.header_sha256,
+        named: row.named,
         state,
     }
 }
@@ -239,6 +249,20 @@ fn orphans(mailbox: &LocalMailbox, rows: &[Pop3Row], known: &HashMap<u32, Messag
             .push(row.key);
     }
     orphans
+}
+
+/// Of the messages that the listing lacks as many as there are new ones of their size.
+fn suspected(rows: &[Pop3Row], sorted: &Identified) -> HashSet<MessageKey> {
+    let found: HashSet<_> = sorted.known.values().collect();
+    let absent = sorted.absent.vanished.iter().chain(&sorted.absent.expired);
+    let absent: HashSet<_> = absent.filter(|key| !found.contains(key)).collect();
+    let mut by_size: HashMap<Option<u64>, Vec<MessageKey>> = HashMap::new();
+    for row in rows.iter().filter(|row| absent.contains(&row.key)) {
+        by_size.entry(row.server_octets).or_default().push(row.key);
+    }
+    let new = sorted.new.iter();
+    new.filter_map(|listed| by_size.get_mut(&listed.size_octets)?.pop())
+        .collect()
 }
 
 fn skipped(account: &Account, mailbox: &LocalMailbox, because: &str, report: &mut PassReport) {

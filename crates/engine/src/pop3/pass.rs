@@ -12,7 +12,7 @@ use crate::strength;
 use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, MailboxRow, ServerState};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The most sessions of one pass: at 250 messages each more than a maildrop holds.
@@ -32,9 +32,12 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     };
     let (mailbox, row) = inbox(account).await?;
     local::refresh(account, &[(&mailbox, row.stamp)]).await?;
-    let mut before = row.server.messages;
+    let (mut before, mut went) = (row.server.messages, 0);
     for _ in 0..MOST_SESSIONS {
-        let listing = session(account, &mailbox, &mut report).await?;
+        // What the brake held in the session before is listed again.
+        report.braked = 0;
+        let listing = session(account, &mailbox, went, &mut report).await?;
+        went += listing.went;
         // A rehearsal deletes nothing: another session would show the same.
         let is_over = account.shutdown.is_requested() || account.part.leave().is_none();
         if !listing.goes_on(before) || is_over {
@@ -50,6 +53,8 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
 struct Listing {
     listed: u64,
     new: u64,
+    /// Messages that it removed by rules that the brake is asked for.
+    went: u64,
     /// The server is known to list only some of its messages in one session.
     is_limited: bool,
     /// It wants time between two logins.
@@ -66,10 +71,11 @@ impl Listing {
     }
 }
 
-/// One session, from login to QUIT.
+/// One session, from login to QUIT; `went` is what those before have removed.
 async fn session(
     account: &Account,
     mailbox: &LocalMailbox,
+    went: u64,
     report: &mut PassReport,
 ) -> Result<Listing, EngineError> {
     let mut session = connect::pop3(&account.settings, &account.shared.connector).await?;
@@ -80,9 +86,10 @@ async fn session(
     let mut identified =
         identify::identify(account, mailbox, &mut session, &maildrop, report).await?;
     limits::hold_back(account, mailbox, &mut identified.new, report).await?;
-    let listing = Listing {
+    let mut listing = Listing {
         listed: maildrop.messages.len() as u64,
         new: identified.new.len() as u64,
+        went: 0,
         is_limited: session.limits_sessions(),
         has_delay: report.login_delay.is_some(),
     };
@@ -95,11 +102,14 @@ async fn session(
         mailbox,
         listed: &identified.new,
         orphans: identified.orphans,
+        suspected: identified.suspected.len() as u64,
     };
     let stored = download::download(account, &mut session, order, report).await?;
     let mut holding = expire::Holding {
         held: identified.known,
         by_name: identified.by_name,
+        by_likeness: identified.by_likeness,
+        went,
         retrieved: stored.iter().map(|message| message.key).collect(),
         stored: stored
             .iter()
@@ -109,12 +119,18 @@ async fn session(
     };
     let numbered = stored.iter().filter_map(|m| Some((m.number?, m.key)));
     holding.held.extend(numbered);
-    settle_absent(account, mailbox, identified.absent, &holding.held, report).await?;
+    let mut here: HashSet<_> = holding.held.values().copied().collect();
+    if account.part.leave().is_none() {
+        // Nothing was fetched; what most likely would have been found again is not missed.
+        here.extend(identified.suspected);
+    }
+    settle_absent(account, mailbox, identified.absent, &here, report).await?;
     let held = holding.held.values().copied();
     returned::note(account, mailbox, &identified.expired, held).await?;
     record_state(account, mailbox, listing.listed).await?;
-    report.round_trips +=
-        expire::expire_and_quit(account, mailbox, session, holding, report).await?;
+    let ended = expire::expire_and_quit(account, mailbox, session, holding, report).await?;
+    report.round_trips += ended.round_trips;
+    listing.went = ended.went;
     Ok(listing)
 }
 
@@ -137,17 +153,12 @@ async fn settle_absent(
     account: &Account,
     mailbox: &LocalMailbox,
     absent: identify::Absent,
-    held: &HashMap<u32, MessageKey>,
+    here: &HashSet<MessageKey>,
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     let gone = |keys: Vec<MessageKey>| -> Vec<MessageKey> {
-        if keys.is_empty() {
-            return keys;
-        }
-        let found_again: HashSet<_> = held.values().collect();
-        keys.into_iter()
-            .filter(|key| !found_again.contains(key))
-            .collect()
+        let missed = keys.into_iter().filter(|key| !here.contains(key));
+        missed.collect()
     };
     let (expired, vanished) = (gone(absent.expired), gone(absent.vanished));
     report.expired += expired.len() as u64;
@@ -197,6 +208,7 @@ mod tests {
         let listing = |listed, new, is_limited| Listing {
             listed,
             new,
+            went: 0,
             is_limited,
             has_delay: false,
         };
