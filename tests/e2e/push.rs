@@ -269,6 +269,23 @@ async fn a_quick_pass_is_no_complete_success_of_the_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_quick_passes_fill_is_warned_of_by_the_next_whole_one() {
+    let scene = Scene::new(&["NOTIFY", "QUOTA"], "").await;
+    scene.ada.set_quota(None, Some(3));
+    scene.bring_to_rest("NOTIFY");
+    let mark = scene.daemon.mark();
+    for number in 1..3 {
+        let mark = scene.daemon.mark();
+        scene.bring("INBOX", number);
+        scene.daemon.after(mark, "sync.finished", "home");
+    }
+    scene.daemon.signal(Signal::USR1);
+    let warned = scene.daemon.after(mark, "quota.neared", "home");
+    assert_eq!(warned["share"], 100, "{warned}");
+    scene.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r5_a_quick_pass_asks_nobody_about_what_is_gone_and_believes_nothing_of_it() {
     let more = ", retention: {vanished: delete}, brake: off";
     let scene = Scene::new(IDLE, more).await;

@@ -130,6 +130,29 @@ async fn a_box_that_fills_up_is_warned_of_even_where_everything_is_kept() {
 }
 
 #[tokio::test]
+async fn a_box_without_inbox_among_the_chosen_is_warned_of_too() {
+    let mut rig = Rig::with(Protocol::Imap, Options::default().with(&["QUOTA"])).await;
+    rig.settings.folders.exclude = vec!["INBOX".to_owned()];
+    rig.account.set_quota(None, Some(20));
+    rig.fill("Work", 19);
+    rig.pass().await.unwrap();
+    let warned = "SELECT coalesce(max(quota_warned), 0) FROM account";
+    assert_eq!(rig.count(warned), 95);
+}
+
+#[tokio::test]
+async fn r6_a_brake_does_not_outlive_the_policy_that_engaged_it() {
+    for policy in [Policy::KEEP, Policy::DELETE] {
+        let mut rig = synced(Options::default(), 12, after(30)).await;
+        rig.grow_older(31 * DAY);
+        assert_eq!(rig.pass().await.unwrap().braked, 12, "{policy}");
+        rig.settings.retention = policy;
+        assert_eq!(rig.pass().await.unwrap().braked, 0, "{policy}");
+        assert_eq!(rig.count("SELECT count(*) FROM brake"), 0, "{policy}");
+    }
+}
+
+#[tokio::test]
 async fn r5_a_reader_has_deleted_a_message_when_two_passes_say_so() {
     let rig = synced(Options::default(), 5, locally()).await;
     std::fs::remove_file(file(&rig, 1)).unwrap();

@@ -76,7 +76,7 @@ pub(crate) const fn is_told(session: &Session) -> bool {
     session.capabilities().has(Capability::Quota)
 }
 
-/// Asks about every mailbox in one flight where a rule is about it, about the first one where only a
+/// Asks about every mailbox in one flight where a rule is about it, about INBOX, or the first one, where only a
 /// warning is.
 pub(crate) async fn ask(
     account: &Account,
@@ -87,9 +87,13 @@ pub(crate) async fn ask(
     if !is_told(session) {
         return Ok(room);
     }
-    let all = account.settings.retention.quota.is_some();
-    let inbox = |o: &&Observed| o.wire_name.octets() == b"INBOX";
-    let asked: Vec<&Observed> = observed.iter().filter(|o| all || inbox(o)).collect();
+    let asked: Vec<&Observed> = if account.settings.retention.quota.is_some() {
+        observed.iter().collect()
+    } else {
+        let inbox = |o: &&Observed| o.wire_name.octets().eq_ignore_ascii_case(b"INBOX");
+        let one = observed.iter().find(inbox).or(observed.first());
+        one.into_iter().collect()
+    };
     let steps = asked.iter().map(|o| Step::Quota(o.wire_name.clone()));
     let steps: Vec<_> = steps.collect();
     let mut flight = session.flight(steps).map_err(EngineError::imap)?;
@@ -108,6 +112,7 @@ pub(crate) async fn ask(
             room.roots.insert(quota.root, usage);
         }
     }
+    account.live.asked_for_quota();
     Ok(room)
 }
 
@@ -135,8 +140,13 @@ pub(crate) async fn warn(account: &Account, usage: Usage) -> Result<(), EngineEr
             used: level.used,
             limit: level.limit,
             share,
-            hint: "a full box takes no mail; delete something on the server, or let \
-                   `retention: {quota: 80%}` do it",
+            hint: if account.settings.retention.quota.is_some() {
+                "a full box takes no mail; `quota` lets go what is proven and not protected, and the \
+                 rest is for you to delete"
+            } else {
+                "a full box takes no mail; delete something on the server, or let \
+                 `retention: {quota: 80%}` do it"
+            },
         }
         .emit();
     }
