@@ -5,6 +5,7 @@ use postrider_core::fault::Fault as Kind;
 use postrider_core::retention::{Policy, Vanished};
 use postrider_engine::EngineError;
 use postrider_mailserver::Options;
+use postrider_tests::policies::after;
 use postrider_tests::rig::{Rig, files, message};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -298,4 +299,39 @@ async fn r5_a_tree_that_is_not_there_is_no_empty_tree() {
     fs::rename(&away, rig.maildir()).unwrap();
     assert_eq!(rig.pass().await.unwrap().new, 0);
     assert_eq!(rig.stored(), before);
+}
+
+#[tokio::test]
+async fn r1_a_damaged_file_does_not_prove_itself_to_a_new_index() {
+    for policy in [Policy::DELETE, after(1)] {
+        let mut rig = filled(Options::default()).await;
+        rig.pass().await.unwrap();
+        let damaged = files(&rig.maildir().join("INBOX/new")).pop().unwrap();
+        let (octets, time) = (
+            fs::read_to_string(&damaged).unwrap(),
+            fs::metadata(&damaged),
+        );
+        fs::write(&damaged, octets.replace("a line of", "# #### ##")).unwrap();
+        // As a block that the disk has lost: nothing tells but the octets.
+        let file = fs::File::options().write(true).open(&damaged).unwrap();
+        file.set_modified(time.unwrap().modified().unwrap())
+            .unwrap();
+        fs::remove_dir_all(rig.state_dir()).unwrap();
+        rig.settings.retention = policy;
+        let whole = rig.expected(&MAILBOXES);
+        for _ in 0..3 {
+            rig.settings.brake = None;
+            rig.pass().await.unwrap();
+            rig.grow_older(2 * 86_400);
+        }
+        for (octets, _) in whole {
+            assert!(rig.stored().contains_key(&octets), "{policy}: {octets}");
+        }
+        let left: usize = MAILBOXES
+            .map(|name| rig.account.messages(name).len())
+            .iter()
+            .sum();
+        assert_eq!(left, 0, "{policy}");
+        assert!(damaged.exists(), "{policy}");
+    }
 }
