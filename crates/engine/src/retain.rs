@@ -75,13 +75,13 @@ pub(crate) async fn look_for_absent(
     Ok(())
 }
 
-/// The facts of a row. `place` is its UID, or its number under POP3.
-pub(crate) fn facts(row: &RetainedRow, mailbox: i64, place: Option<u32>) -> Facts {
+/// The facts of a row.
+pub(crate) fn facts(row: &RetainedRow, mailbox: i64) -> Facts {
     let first_seen = Arrival::FirstSeen(row.stored_at);
     Facts {
         message: row.key,
         mailbox,
-        place: row.uid.map(Uid::as_u32).or(place).unwrap_or_default(),
+        place: row.uid.map(Uid::as_u32).unwrap_or_default(),
         proven_at: row.proven_at,
         // Rows are of the present epoch and UID, or what UIDL and size, header or octets identified;
         // and IMAP asks once more before anything goes.

@@ -152,8 +152,9 @@ fn guarded(facts: &Facts) -> KeepReasons {
         )
 }
 
-/// Which messages are among the latest of their mailbox, by INTERNALDATE and then by UID. Those that
-/// must stay anyway count among them: no rule may take more because another holds some.
+/// Which messages are among the latest of their mailbox: by INTERNALDATE and then by UID, or in the order in
+/// which they were first seen. Those that must stay anyway count among them: no rule may take more because
+/// another holds some.
 fn latest(policy: &Policy, messages: &[Facts]) -> Vec<bool> {
     let Some(count) = policy.keep_latest else {
         return Vec::new();

@@ -12,7 +12,7 @@ pub struct Facts {
     pub message: MessageKey,
     /// Its mailbox: a number that only has to tell mailboxes apart.
     pub mailbox: i64,
-    /// Its place in the mailbox, rising with arrival: the UID, or POP3's message number.
+    /// Its place in the mailbox, rising with arrival: the UID. POP3 has none; see [`Arrival::FirstSeen`].
     pub place: u32,
     /// When its local copy was proven (R1): received whole, flushed, recorded, read back.
     pub proven_at: Option<UnixTime>,
@@ -37,7 +37,8 @@ pub enum Arrival {
     /// The server's INTERNALDATE. A server may be right about it and we late: its age counts from the
     /// proof where that is later.
     InternalDate(UnixTime),
-    /// POP3 tells no dates: the time at which we first saw it.
+    /// POP3 tells no dates: the time at which we first saw it. Which came first is not asked of that time,
+    /// which a wrong clock may have told, but of the keys, which rise as messages are recorded.
     FirstSeen(UnixTime),
 }
 
@@ -77,8 +78,12 @@ impl Facts {
 
     /// The order of age in a box: oldest first. No two messages are equal in it.
     pub(super) const fn seniority(&self) -> (i64, i64, u32, i64) {
-        let date = self.arrival.time().as_seconds();
-        (date, self.mailbox, self.place, self.message.0)
+        let key = self.message.0;
+        match self.arrival {
+            Arrival::InternalDate(date) => (date.as_seconds(), self.mailbox, self.place, key),
+            // No box has both kinds; where they are compared all the same, the order is total.
+            Arrival::FirstSeen(_) => (i64::MAX, i64::MAX, u32::MAX, key),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ async fn expire(
         }
         let rows = move |index: &mut Index| index.retained(id, Some(epoch));
         let rows = account.shared.index.call(rows).await?;
-        let facts = rows.iter().map(|row| retain::facts(row, number, None));
+        let facts = rows.iter().map(|row| retain::facts(row, number));
         held.push(Held {
             mailbox: &observed.local,
             facts: facts.collect(),

@@ -201,8 +201,8 @@ async fn let_go(
         if rows.get(&row.key).is_some_and(returned::is_given_up) {
             return None;
         }
-        let number = *numbers.get(&row.key)?;
-        let facts = retain::facts(row, 0, Some(number));
+        numbers.get(&row.key)?;
+        let facts = retain::facts(row, 0);
         let identified = !doubtful.contains(&row.key);
         Some(Facts {
             identified,

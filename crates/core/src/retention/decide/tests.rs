@@ -275,6 +275,26 @@ fn pop3_ages_count_from_first_seen_and_a_late_proof_makes_nothing_younger() {
 }
 
 #[test]
+fn a_maildrops_latest_are_those_that_were_first_seen_last_whatever_the_clock_said_then() {
+    let policy = Policy {
+        keep_latest: NonZeroU32::new(4),
+        ..Policy::KEEP
+    };
+    // Four came while the clock was a month ahead, three after it was set right. The server numbers them anew
+    // in each session, here the newest first.
+    let days = [60, 60, 60, 60, 30, 31, 31];
+    let rows = (1..).zip(days).map(|(key, day): (i64, i64)| {
+        let number = u32::try_from(8 - key).unwrap();
+        let mut message = facts(key, (1, number), (day, Some(day)), "");
+        message.arrival = Arrival::FirstSeen(message.arrival.time());
+        message
+    });
+    let messages: Vec<_> = rows.collect();
+    let gone = gone(&policy, &messages, Usage::default(), NOON);
+    assert_eq!(gone, [1, 2, 3]);
+}
+
+#[test]
 fn the_last_second_of_an_age_is_exact() {
     let policy = Policy {
         delete_after: days(30),
