@@ -118,8 +118,8 @@ impl FileName {
     /// making, or tells nothing of a hash.
     #[must_use]
     pub fn vouches_for(&self, octets: u64, octets_crlf: u64, sha256: &Sha256) -> Option<bool> {
-        let (_, told) = made_by_us(self.base())?;
-        let hash = told?.eq_ignore_ascii_case(&beginning(sha256));
+        let told = made(self.base())?.hash?;
+        let hash = told.eq_ignore_ascii_case(&beginning(sha256));
         let sizes = self.octets() == Some(octets) && self.octets_crlf() == Some(octets_crlf);
         Some(hash && sizes)
     }
@@ -245,14 +245,21 @@ fn beginning(sha256: &Sha256) -> String {
     digits
 }
 
-/// The token in a name that a namer made; `None` for everybody else's names.
-#[must_use]
-pub fn token_of(name: &str) -> Option<&str> {
-    made_by_us(name).map(|(token, _)| token)
+/// What a name that a namer made says of its making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Made<'n> {
+    /// Microseconds since the epoch, by the clock of that moment.
+    pub(crate) at_micros: u64,
+    /// The process.
+    pub(crate) token: &'n str,
+    /// Which of its names this is.
+    pub(crate) nth: u64,
+    /// The beginning of the message's hash; `None` before it is whole.
+    hash: Option<&'n str>,
 }
 
-/// The token in a name of ours, and what it tells of the hash.
-fn made_by_us(name: &str) -> Option<(&str, Option<&str>)> {
+/// Reads a name that a namer made; `None` for everybody else's names.
+pub(crate) fn made(name: &str) -> Option<Made<'_>> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     let (seconds, rest) = name.split_once(".M")?;
     let (micros, rest) = rest.split_once('P')?;
@@ -261,10 +268,25 @@ fn made_by_us(name: &str) -> Option<(&str, Option<&str>)> {
     let (random, _host) = rest.split_once('.')?;
     let numbers = [seconds, micros, pid, made].into_iter().all(number);
     let hex = random.len() >= 8 && random.bytes().all(|c| c.is_ascii_hexdigit());
-    (numbers && hex).then(|| match random.split_at_checked(DIGITS) {
-        Some((token, told)) if told.len() == DIGITS => (token, Some(told)),
+    let (token, hash) = match random.split_at_checked(DIGITS) {
+        Some((token, hash)) if hash.len() == DIGITS => (token, Some(hash)),
         _ => (random, None),
+    };
+    // More digits than fit are no time that any clock told.
+    let parsed = |text: &str| text.parse::<u64>().unwrap_or(u64::MAX);
+    let at_micros = parsed(seconds).saturating_mul(1_000_000);
+    (numbers && hex).then(|| Made {
+        at_micros: at_micros.saturating_add(parsed(micros)),
+        token,
+        nth: parsed(made),
+        hash,
     })
+}
+
+/// The token in a name that a namer made; `None` for everybody else's names.
+#[must_use]
+pub fn token_of(name: &str) -> Option<&str> {
+    made(name).map(|made| made.token)
 }
 
 #[cfg(test)]

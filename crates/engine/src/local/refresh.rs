@@ -10,7 +10,7 @@ use crate::take_in;
 use postrider_core::account::Protocol;
 use postrider_core::plan::local::changed;
 use postrider_index::{BaseHit, Followed, Index, KnownFiles, ScanStamp};
-use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, truer};
+use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, sort_by_delivery, truer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
     let mut scan = scan.map_err(in_mailbox)?;
     // A directory touched in this very second may be touched again without its time changing.
     let stamp = scan.stamp.settled(now()).then(|| scan_stamp(scan.stamp));
-    let mut repaired = 0;
+    let (mut repaired, mut together) = (0, BTreeMap::new());
     loop {
         let maildir = Arc::clone(&mailbox.maildir);
         let read = move || {
@@ -81,9 +81,16 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
         }
         let Strangers { unknown, elsewhere } = follow(account, mailbox, found).await?;
         let (ours, theirs) = take_in::sort(mailbox, unknown);
-        repaired += take_in::take_in(account, mailbox, ours).await?;
+        if account.settings.protocol == Protocol::Pop3 {
+            gather(&mailbox.maildir, &mut together, ours);
+        } else {
+            repaired += take_in::take_in(account, mailbox, ours).await?;
+        }
         note_newcomers(account, mailbox, elsewhere.into_iter().chain(theirs)).await?;
     }
+    let mut together: Vec<Entry> = together.into_values().collect();
+    sort_by_delivery(&mut together);
+    repaired += take_in::take_in(account, mailbox, together).await?;
     take_in::tell(account, mailbox, repaired);
     match stamp {
         Some(stamp) => {
@@ -118,6 +125,20 @@ fn strangers(
         }
     }
     Ok(strangers)
+}
+
+/// Adds to what is taken in together. A maildrop's messages have no order but that in which they are recorded
+/// (`keep_latest`), and a scan has none; so all of its files are held, 200 octets for each, where an index is
+/// made anew.
+fn gather(maildir: &Mailbox, together: &mut BTreeMap<String, Entry>, found: Vec<Entry>) {
+    for entry in found {
+        let base = entry.file_name.base().to_owned();
+        let entry = match together.remove(&base) {
+            Some(other) => truer(maildir, other, entry),
+            None => entry,
+        };
+        together.insert(base, entry);
+    }
 }
 
 /// Files that are no message's of their mailbox.
