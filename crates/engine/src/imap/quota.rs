@@ -91,7 +91,7 @@ pub(crate) async fn ask(
         observed.iter().collect()
     } else {
         let inbox = |o: &&Observed| o.wire_name.octets().eq_ignore_ascii_case(b"INBOX");
-        let one = observed.iter().find(inbox).or(observed.first());
+        let one = observed.iter().find(inbox).or_else(|| observed.first());
         one.into_iter().collect()
     };
     let steps = asked.iter().map(|o| Step::Quota(o.wire_name.clone()));
