@@ -30,8 +30,9 @@ fn what_is_measured_is_what_lies_there() {
     let stored = fs::read(received.tmp_path()).unwrap();
     assert_eq!(stored, b"Subject: x\n\nbody\n");
     assert_eq!((received.octets, received.octets_crlf), (17, 20));
-    let hash = received.sha256.to_string();
-    let random = format!("0123456789abcdef{}", &hash[..16]);
+    let mut hash = received.sha256.to_string();
+    hash.truncate(16);
+    let random = format!("0123456789abcdef{hash}");
     assert_eq!(received.base, format!("5.M7P1Q0R{random}.host,S=17,W=20"));
     assert_eq!(received.header, b"Subject: x\n");
     let proof = read_back(received.tmp_path()).unwrap();
