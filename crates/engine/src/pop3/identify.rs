@@ -29,7 +29,8 @@ pub(crate) struct Identified {
     pub(crate) new: Vec<ListedMessage>,
     /// Known messages that a fetched one may turn out to be.
     pub(crate) orphans: Orphans,
-    /// Those of them that the listing lacks, and that a fetched one of their size may turn out to be.
+    /// Those of them that the listing lacks, and that a fetched one of their size may turn out to be. Asked for in a
+    /// rehearsal alone, which does not fetch it.
     pub(crate) suspected: HashSet<MessageKey>,
     pub(crate) absent: Absent,
 }
@@ -39,6 +40,18 @@ pub(crate) struct Identified {
 pub(crate) struct Absent {
     pub(crate) expired: Vec<MessageKey>,
     pub(crate) vanished: Vec<MessageKey>,
+}
+
+impl Absent {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.expired.is_empty() && self.vanished.is_empty()
+    }
+
+    /// These were found again.
+    pub(crate) fn forget(&mut self, found: &HashSet<MessageKey>) {
+        self.expired.retain(|key| !found.contains(key));
+        self.vanished.retain(|key| !found.contains(key));
+    }
 }
 
 /// Sorts the listing. Asks for headers where UIDL and size do not settle it.
@@ -93,7 +106,9 @@ pub(crate) async fn identify(
     sorted.by_likeness = settled.by_likeness;
     sorted.new.extend(settled.new);
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
-    sorted.suspected = suspected(&rows, &sorted);
+    if account.part.leave().is_none() {
+        sorted.suspected = suspected(&rows, &sorted);
+    }
     let gone = [settled.replaced.as_slice(), &displaced].concat();
     account.note_gone(&mailbox.name, &gone).await?;
     let write = move |index: &mut Index| {
@@ -161,6 +176,9 @@ fn settle_open(
     known: &[KnownMessage],
 ) -> Settled {
     let mut settled = Settled::default();
+    if open.is_empty() {
+        return settled;
+    }
     let mut claimed = HashSet::new();
     let by_key: HashMap<_, _> = known.iter().map(|known| (known.key, known)).collect();
     for (mut candidates, listed) in open {

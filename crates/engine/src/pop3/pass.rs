@@ -9,7 +9,6 @@ use crate::place;
 use crate::pop3::{announced, download, expire, identify, limits, returned};
 use crate::report::{PassReport, Progress};
 use crate::strength;
-use postrider_core::message::MessageKey;
 use postrider_core::plan::deed::Deed;
 use postrider_index::{Index, MailboxRow, ServerState};
 use std::collections::HashSet;
@@ -119,12 +118,14 @@ async fn session(
     };
     let numbered = stored.iter().filter_map(|m| Some((m.number?, m.key)));
     holding.held.extend(numbered);
-    let mut here: HashSet<_> = holding.held.values().copied().collect();
-    if account.part.leave().is_none() {
-        // Nothing was fetched; what most likely would have been found again is not missed.
+    let mut absent = identified.absent;
+    if !absent.is_empty() {
+        let mut here: HashSet<_> = holding.held.values().copied().collect();
+        // A rehearsal has fetched nothing; what most likely would have been found again is not missed.
         here.extend(identified.suspected);
+        absent.forget(&here);
+        settle_absent(account, mailbox, absent, report).await?;
     }
-    settle_absent(account, mailbox, identified.absent, &here, report).await?;
     let held = holding.held.values().copied();
     returned::note(account, mailbox, &identified.expired, held).await?;
     record_state(account, mailbox, listing.listed).await?;
@@ -153,14 +154,9 @@ async fn settle_absent(
     account: &Account,
     mailbox: &LocalMailbox,
     absent: identify::Absent,
-    here: &HashSet<MessageKey>,
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
-    let gone = |keys: Vec<MessageKey>| -> Vec<MessageKey> {
-        let missed = keys.into_iter().filter(|key| !here.contains(key));
-        missed.collect()
-    };
-    let (expired, vanished) = (gone(absent.expired), gone(absent.vanished));
+    let identify::Absent { expired, vanished } = absent;
     report.expired += expired.len() as u64;
     report.vanished += vanished.len() as u64;
     let index = &account.shared.index;
