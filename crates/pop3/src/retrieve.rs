@@ -219,3 +219,60 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Authorization;
+    use postrider_core::secret::Secret;
+    use postrider_core::settings::{AuthChoice, TlsMode};
+    use postrider_transport::Login;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+
+    /// Answers each command with one of these, and stays.
+    async fn answer(server: DuplexStream, answers: &'static [&'static str]) {
+        let mut server = BufReader::new(server);
+        let mut said = String::new();
+        for answer in answers {
+            server.write_all(answer.as_bytes()).await.unwrap();
+            server.read_line(&mut said).await.unwrap();
+        }
+    }
+
+    async fn logged_in(answers: &'static [&'static str]) -> Transaction {
+        let (ours, theirs) = duplex(1 << 16);
+        tokio::spawn(answer(theirs, answers));
+        let session = Authorization::greet(Box::new(ours), TlsMode::None).await;
+        let login = Login {
+            user: "ada".to_owned(),
+            password: Secret::new("secret".to_owned()),
+            choice: AuthChoice::Auto,
+            service: "imap@localhost".to_owned(),
+        };
+        session.unwrap().log_in(&login).await.unwrap()
+    }
+
+    const BEGUN: [&str; 5] = [
+        "+OK\r\n",
+        "-ERR no CAPA\r\n",
+        "+OK\r\n",
+        "+OK in\r\n",
+        "+OK\r\nanother line\r\n",
+    ];
+
+    #[tokio::test]
+    async fn r11_a_message_without_end_is_left_at_four_gibibytes() {
+        let mut session = logged_in(&BEGUN).await;
+        let mut retrieval = session.retrieve(vec![1]);
+        let start = retrieval.next().await.unwrap();
+        assert_eq!(start, Some(RetrieveEvent::Start { number: 1 }));
+        // As if so many had come.
+        retrieval.octets = Some(LARGEST_MESSAGE);
+        let error = retrieval.next().await.unwrap_err();
+        let limit = LARGEST_MESSAGE;
+        assert!(
+            matches!(error, Pop3Error::TooLarge { command: "RETR", limit: told } if told == limit),
+            "{error:?}"
+        );
+    }
+}

@@ -185,6 +185,58 @@ async fn listings_without_end_are_cut_off() {
     assert!(matches!(error, Pop3Error::LineTooLong { .. }), "{error:?}");
 }
 
+/// What comes of a maildrop of so many messages, whose unique-ids are as long as any may be.
+async fn survey_of(messages: u32) -> Result<Maildrop, Pop3Error> {
+    let (ours, theirs) = duplex(1 << 20);
+    tokio::spawn(async move {
+        let mut theirs = BufReader::new(theirs);
+        theirs.write_all(b"+OK\r\n").await.unwrap();
+        let mut said = String::new();
+        while theirs.read_line(&mut said).await.unwrap() > 0 {
+            let row = |number: u32| match said.as_str() {
+                "LIST\r\n" => format!("{number} 1\r\n"),
+                _ => format!("{number} {number:070}\r\n"),
+            };
+            let answer = match said.as_str() {
+                "CAPA\r\n" => "-ERR\r\n".to_owned(),
+                "STAT\r\n" => format!("+OK {messages} {messages}\r\n"),
+                "LIST\r\n" | "UIDL\r\n" => {
+                    let rows: String = (1..=messages).map(row).collect();
+                    format!("+OK\r\n{rows}.\r\n")
+                }
+                _ => "+OK\r\n".to_owned(),
+            };
+            if theirs.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            said.clear();
+        }
+    });
+    let session = Authorization::greet(Box::new(ours), TlsMode::None).await?;
+    let mut session = session.log_in(&login(AuthChoice::Auto)).await?;
+    session.survey().await
+}
+
+#[tokio::test]
+async fn r11_a_listing_that_is_too_large_to_be_kept_is_refused_and_not_cut() {
+    for (messages, refused) in [
+        (1_000, None),
+        (400_000, Some("UIDL")),
+        (1_200_000, Some("LIST")),
+    ] {
+        match (survey_of(messages).await, refused) {
+            (Ok(maildrop), None) => {
+                assert!(maildrop.witnesses_agree);
+                assert_eq!(maildrop.messages.len(), 1_000);
+            }
+            (Err(Pop3Error::TooLarge { command, .. }), Some(refused)) => {
+                assert_eq!(command, refused, "{messages}");
+            }
+            (surveyed, _) => panic!("{messages}: {:?}", surveyed.map(|found| found.count)),
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_the_connection_is_never_the_end_of_an_answer() {
     for script in [
