@@ -6,7 +6,9 @@ use postrider_tests::digest::sha256;
 use postrider_tests::lossy_disk::{Ignored, LossyDisk, Names};
 use postrider_tests::postrider::{Home, said};
 use postrider_tests::rig::{files, is_in, message};
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Output;
 
 /// Flushed one by one.
 const FEW: usize = 3;
@@ -40,6 +42,9 @@ struct Seen {
     forgotten: Option<String>,
 }
 
+/// After which flush a pass ends by itself.
+const NEVER: u64 = 1_000_000;
+
 fn config(protocol: &str, port: u16) -> String {
     format!(
         "state_dir: {{home}}/state\naccounts:\n  a:\n    protocol: {protocol}\n    host: 127.0.0.1\n    port: {port}\n    \
@@ -52,7 +57,7 @@ fn copies(home: &Home, messages: usize) -> Vec<usize> {
     let stored: Vec<_> = files(&home.path().join("Mail"))
         .into_iter()
         .filter(|path| !is_in(path, "tmp"))
-        .map(|path| sha256(&std::fs::read(path).unwrap()))
+        .map(|path| sha256(&fs::read(path).unwrap()))
         .collect();
     let wanted =
         (0..messages).map(|n| sha256(message("INBOX", n).replace("\r\n", "\n").as_bytes()));
@@ -184,5 +189,80 @@ async fn without_one_class_of_flushes_the_sweep_finds_the_loss() {
             .await;
             assert!(seen.lost.is_some(), "{ignored:?}, {messages}: {seen:?}");
         }
+    }
+}
+
+/// A binary that ends, by itself or without power, while its server goes on.
+async fn run(mut command: std::process::Command) -> Output {
+    let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+    run.await.unwrap()
+}
+
+/// A mail reader files the new messages that it sees in another mailbox. How many.
+fn file_away(home: &Home) -> usize {
+    let seen = files(&home.path().join("Mail/INBOX/new"));
+    for path in &seen {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let to = home.path().join("Mail/Archive/cur");
+        fs::rename(path, to.join(format!("{name}:2,S"))).unwrap();
+    }
+    seen.len()
+}
+
+/// A reader moves what a pass is about to deliver, and is sooner on the disk than the pass: the power goes before
+/// its flush number `stop`. How many were moved; nothing when the pass was over before.
+async fn cut_behind_a_reader(messages: usize, stop: u64) -> Option<usize> {
+    let store = Mailstore::new();
+    let account = store.account("ada", "secret");
+    account.create("Archive");
+    let server = Server::start(store, Options::default()).await.unwrap();
+    let config = config("imap", server.imap_addr.port());
+    let home = Home::new(&config.replace("retention: delete", "retention: keep"));
+    let disk = LossyDisk::default();
+    let pass = |stop| {
+        let mut command = home.command(&["sync"]);
+        disk.attach(&mut command, home.path(), stop, None);
+        run(command)
+    };
+    // From now on both mailboxes are in step: what appears in them is a reader's.
+    let first = pass(NEVER).await;
+    assert!(first.status.success(), "{}", said(&first));
+    for n in 0..messages {
+        account.append("INBOX", message("INBOX", n), &[], 1_700_000_000);
+    }
+    let second = pass(stop).await;
+    if second.status.signal() != Some(9) {
+        assert!(second.status.success(), "{}", said(&second));
+        return None;
+    }
+    let moved = file_away(&home);
+    let roots = [home.path().join("Mail"), home.path().join("state")];
+    disk.cut(&roots, Names::Kept);
+    for pass in ["the next pass", "the one after it"] {
+        let healed = run(home.command(&["sync"])).await;
+        let told = format!("{pass}, before flush {stop}: {}", said(&healed));
+        assert!(healed.status.success(), "{told}");
+        assert_eq!(copies(&home, messages), vec![1; messages], "{told}");
+    }
+    let at_server = account.messages("INBOX").len() + account.messages("Archive").len();
+    assert_eq!(at_server, messages, "before flush {stop}");
+    Some(moved)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r3_a_power_cut_makes_no_second_copy_of_what_a_reader_has_moved_meanwhile() {
+    for messages in [FEW, MANY] {
+        let mut with_a_move = 0;
+        for stop in 1.. {
+            let Some(moved) = cut_behind_a_reader(messages, stop).await else {
+                break;
+            };
+            assert!(stop < MOST_FLUSHES, "a pass of too many flushes");
+            with_a_move += u64::from(moved > 0);
+        }
+        assert!(
+            with_a_move >= 2,
+            "{messages}: only {with_a_move} cuts after a move"
+        );
     }
 }
