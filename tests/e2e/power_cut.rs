@@ -266,3 +266,42 @@ async fn r3_a_power_cut_makes_no_second_copy_of_what_a_reader_has_moved_meanwhil
         );
     }
 }
+
+/// A flush that fails, of a disk that is otherwise well: nothing goes, and the next pass finds it mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn r1_r12_a_flush_that_fails_ends_the_pass_and_lets_nothing_go() {
+    for protocol in ["imap", "pop3"] {
+        for (messages, class) in [
+            (FEW, Ignored::Files),
+            (FEW, Ignored::Directories),
+            (MANY, Ignored::Files),
+        ] {
+            let store = Mailstore::new();
+            let account = store.account("ada", "secret");
+            let server = Server::start(store, Options::default()).await.unwrap();
+            let port = match protocol {
+                "imap" => server.imap_addr.port(),
+                _ => server.pop3_addr.port(),
+            };
+            let home = Home::new(&config(protocol, port));
+            // That a mailbox can be made is another story.
+            let empty = run(home.command(&["sync"])).await;
+            assert!(empty.status.success(), "{}", said(&empty));
+            for n in 0..messages {
+                account.append("INBOX", message("INBOX", n), &[], 1_700_000_000);
+            }
+            let mut command = home.command(&["sync"]);
+            let disk = LossyDisk::default();
+            disk.attach(&mut command, home.path(), NEVER, None);
+            LossyDisk::break_flushes(&mut command, class);
+            let broken = run(command).await;
+            let told = format!("{protocol}, {messages}, {class:?}: {}", said(&broken));
+            assert_eq!(broken.status.code(), Some(74), "{told}");
+            assert_eq!(account.messages("INBOX").len(), messages, "{told}");
+            let mended = run(home.command(&["sync"])).await;
+            assert!(mended.status.success(), "{told}{}", said(&mended));
+            assert_eq!(copies(&home, messages), vec![1; messages], "{told}");
+            assert!(account.messages("INBOX").is_empty(), "{told}");
+        }
+    }
+}

@@ -21,13 +21,22 @@ pub enum Names {
     Kept,
 }
 
-/// A class of flushes of the mail tree that does nothing.
+/// A class of flushes of the mail tree: one that does nothing, or one that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
     /// That of files.
     Files,
     /// That of directories.
     Directories,
+}
+
+impl Ignored {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Directories => "directories",
+        }
+    }
 }
 
 /// The durable part of a disk.
@@ -53,11 +62,14 @@ impl LossyDisk {
             .env("LD_PRELOAD", shim())
             .env("SHADOW", self.shadow.path())
             .env("SHADOW_STOP", stop.to_string());
-        match ignored {
-            Some(Ignored::Files) => command.env("SHADOW_IGNORE", "files"),
-            Some(Ignored::Directories) => command.env("SHADOW_IGNORE", "directories"),
-            None => command,
-        };
+        if let Some(ignored) = ignored {
+            command.env("SHADOW_IGNORE", ignored.as_str());
+        }
+    }
+
+    /// Makes a class of flushes of a `command` that is attached fail, as those of a disk that breaks.
+    pub fn break_flushes(command: &mut Command, class: Ignored) {
+        command.env("SHADOW_BREAK", class.as_str());
     }
 
     /// Leaves below `roots` what a power cut would have left.

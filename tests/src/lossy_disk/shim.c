@@ -4,9 +4,10 @@
  * $SHADOW/log, a flush of the whole disk does both for all below $SHADOW_ROOT. Nothing else is noted, so nothing
  * else survives. Before the flush number $SHADOW_STOP
  * the power goes: the process is killed. $SHADOW_IGNORE (files, directories) makes one class of mail's flushes
- * do nothing, which the tests must notice. */
+ * do nothing, which the tests must notice. $SHADOW_BREAK makes one fail; that of the whole disk is one of files. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -21,9 +22,18 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long flushes;
 
+static int is_told_to(const char *variable, const char *what, const char *path) {
+    const char *class = getenv(variable);
+    return class && strcmp(class, what) == 0 && strstr(path, "/Mail");
+}
+
 static int ignored(const char *what, const char *path) {
-    const char *ignore = getenv("SHADOW_IGNORE");
-    return ignore && strcmp(ignore, what) == 0 && strstr(path, "/Mail");
+    return is_told_to("SHADOW_IGNORE", what, path);
+}
+
+static int broken(const char *what, const char *path) {
+    errno = EIO;
+    return is_told_to("SHADOW_BREAK", what, path);
 }
 
 static void note_file(int fd, const struct stat *st, const char *shadow, FILE *log, const char *path) {
@@ -81,11 +91,12 @@ static int flush(int fd) {
     char link[64], path[PATH_MAX];
     struct stat st;
     if (!shadow || fstat(fd, &st) != 0) return 0;
-    FILE *log = begin(shadow);
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) abort();
     path[length] = 0;
+    if (broken(S_ISDIR(st.st_mode) ? "directories" : "files", path)) return -1;
+    FILE *log = begin(shadow);
     if (S_ISDIR(st.st_mode)) note_directory(log, path);
     else note_file(fd, &st, shadow, log, path);
     return end(log);
@@ -109,6 +120,7 @@ int syncfs(int fd) {
     const char *shadow = getenv("SHADOW"), *root = getenv("SHADOW_ROOT");
     (void)fd;
     if (!shadow || !root) return 0;
+    if (broken("files", "/Mail")) return -1;
     whole = begin(shadow);
     nftw(root, note, 16, FTW_PHYS);
     return end(whole);
