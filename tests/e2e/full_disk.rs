@@ -134,6 +134,9 @@ impl Case {
             (2 * messages, 2 * messages),
             "{told:?}"
         );
+        // By us, whatever the disk did not take: before the server was asked for anything, it was written down.
+        let by_us = |(_, action): &(_, String)| action == r#""stored""# || action == r#""expired""#;
+        assert!(told.iter().all(by_us), "{told:?}");
     }
 }
 
