@@ -129,6 +129,8 @@ mod simulation_pop3_shared;
 #[cfg(test)]
 mod simulation_pop3_trips;
 #[cfg(test)]
+mod simulation_proof;
+#[cfg(test)]
 mod simulation_push_dry_run;
 #[cfg(test)]
 mod simulation_push_flags;
