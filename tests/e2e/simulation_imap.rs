@@ -241,6 +241,41 @@ async fn r5_an_empty_listing_alone_makes_nothing_vanish() {
 }
 
 #[tokio::test]
+async fn r5_a_search_that_ends_well_and_has_said_nothing_is_no_witness() {
+    let old = Options::default().without(&["CONDSTORE", "QRESYNC"]);
+    let rig = Rig::with(Protocol::Imap, old).await;
+    rig.fill("INBOX", 12);
+    rig.pass().await.unwrap();
+    for command in ["UID FETCH", "UID SEARCH"] {
+        let silence = Action::Answer("OK nothing to see".to_owned());
+        rig.server.faults().plan(Fault::on(command, silence));
+    }
+    let report = rig.pass().await.unwrap();
+    assert_eq!(rig.server.faults().pending(), 0, "both were asked");
+    assert_eq!(report.vanished, 0);
+    let gone = "SELECT count(*) FROM messages WHERE vanished_at IS NOT NULL";
+    assert_eq!(rig.count(gone), 0);
+}
+
+#[tokio::test]
+async fn r5_a_second_look_into_a_mailbox_of_no_known_epoch_is_no_witness() {
+    let old = Options::default().without(&["CONDSTORE", "QRESYNC"]);
+    let rig = Rig::with(Protocol::Imap, old).await;
+    rig.fill("INBOX", 12);
+    rig.pass().await.unwrap();
+    let uid = rig.account.messages("INBOX")[3].uid;
+    rig.account.expunge("INBOX", uid);
+    let unnamed = Action::Answer("OK [READ-ONLY] opened".to_owned());
+    rig.server
+        .faults()
+        .plan(Fault::on("EXAMINE", unnamed).nth(2));
+    let report = rig.pass().await.unwrap();
+    assert_eq!(rig.server.faults().pending(), 0, "it was opened twice");
+    assert_eq!(report.vanished, 0);
+    assert_eq!(rig.pass().await.unwrap().vanished, 1);
+}
+
+#[tokio::test]
 async fn what_vanished_at_the_server_stays_here_and_is_written_down() {
     let rig = filled(3).await;
     rig.pass().await.unwrap();
