@@ -70,6 +70,23 @@ async fn delete_after_counts_from_the_proof_and_spares_what_is_protected() {
     assert_eq!((rig.pass().await.unwrap().new, vanished(&rig)), (0, 0));
 }
 
+/// A machine without a battery wakes up in another month, and a minute later the network tells it better.
+#[tokio::test]
+async fn delete_after_does_not_take_a_leap_of_the_clock_for_age() {
+    let rig = synced(Options::default(), 3, after(30)).await;
+    rig.grow_older(31 * DAY);
+    let index = rusqlite::Connection::open(rig.state_dir().join("index.db")).unwrap();
+    let leap = "UPDATE account SET clock_seen_at = clock_seen_at - ?";
+    assert_eq!(index.execute(leap, [20 * DAY]).unwrap(), 1);
+    for pass in ["the first after the leap", "the next"] {
+        assert_eq!(rig.pass().await.unwrap().expired, 0, "{pass}");
+    }
+    let stands = "UPDATE account SET clock_leap_to = clock_leap_to - 3600, clock_seen_at = clock_seen_at - 3600";
+    assert_eq!(index.execute(stands, []).unwrap(), 1);
+    let report = rig.pass().await.unwrap();
+    assert_eq!(report.expired, 3, "after an hour it is believed");
+}
+
 #[tokio::test]
 async fn keep_latest_leaves_so_many_in_each_mailbox() {
     let mut rig = Rig::new(Protocol::Imap).await;
