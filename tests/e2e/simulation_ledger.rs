@@ -293,6 +293,20 @@ async fn verify_finds_what_is_wrong_and_repair_has_it_healed_by_the_next_pass() 
 }
 
 #[tokio::test]
+async fn a_repair_leaves_what_is_in_tmp() {
+    let rig = Rig::new(Protocol::Imap).await;
+    rig.fill("INBOX", 1);
+    rig.pass().await.unwrap();
+    // Another program may be writing at this moment; ours may be among those that a pass still needs.
+    let theirs = rig.maildir().join("INBOX/tmp/1700000000.M1P2.vm");
+    fs::write(&theirs, "half a mess").unwrap();
+    let before = files(rig.maildir());
+    let report = verified(&rig, true).await;
+    assert_eq!((report.unfinished, report.faults), (1, 0));
+    assert_eq!(files(rig.maildir()), before);
+}
+
+#[tokio::test]
 async fn verify_tells_once_of_a_message_that_is_gone_on_both_sides() {
     let rig = expired(Options::default(), 2).await;
     fs::remove_file(&sorted(&rig, "INBOX")[0]).unwrap();
