@@ -87,3 +87,29 @@ async fn r1_the_proof_of_a_pass_that_was_cut_short_is_made_again() {
         );
     }
 }
+
+/// Cut short after every step, and what has its name by then has other octets after the crash.
+#[tokio::test]
+async fn r1_r3_what_a_crash_left_with_other_octets_lets_nothing_go() {
+    for protocol in PROTOCOLS {
+        let mut changed = 0;
+        for step in 1.. {
+            let rig = filled(protocol, Policy::DELETE).await;
+            if rig.pass_until(Steps::stop_after(step)).await.is_ok() {
+                break;
+            }
+            let open = rig.count("SELECT count(*) FROM journal");
+            if open == 0 || delivered(&rig).is_empty() {
+                continue;
+            }
+            changed += 1;
+            rot(&delivered(&rig)[0]);
+            let report = rig.pass().await.unwrap();
+            assert_nothing_lost(&rig, &format!("{protocol:?}, step {step}, {report:?}"));
+        }
+        assert!(
+            changed > 0,
+            "{protocol:?}: no pass ended with a delivery open"
+        );
+    }
+}
