@@ -144,41 +144,6 @@ async fn r3_an_undo_stopped_after_any_step_is_finished_once() {
     }
 }
 
-/// Nothing but their octets tells such messages apart: what an interrupted undo put back is not put back twice, and
-/// not let go by the pass that finds it.
-#[tokio::test]
-async fn r3_an_undo_whose_answer_was_lost_puts_back_once_what_has_no_message_id() {
-    let mut rig = Rig::with(Protocol::Imap, Options::default()).await;
-    for word in ["one", "two"] {
-        let octets = format!("Subject: power\r\n\r\n{word}\r\n");
-        rig.account.append("INBOX", octets, &[], 1_700_000_000);
-    }
-    rig.settings.retention = Policy::DELETE;
-    assert_eq!(rig.pass().await.unwrap().expired, 2);
-    let stored = rig.stored();
-    let lost = Fault::on("APPEND", Action::PerformCut(0)).nth(2);
-    rig.server.faults().plan(lost);
-    undone(&rig, &all(&rig)).await.unwrap_err();
-    assert_eq!(rig.expected(&["INBOX"]), stored, "both are there");
-    let items = undone(&rig, &all(&rig)).await.unwrap();
-    let [UndoItem { outcome, .. }] = &items[..] else {
-        panic!("{items:?}")
-    };
-    assert!(matches!(
-        outcome,
-        UndoOutcome::Uncertain | UndoOutcome::Found
-    ));
-    for _ in 0..2 {
-        let report = rig.pass().await.unwrap();
-        assert_eq!(report.expired, 0, "what was put back is held");
-    }
-    assert_eq!(undone(&rig, &all(&rig)).await.unwrap(), Vec::new());
-    assert_eq!(rig.expected(&["INBOX"]), stored);
-    assert_eq!(rig.stored(), stored);
-    let told = "SELECT count(*) FROM ledger WHERE action = 'restored'";
-    assert_eq!(rig.count(told), 2);
-}
-
 #[tokio::test]
 async fn r1_a_copy_that_is_not_what_was_stored_is_not_put_back() {
     let rig = expired(Options::default(), 2).await;

@@ -85,9 +85,6 @@ pub enum UndoOutcome {
     Refused(String),
     /// It is on the server.
     Restored,
-    /// An earlier undo was interrupted, and what is on the server may be what it put there: a pass compares the
-    /// octets.
-    Uncertain,
 }
 
 /// A message that is to be put back, and its copy.

@@ -8,7 +8,6 @@ use crate::column;
 use crate::error::IndexError;
 use crate::ledger::{self, Action};
 use crate::open::Index;
-use crate::undo::came_back;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef};
 use postrider_core::time::Now;
@@ -29,12 +28,11 @@ impl Index {
     /// Gives messages new identities at the server after a change of UIDVALIDITY or of unique-ids
     /// (R4). They are present again, and an expiry under the old identity is forgotten: retention
     /// decides anew. The flags agreed on stay: what the server has now is compared with them. Identities may change hands within one call.
-    /// One that an undo had asked to be put back, and never heard of, is back, and held.
     ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`] when a message outside `attachments` has one of the identities;
     /// else when a message is not there or the database refuses.
-    pub fn attach(&mut self, attachments: &[Attachment], now: Now) -> Result<(), IndexError> {
+    pub fn attach(&mut self, attachments: &[Attachment]) -> Result<(), IndexError> {
         let doing = "match messages anew";
         let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
         let attach = "
@@ -57,7 +55,6 @@ impl Index {
             let octets = server_octets.map(column::integer);
             let row: [&dyn ToSql; 5] = [&uid_validity, &uid, &uidl, &octets, &key.0];
             update(&transaction, doing, attach, *key, &row)?;
-            came_back(&transaction, *key, now).map_err(IndexError::sql(doing))?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }

@@ -16,7 +16,7 @@ use crate::open::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::time::{Now, UnixTime};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Row, params};
 
 /// What the ledger says.
 const UNDO: &str = "undo";
@@ -136,12 +136,16 @@ impl Index {
         now: Now,
     ) -> Result<(), IndexError> {
         if let Some(attachment) = attachment {
-            return self.attach(std::slice::from_ref(attachment), now);
+            self.attach(std::slice::from_ref(attachment))?;
         }
         let doing = "record a message as put back";
+        let failed = || IndexError::sql(doing);
         let transaction = self.transaction(doing)?;
-        came_back(&transaction, key, now).map_err(IndexError::sql(doing))?;
-        transaction.commit().map_err(IndexError::sql(doing))
+        let sql = "UPDATE message SET undone_at = ? WHERE id = ?";
+        let row = (now.0.as_seconds(), key.0);
+        transaction.execute(sql, row).map_err(failed())?;
+        ledger::append(&transaction, key, Action::Restored, now, UNDO).map_err(failed())?;
+        transaction.commit().map_err(failed())
     }
 
     /// Retention may judge these again: of one account, those that [`UndoFilter`] would have put back.
@@ -184,23 +188,6 @@ impl Index {
         let changed = self.connection.execute(sql, row);
         crate::accounts::one(changed.map_err(IndexError::sql(doing))?, doing, key.0)
     }
-}
-
-/// A message is at the server again, by whatever the index learned of it. If an undo has asked for it, it is held
-/// from now on, and the ledger tells of it, once.
-pub(crate) fn came_back(
-    transaction: &Transaction<'_>,
-    key: MessageKey,
-    now: Now,
-) -> rusqlite::Result<()> {
-    let sql = "
-        UPDATE message SET undone_at = ?
-        WHERE id = ? AND undo_requested_at IS NOT NULL AND undone_at IS NULL";
-    let row = (now.0.as_seconds(), key.0);
-    if transaction.prepare_cached(sql)?.execute(row)? == 1 {
-        ledger::append(transaction, key, Action::Restored, now, UNDO)?;
-    }
-    Ok(())
 }
 
 fn undo_row(row: &Row<'_>) -> rusqlite::Result<UndoRow> {

@@ -82,7 +82,7 @@ pub enum Error {
     #[error("--watch wants a terminal, and standard output is none")]
     NoTerminal,
     /// Not every message that was asked for is back on its server.
-    #[error("account {account}: {} could not be put back", crate::words::count(*copies + *refused + *uncertain, "message", "messages"))]
+    #[error("account {account}: {} could not be put back", crate::words::count(*copies + *refused, "message", "messages"))]
     NotRestored {
         /// Whose.
         account: AccountName,
@@ -90,8 +90,6 @@ pub enum Error {
         copies: u64,
         /// How many the server refused.
         refused: u64,
-        /// How many may be there already.
-        uncertain: u64,
     },
     /// Nothing of the account lies in its mail tree yet.
     #[error("account {account}: the index knows no mailbox of it")]
@@ -183,11 +181,6 @@ impl Error {
             | Self::LogFilter { .. }
             | Self::NoTerminal
             | Self::UnknownAccount { .. } => Fault::Config,
-            Self::NotRestored {
-                copies: 0,
-                refused: 0,
-                ..
-            } => Fault::Busy,
             Self::NotRestored { copies: 0, .. } => Fault::Unreachable,
             Self::Metrics { .. }
             | Self::NotRestored { .. }

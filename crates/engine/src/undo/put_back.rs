@@ -12,7 +12,6 @@ use postrider_core::flag::Flag;
 use postrider_core::message::ServerRef;
 use postrider_core::plan::uid_validity::{Likeness, Orphan, rematch};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
-use postrider_imap::code::Code;
 use postrider_imap::{Append, Appended, FlightEvent, SelectMode, Session, Step};
 use postrider_index::{Attachment, Index, IndexError};
 use postrider_maildir::Mailbox;
@@ -28,16 +27,11 @@ pub(super) async fn put_back(
 ) -> Result<UndoOutcome, EngineError> {
     let (key, index) = (candidate.row.file.key, &account.shared.index);
     let expired_at = candidate.row.expired_at;
-    if expired_at.is_none() {
-        match look(account, session, candidate).await? {
-            Found::It(identity) => {
-                end(account, candidate, Some(identity)).await?;
-                return Ok(UndoOutcome::Found);
-            }
-            // Put back once more it would be there twice.
-            Found::Alike => return Ok(UndoOutcome::Uncertain),
-            Found::Nothing => {}
-        }
+    if expired_at.is_none()
+        && let Some(identity) = find(account, session, candidate).await?
+    {
+        end(account, candidate, Some(identity)).await?;
+        return Ok(UndoOutcome::Found);
     }
     index
         .call(move |index| index.begin_undo(key, now()))
@@ -50,20 +44,13 @@ pub(super) async fn put_back(
         Appended::Refused(refusal) => {
             let give_up = move |index: &mut Index| index.give_up_undo(key, expired_at, now());
             index.call(give_up).await?;
-            let told = match refusal.code {
-                Some(Code::TryCreate) => format!("{refusal}; make the mailbox there first"),
-                _ => refusal.to_string(),
-            };
-            return Ok(UndoOutcome::Refused(told));
+            return Ok(UndoOutcome::Refused(refusal.to_string()));
         }
     };
     account.shared.steps.reached(Point::Appended)?;
     let identity = match uid {
         Some(identity) => Some(identity),
-        None => match look(account, session, candidate).await? {
-            Found::It(identity) => Some(identity),
-            Found::Alike | Found::Nothing => None,
-        },
+        None => find(account, session, candidate).await?,
     };
     end(account, candidate, identity).await?;
     Ok(UndoOutcome::Restored)
@@ -100,26 +87,16 @@ async fn end(
     account.shared.index.call(end).await
 }
 
-/// What a look into the mailbox found.
-enum Found {
-    /// Messages that nobody knows and that are as long, or bear its Message-ID: one of them may be it.
-    Alike,
-    /// The message.
-    It((UidValidity, Uid)),
-    /// None that could be it.
-    Nothing,
-}
-
 /// Looks whether a message of the mailbox that nobody knows is this one: what a server without UIDPLUS
 /// does not tell, and what an interrupted undo did not hear.
-async fn look(
+async fn find(
     account: &Account,
     session: &mut Session,
     candidate: &Candidate,
-) -> Result<Found, EngineError> {
+) -> Result<Option<(UidValidity, Uid)>, EngineError> {
     let observed = observed(account, candidate);
     let Some((uid_validity, found)) = listed(session, &observed).await? else {
-        return Ok(Found::Nothing);
+        return Ok(None);
     };
     let id = candidate.mailbox.id;
     let known = move |index: &mut Index| index.uids(id, uid_validity);
@@ -134,17 +111,9 @@ async fn look(
             internal_date: candidate.row.internal_date,
         },
     };
-    let of_ours = orphan.likeness.clone();
-    let alike = |theirs: &Likeness| {
-        let named = of_ours.message_id.is_some() && theirs.message_id == of_ours.message_id;
-        named || theirs.size_octets == of_ours.size_octets
-    };
     let matched = rematch(&[orphan], &candidates);
-    Ok(match matched.attach.first() {
-        Some((_, uid)) => Found::It((uid_validity, *uid)),
-        None if candidates.iter().any(|c| alike(&c.likeness)) => Found::Alike,
-        None => Found::Nothing,
-    })
+    let only = matched.attach.first().map(|(_, uid)| (uid_validity, *uid));
+    Ok(only)
 }
 
 /// Every UID of the mailbox; `None` when the server does not say.

@@ -86,7 +86,6 @@ struct Tally {
     restored: u64,
     copies: u64,
     refused: u64,
-    uncertain: u64,
 }
 
 impl Tally {
@@ -112,10 +111,6 @@ impl Tally {
                 self.restored += 1;
                 "put back".to_owned()
             }
-            UndoOutcome::Uncertain => {
-                self.uncertain += 1;
-                format!("perhaps put back by an earlier undo; `postrider sync {account}` finds out")
-            }
         };
         let id = item.message_id.as_deref().map(|id| format!("<{id}>"));
         let message = id.or_else(|| item.subject.clone());
@@ -133,7 +128,6 @@ impl Tally {
             (self.restored, "put back"),
             (self.copies, "without a local copy"),
             (self.refused, "refused by the server"),
-            (self.uncertain, "perhaps put back before"),
         ];
         let said = parts.into_iter().filter(|(number, _)| *number > 0);
         let said: Vec<String> = said
@@ -147,12 +141,10 @@ impl Tally {
     }
 
     fn failure(&self, account: AccountName) -> Option<Error> {
-        let failed = self.copies + self.refused + self.uncertain;
-        (failed > 0).then_some(Error::NotRestored {
+        (self.copies + self.refused > 0).then_some(Error::NotRestored {
             account,
             copies: self.copies,
             refused: self.refused,
-            uncertain: self.uncertain,
         })
     }
 }
