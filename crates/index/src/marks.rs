@@ -8,6 +8,7 @@ use crate::column;
 use crate::error::IndexError;
 use crate::ledger::{self, Action};
 use crate::open::Index;
+use crate::undo;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, ServerRef};
 use postrider_core::time::Now;
@@ -29,10 +30,12 @@ impl Index {
     /// (R4). They are present again, and an expiry under the old identity is forgotten: retention
     /// decides anew. The flags agreed on stay: what the server has now is compared with them. Identities may change hands within one call.
     ///
+    /// A message whose undo was begun and not ended is put back by this: it is there.
+    ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`] when a message outside `attachments` has one of the identities;
     /// else when a message is not there or the database refuses.
-    pub fn attach(&mut self, attachments: &[Attachment]) -> Result<(), IndexError> {
+    pub fn attach(&mut self, attachments: &[Attachment], now: Now) -> Result<(), IndexError> {
         let doing = "match messages anew";
         let detach = "UPDATE message SET uid_validity = NULL, uid = NULL, uidl = NULL WHERE id = ?";
         let attach = "
@@ -55,6 +58,7 @@ impl Index {
             let octets = server_octets.map(column::integer);
             let row: [&dyn ToSql; 5] = [&uid_validity, &uid, &uidl, &octets, &key.0];
             update(&transaction, doing, attach, *key, &row)?;
+            undo::arrived(&transaction, *key, now).map_err(IndexError::sql(doing))?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }

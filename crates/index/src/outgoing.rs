@@ -137,7 +137,7 @@ impl Index {
     ) -> Result<(), IndexError> {
         let (key, attachment) = attachment;
         if let Some(attachment) = attachment {
-            self.attach(std::slice::from_ref(attachment))?;
+            self.attach(std::slice::from_ref(attachment), now)?;
         }
         let doing = "record a message as sent";
         let transaction = self.transaction(doing)?;

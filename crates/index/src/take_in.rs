@@ -340,7 +340,7 @@ mod tests {
             server: pop3("a"),
             server_octets: None,
         };
-        bench.index.attach(&[attachment]).unwrap();
+        bench.index.attach(&[attachment], now(9)).unwrap();
         let unknown = |id| bench.index.unknown_bases(id, &["base1", "base2"]);
         assert_eq!(unknown(ids[1]).unwrap(), ["base2"]);
         assert!(unknown(ids[0]).unwrap().is_empty());

@@ -2,8 +2,8 @@
 //!
 //! The life of one: [`Index::begin_undo`] takes its identity and its expiry away, durably, before the
 //! server is asked; from then on a copy that the server shows is found to be this message by the pass,
-//! whatever becomes of us. [`Index::end_undo`] gives it its new identity; [`Index::give_up_undo`]
-//! puts everything back as it was.
+//! whatever becomes of us, and [`Index::attach`] ends the undo. So does [`Index::end_undo`], where the
+//! server answered; [`Index::give_up_undo`] puts everything back as it was.
 
 use crate::accounts::AccountId;
 use crate::column;
@@ -16,7 +16,7 @@ use crate::open::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::time::{Now, UnixTime};
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 /// What the ledger says.
 const UNDO: &str = "undo";
@@ -74,7 +74,8 @@ impl Index {
             "{file}
             WHERE mailbox.account = ?1 AND message.removed_at IS NULL
               AND (message.expired_at IS NOT NULL
-                OR (message.undo_requested_at IS NOT NULL AND message.undone_at IS NULL))
+                OR (message.undo_requested_at IS NOT NULL AND message.undone_at IS NULL
+                  AND message.uid IS NULL))
               AND (?2 IS NULL OR mailbox.name GLOB ?2)
               AND (?3 IS NULL OR message.message_id = ?3)
               AND (?4 IS NULL OR coalesce(message.expired_at, message.undo_requested_at) >= ?4)
@@ -136,16 +137,12 @@ impl Index {
         now: Now,
     ) -> Result<(), IndexError> {
         if let Some(attachment) = attachment {
-            self.attach(std::slice::from_ref(attachment))?;
+            self.attach(std::slice::from_ref(attachment), now)?;
         }
         let doing = "record a message as put back";
-        let failed = || IndexError::sql(doing);
         let transaction = self.transaction(doing)?;
-        let sql = "UPDATE message SET undone_at = ? WHERE id = ?";
-        let row = (now.0.as_seconds(), key.0);
-        transaction.execute(sql, row).map_err(failed())?;
-        ledger::append(&transaction, key, Action::Restored, now, UNDO).map_err(failed())?;
-        transaction.commit().map_err(failed())
+        arrived(&transaction, key, now).map_err(IndexError::sql(doing))?;
+        transaction.commit().map_err(IndexError::sql(doing))
     }
 
     /// Retention may judge these again: of one account, those that [`UndoFilter`] would have put back.
@@ -188,6 +185,22 @@ impl Index {
         let changed = self.connection.execute(sql, row);
         crate::accounts::one(changed.map_err(IndexError::sql(doing))?, doing, key.0)
     }
+}
+
+/// Ends the undo of a message, if one was begun: retention leaves it alone from now on.
+pub(crate) fn arrived(
+    transaction: &Transaction<'_>,
+    key: MessageKey,
+    now: Now,
+) -> rusqlite::Result<()> {
+    let sql = "
+        UPDATE message SET undone_at = ?
+        WHERE id = ? AND undo_requested_at IS NOT NULL AND undone_at IS NULL";
+    let row = (now.0.as_seconds(), key.0);
+    if transaction.prepare_cached(sql)?.execute(row)? == 1 {
+        ledger::append(transaction, key, Action::Restored, now, UNDO)?;
+    }
+    Ok(())
 }
 
 fn undo_row(row: &Row<'_>) -> rusqlite::Result<UndoRow> {
@@ -255,6 +268,38 @@ mod tests {
             bench.index.release_undone(bench.account, &filter).unwrap(),
             1
         );
+    }
+
+    /// A kill after the server had the message and before we knew: whoever finds it there ends the undo.
+    #[test]
+    fn r3_what_is_found_to_have_arrived_is_held_and_told_of_once() {
+        let mut bench = Bench::new();
+        let key = expired(&mut bench);
+        bench.index.begin_undo(key, now(200)).unwrap();
+        let to = |uid| Attachment {
+            key,
+            server: imap(7, uid),
+            server_octets: None,
+        };
+        let told = "ledger WHERE action = 'restored' AND because = 'undo'";
+        let retained = |bench: &Bench| bench.index.retained(bench.mailbox, Some(epoch(7)));
+        for (uid, at) in [(9, 300), (10, 400)] {
+            bench.index.attach(&[to(uid)], now(at)).unwrap();
+            assert!(
+                retained(&bench).unwrap().is_empty(),
+                "no rule lets it go again"
+            );
+            assert_eq!(bench.count(told), 1);
+        }
+        let filter = UndoFilter::default();
+        let undoable = bench.index.undoable(bench.account, &filter).unwrap();
+        assert!(undoable.is_empty(), "it is back");
+        let release = bench.index.release_undone(bench.account, &filter);
+        assert_eq!(release.unwrap(), 1);
+        assert_eq!(retained(&bench).unwrap().len(), 1);
+        bench.index.attach(&[to(11)], now(500)).unwrap();
+        assert_eq!(retained(&bench).unwrap().len(), 1, "nobody undid it anew");
+        assert_eq!(bench.count(told), 1);
     }
 
     #[test]

@@ -293,7 +293,7 @@ async fn attach(account: &Account, key: MessageKey, whole: &Whole) -> Result<(),
         server_octets: whole.size_octets,
     };
     let attach = move |index: &mut Index| {
-        index.attach(&[attachment])?;
+        index.attach(&[attachment], now())?;
         // Its octets were received just now, and are those of the file.
         index.mark_received(&[key])
     };

@@ -121,7 +121,7 @@ async fn match_by_likeness(
         server_octets: None,
     });
     let attachments: Vec<_> = attachments.collect();
-    let attach = move |index: &mut Index| index.attach(&attachments);
+    let attach = move |index: &mut Index| index.attach(&attachments, now());
     index.call(attach).await?;
     Ok(matched)
 }

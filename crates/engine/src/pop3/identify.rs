@@ -115,7 +115,7 @@ pub(crate) async fn identify(
         index.mark_vanished(&settled.replaced, now())?;
         // Until their octets have come: what comes may be another message with the same unique-id.
         index.mark_vanished(&displaced, now())?;
-        index.attach(&settled.attach)
+        index.attach(&settled.attach, now())
     };
     account.shared.index.call(write).await?;
     Ok(sorted)

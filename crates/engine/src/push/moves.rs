@@ -166,7 +166,7 @@ async fn copy_all(
         Some(attachment(row.file.key, server))
     });
     let identities: Vec<Attachment> = identities.collect();
-    let attach = move |index: &mut Index| match index.attach(&identities) {
+    let attach = move |index: &mut Index| match index.attach(&identities, now()) {
         // A server that gives out a UID twice: who is who is found out by the next look.
         Err(IndexError::AlreadyKnown { .. }) => Ok(()),
         attached => attached,

@@ -378,7 +378,7 @@ fn identities_may_change_hands() {
     };
     bench
         .index
-        .attach(&[to(keys[0], "2"), to(keys[1], "1")])
+        .attach(&[to(keys[0], "2"), to(keys[1], "1")], now(104))
         .unwrap();
     let rows = bench.index.maildrop(bench.mailbox).unwrap();
     let seen: Vec<_> = rows
@@ -392,7 +392,7 @@ fn identities_may_change_hands() {
     );
     assert!(rows[2].expire_requested_at.is_some());
 
-    let refused = bench.index.attach(&[to(keys[0], "3")]);
+    let refused = bench.index.attach(&[to(keys[0], "3")], now(105));
     assert!(
         matches!(refused, Err(IndexError::AlreadyKnown { .. })),
         "{refused:?}"
@@ -412,7 +412,7 @@ fn a_new_epoch_takes_over_what_matches() {
         server: imap(8, 1),
         server_octets: Some(99),
     };
-    bench.index.attach(&[attachment]).unwrap();
+    bench.index.attach(&[attachment], now(101)).unwrap();
     let base = bench.index.base(bench.mailbox, epoch(8)).unwrap();
     assert_eq!(
         base,

@@ -72,7 +72,7 @@ fn call_everything(bench: &mut Bench) {
         server: imap(9, 1),
         server_octets: None,
     };
-    index.attach(&[attachment]).unwrap();
+    index.attach(&[attachment], now(1)).unwrap();
     index.statuses().unwrap();
     newer(index, account, mailbox, &keys);
     readers(index, account, mailbox, &keys);
