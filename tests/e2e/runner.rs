@@ -149,6 +149,8 @@ mod simulation_retention_pop3;
 #[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
+mod simulation_undo_lost;
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod starttls;

@@ -19,7 +19,7 @@ fn engine(rig: &Rig) -> EngineSettings {
     }
 }
 
-fn all(rig: &Rig) -> UndoOptions {
+pub(super) fn all(rig: &Rig) -> UndoOptions {
     UndoOptions {
         account: rig.settings.name.clone(),
         mailbox: None,
@@ -30,7 +30,7 @@ fn all(rig: &Rig) -> UndoOptions {
     }
 }
 
-async fn undone(rig: &Rig, options: &UndoOptions) -> Result<Vec<UndoItem>, EngineError> {
+pub(super) async fn undone(rig: &Rig, options: &UndoOptions) -> Result<Vec<UndoItem>, EngineError> {
     let (_trigger, shutdown) = Shutdown::new();
     let mut items = Vec::new();
     undo(engine(rig), options, shutdown, |item| items.push(item)).await?;

@@ -23,7 +23,10 @@ use postrider_imap::{Memory, Session};
 use postrider_index::{Index, IndexError, MailboxRow, UndoFilter, UndoRow};
 use postrider_maildir::{Entry, MaildirError, read_back};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
 
+mod find;
 mod put_back;
 use put_back::put_back;
 
@@ -85,6 +88,30 @@ pub enum UndoOutcome {
     Refused(String),
     /// It is on the server.
     Restored,
+}
+
+/// How long a server may go on with what a killed undo sent.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// One undo over all of its messages.
+struct UndoRun {
+    /// By then the server is done with whatever an earlier one sent: it held the state directory, and is gone.
+    settled_at: Instant,
+}
+
+impl UndoRun {
+    fn start() -> Self {
+        let settled_at = Instant::now() + SETTLING;
+        Self { settled_at }
+    }
+
+    fn is_settled(&self) -> bool {
+        Instant::now() >= self.settled_at
+    }
+
+    async fn settled(&self) {
+        tokio::time::sleep_until(self.settled_at).await;
+    }
 }
 
 /// A message that is to be put back, and its copy.
@@ -212,6 +239,7 @@ async fn undo_account(
     let access = Access::new(Memory::default());
     let opened = access.open(&account.settings, &account.shared.connector, Vec::new());
     let (mut session, _) = opened.await?;
+    let run = UndoRun::start();
     for row in rows {
         if account.shutdown.is_requested() {
             return Err(EngineError::Stopped);
@@ -219,7 +247,7 @@ async fn undo_account(
         let (tree, places) = (account.settings.maildir.clone(), mailboxes.clone());
         let find = move || candidates(vec![row], &places, &tree).next();
         if let Some(candidate) = DeliveryPool::run(find).await? {
-            let outcome = restore(account, &mut session, &candidate).await?;
+            let outcome = restore(account, &mut session, &candidate, &run).await?;
             each(candidate.item(outcome));
         }
     }
@@ -232,12 +260,13 @@ async fn restore(
     account: &Account,
     session: &mut Session,
     candidate: &Candidate,
+    run: &UndoRun,
 ) -> Result<UndoOutcome, EngineError> {
     let path = match &candidate.copy {
         Ok(path) => path,
         Err(error) => return Ok(UndoOutcome::NoCopy(error.to_string())),
     };
-    put_back(account, session, candidate, path).await
+    put_back(account, session, (candidate, path), run).await
 }
 
 fn candidates<'a>(
