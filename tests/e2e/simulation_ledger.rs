@@ -38,7 +38,7 @@ pub(super) async fn undone(rig: &Rig, options: &UndoOptions) -> Result<Vec<UndoI
 }
 
 /// A mailbox of which everything was stored here and expired there, by a policy that stays in force.
-async fn expired(options: Options, count: usize) -> Rig {
+pub(super) async fn expired(options: Options, count: usize) -> Rig {
     let mut rig = Rig::with(Protocol::Imap, options).await;
     rig.fill("INBOX", count);
     let uid = rig.account.messages("INBOX")[0].uid;

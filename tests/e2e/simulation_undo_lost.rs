@@ -1,6 +1,6 @@
-//! Undo that was cut off: each message is back once, and held.
+//! Undo that was cut off, and undo into what is not there any more: each message is back once, and held.
 
-use crate::simulation_ledger::{all, undone};
+use crate::simulation_ledger::{all, expired, undone};
 use postrider_core::account::Protocol;
 use postrider_core::retention::Policy;
 use postrider_engine::{EngineError, Steps, UndoItem, UndoOptions, UndoOutcome};
@@ -145,4 +145,69 @@ async fn r3_where_the_server_does_not_say_what_is_there_nothing_is_added() {
         assert_eq!(outcomes(&items), [&UndoOutcome::Found], "{command}");
         assert_back(&rig, command).await;
     }
+}
+
+/// A mailbox of which everything was stored here and expired there, and that somebody then deleted there.
+async fn deleted(pass: bool) -> Rig {
+    let rig = expired(Options::default(), 1).await;
+    rig.fill("Job/Proj", 2);
+    assert_eq!(rig.pass().await.unwrap().expired, 2);
+    assert!(rig.account.delete("Job/Proj"));
+    if pass {
+        rig.pass().await.unwrap();
+    }
+    rig
+}
+
+#[tokio::test]
+async fn r1_what_lay_in_a_mailbox_that_was_deleted_comes_back_with_it() {
+    for (pass, interrupted) in [(false, false), (true, false), (true, true)] {
+        let rig = deleted(pass).await;
+        let stored = rig.stored();
+        let context = format!("after a pass: {pass}, interrupted: {interrupted}");
+        if interrupted {
+            let options = UndoOptions {
+                steps: Steps::stop_after(3),
+                ..all(&rig)
+            };
+            undone(&rig, &options).await.unwrap_err();
+        }
+        undone(&rig, &all(&rig)).await.unwrap();
+        assert_eq!(
+            rig.expected(&["INBOX", "Job/Proj"]),
+            stored,
+            "{context}: on the server"
+        );
+        for _ in 0..2 {
+            let report = rig.pass().await.unwrap();
+            assert_eq!((report.new, report.expired), (0, 0), "{context}");
+        }
+        assert_eq!(rig.stored(), stored, "{context}: here");
+        assert_eq!(restored(&rig), 3, "{context}");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_the_server_will_not_make_is_told_of() {
+    let rig = deleted(true).await;
+    let refusal = Action::Answer("NO [NOPERM] not here".to_owned());
+    rig.server
+        .faults()
+        .plan(Fault::on("CREATE", refusal).always());
+    let options = UndoOptions {
+        mailbox: Some("Job/Proj".to_owned()),
+        ..all(&rig)
+    };
+    let items = undone(&rig, &options).await.unwrap();
+    for item in &items {
+        let UndoOutcome::NoMailbox(why) = &item.outcome else {
+            panic!("{item:?}");
+        };
+        assert!(why.contains("not here"), "{why}");
+        assert!(item.expired_at.is_some());
+    }
+    assert_eq!(rig.commands("CREATE").len(), 2);
+    rig.server.faults().clear();
+    assert_eq!(undone(&rig, &options).await.unwrap().len(), 2);
+    assert_eq!(rig.account.messages("Job/Proj").len(), 2);
 }

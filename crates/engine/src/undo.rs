@@ -82,6 +82,8 @@ pub enum UndoOutcome {
     Found,
     /// There is no local copy any more, or it is not what was stored.
     NoCopy(String),
+    /// Its mailbox is not there any more, and the server would not make it anew.
+    NoMailbox(String),
     /// It would be put back: this was a dry run.
     Planned,
     /// The server would not have it.

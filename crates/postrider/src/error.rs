@@ -90,6 +90,8 @@ pub enum Error {
         copies: u64,
         /// How many the server refused.
         refused: u64,
+        /// Whether it refused to make a mailbox for any of them.
+        mailboxes: bool,
     },
     /// Nothing of the account lies in its mail tree yet.
     #[error("account {account}: the index knows no mailbox of it")]
@@ -241,6 +243,14 @@ impl Error {
                 ..
             } => Some(format!(
                 "postrider verify {account} --repair heals what can be healed, and deletes nothing"
+            )),
+            Self::NotRestored {
+                account,
+                mailboxes: true,
+                ..
+            } => Some(format!(
+                "make the mailbox at the server with another program, and undo again; its messages are in the \
+                 Maildir: postrider history {account} --action expired says where"
             )),
             Self::NotRestored { .. }
             | Self::Output { .. }

@@ -135,23 +135,7 @@ async fn make(
     let place = path.to_owned();
     let begin = move |index: &mut Index| index.begin_create(id, &place);
     index.call(begin).await?;
-    let steps = [
-        Step::Create(mailbox.wire_name.clone()),
-        Step::Subscribe(mailbox.wire_name.clone()),
-    ];
-    let mut refusal = Some("the server did not answer".to_owned());
-    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
-    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
-        match event {
-            FlightEvent::Done { step: 0 } => refusal = None,
-            FlightEvent::Refused {
-                step: 0,
-                refusal: said,
-            } => refusal = Some(said.to_string()),
-            // A mailbox that cannot be subscribed to is one all the same.
-            _ => {}
-        }
-    }
+    let refusal = ask(session, &mailbox.wire_name).await?;
     let name = mailbox.name.to_string();
     if let Some(because) = refusal {
         // Whoever makes it now is somebody else.
@@ -176,4 +160,29 @@ async fn make(
     }
     .emit();
     Ok(true)
+}
+
+/// Has the server make a mailbox, and subscribes to it. Its words, where it would not.
+pub(crate) async fn ask(
+    session: &mut Session,
+    mailbox: &WireName,
+) -> Result<Option<String>, EngineError> {
+    let steps = [
+        Step::Create(mailbox.clone()),
+        Step::Subscribe(mailbox.clone()),
+    ];
+    let mut refusal = Some("the server did not answer".to_owned());
+    let mut flight = session.flight(steps).map_err(EngineError::imap)?;
+    while let Some(event) = flight.next().await.map_err(EngineError::imap)? {
+        match event {
+            FlightEvent::Done { step: 0 } => refusal = None,
+            FlightEvent::Refused {
+                step: 0,
+                refusal: said,
+            } => refusal = Some(said.to_string()),
+            // A mailbox that cannot be subscribed to is one all the same.
+            _ => {}
+        }
+    }
+    Ok(refusal)
 }

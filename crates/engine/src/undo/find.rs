@@ -216,7 +216,7 @@ async fn list(session: &mut Session, mailbox: &WireName) -> Result<Listing, Engi
 
 /// Whether a mailbox of which the server refused something is not there. Some servers say so in words alone:
 /// those are asked for all that they have.
-async fn is_gone(
+pub(super) async fn is_gone(
     session: &mut Session,
     mailbox: &WireName,
     refusal: &Refusal,

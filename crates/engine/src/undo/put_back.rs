@@ -2,13 +2,16 @@
 
 use crate::context::{Account, now};
 use crate::error::EngineError;
+use crate::events;
 use crate::outgoing;
 use crate::place;
+use crate::push::create;
 use crate::step::Step as Point;
 use crate::undo::find::{self, Identity, Sought};
 use crate::undo::{Candidate, UndoOutcome, UndoRun};
 use postrider_core::flag::Flag;
 use postrider_core::message::ServerRef;
+use postrider_imap::code::Code;
 use postrider_imap::{Append, Appended, Session};
 use postrider_index::{Attachment, Index, IndexError};
 use std::path::Path;
@@ -37,16 +40,70 @@ pub(super) async fn put_back(
         .call(move |index| index.begin_undo(key, now()))
         .await?;
     account.shared.steps.reached(Point::UndoBegun)?;
-    let source = outgoing::source(path, candidate.row.file.sha256)?;
-    let appended = session.append(&append(candidate), source).await;
-    let uid = match appended.map_err(EngineError::imap)? {
-        Appended::Done { uid } => uid,
-        Appended::Refused(refusal) => {
-            let give_up = move |index: &mut Index| index.give_up_undo(key, expired_at, now());
-            index.call(give_up).await?;
-            return Ok(UndoOutcome::Refused(refusal.to_string()));
-        }
+    let refused = match send(account, session, (candidate, path)).await? {
+        Sent::Done(uid) => return arrived(account, session, candidate, uid).await,
+        Sent::Refused(outcome) => outcome,
     };
+    let give_up = move |index: &mut Index| index.give_up_undo(key, expired_at, now());
+    index.call(give_up).await?;
+    Ok(refused)
+}
+
+/// What came of sending it.
+enum Sent {
+    Done(Option<Identity>),
+    Refused(UndoOutcome),
+}
+
+/// Appends it; where its mailbox was deleted meanwhile, to a new one of that name.
+async fn send(
+    account: &Account,
+    session: &mut Session,
+    (candidate, path): (&Candidate, &Path),
+) -> Result<Sent, EngineError> {
+    let refusal = match append(session, (candidate, path)).await? {
+        Appended::Done { uid } => return Ok(Sent::Done(uid)),
+        Appended::Refused(refusal) => refusal,
+    };
+    let mailbox = place::wire_name(&candidate.mailbox);
+    // Any other code says what else is wrong.
+    let may_be_gone = matches!(
+        refusal.code,
+        None | Some(Code::NonExistent | Code::TryCreate)
+    );
+    if !may_be_gone || !find::is_gone(session, &mailbox, &refusal).await? {
+        return Ok(Sent::Refused(UndoOutcome::Refused(refusal.to_string())));
+    }
+    if let Some(because) = create::ask(session, &mailbox).await? {
+        return Ok(Sent::Refused(UndoOutcome::NoMailbox(because)));
+    }
+    events::MailboxCreated {
+        account: account.log_name(),
+        mailbox: &candidate.mailbox.name,
+    }
+    .emit();
+    Ok(match append(session, (candidate, path)).await? {
+        Appended::Done { uid } => Sent::Done(uid),
+        Appended::Refused(refusal) => Sent::Refused(UndoOutcome::Refused(refusal.to_string())),
+    })
+}
+
+async fn append(
+    session: &mut Session,
+    (candidate, path): (&Candidate, &Path),
+) -> Result<Appended, EngineError> {
+    let source = outgoing::source(path, candidate.row.file.sha256)?;
+    let appended = session.append(&as_it_was(candidate), source).await;
+    appended.map_err(EngineError::imap)
+}
+
+/// The server has it; where it does not say as whom, it is asked.
+async fn arrived(
+    account: &Account,
+    session: &mut Session,
+    candidate: &Candidate,
+    uid: Option<Identity>,
+) -> Result<UndoOutcome, EngineError> {
     account.shared.steps.reached(Point::Appended)?;
     let identity = match uid {
         Some(identity) => Some(identity),
@@ -56,7 +113,7 @@ pub(super) async fn put_back(
     Ok(UndoOutcome::Restored)
 }
 
-fn append(candidate: &Candidate) -> Append {
+fn as_it_was(candidate: &Candidate) -> Append {
     // Whoever puts a message back does not want it removed by the next client that expunges.
     let mut flags = candidate.row.flags.clone();
     flags.set(Flag::Deleted, false);

@@ -86,6 +86,8 @@ struct Tally {
     restored: u64,
     copies: u64,
     refused: u64,
+    /// Whether any was refused for want of its mailbox.
+    mailboxes: bool,
 }
 
 impl Tally {
@@ -98,6 +100,13 @@ impl Tally {
             UndoOutcome::NoCopy(why) => {
                 self.copies += 1;
                 format!("not put back: {why}")
+            }
+            UndoOutcome::NoMailbox(why) => {
+                self.refused += 1;
+                self.mailboxes = true;
+                format!(
+                    "not put back: its mailbox is gone, and the server would not make it: {why}"
+                )
             }
             UndoOutcome::Planned => {
                 self.planned += 1;
@@ -145,6 +154,7 @@ impl Tally {
             account,
             copies: self.copies,
             refused: self.refused,
+            mailboxes: self.mailboxes,
         })
     }
 }
@@ -179,6 +189,16 @@ mod tests {
         tally.line(&account, &item(UndoOutcome::Refused("full".to_owned())));
         let refused = tally.failure(account.clone()).unwrap();
         assert_eq!(refused.fault(), Fault::Unreachable);
+        assert_eq!(refused.hint(), None);
+        let gone = item(UndoOutcome::NoMailbox("no".to_owned()));
+        let mut elsewhere = Tally::default();
+        assert_eq!(
+            elsewhere.line(&account, &gone),
+            "home: INBOX: <1@example.org>, 2.0 KiB, expired 1970-01-01T00:00:00Z: not put back: \
+             its mailbox is gone, and the server would not make it: no"
+        );
+        let refused = elsewhere.failure(account.clone()).unwrap();
+        assert!(refused.hint().unwrap().contains("make the mailbox"));
         tally.line(&account, &item(UndoOutcome::NoCopy("gone".to_owned())));
         assert_eq!(
             tally.summary(&account),
