@@ -22,8 +22,8 @@ pub struct KeptRow {
 }
 
 impl Index {
-    /// The next messages of a mailbox after `after` whose local copy we did not remove, in the order of
-    /// their keys, at most so many. One that a reader deleted, and that went at the server because of that, is
+    /// The next messages of a mailbox after `after` and not after `last` whose local copy we did not remove, in the
+    /// order of their keys, at most so many. One that a reader deleted, and that went at the server because of that, is
     /// missed by nobody.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Index {
     pub fn kept(
         &self,
         mailbox: MailboxId,
-        after: MessageKey,
+        (after, last): (MessageKey, MessageKey),
         at_most: u32,
     ) -> Result<Vec<KeptRow>, IndexError> {
         let file = FILE.replacen(
@@ -41,7 +41,8 @@ impl Index {
             1,
         );
         let sql = format!(
-            "{file} WHERE message.mailbox = ? AND message.id > ? AND message.removed_at IS NULL
+            "{file} WHERE message.mailbox = ? AND message.id > ? AND message.id <= ?
+               AND message.removed_at IS NULL
                AND NOT (message.deleted_at IS NOT NULL AND message.expired_at IS NOT NULL)
              ORDER BY message.id LIMIT ?"
         );
@@ -52,8 +53,20 @@ impl Index {
                 on_server: row.get("on_server")?,
             })
         };
-        let page = (mailbox.0, after.0, at_most);
+        let page = (mailbox.0, after.0, last.0, at_most);
         self.list("list the messages of a mailbox", &sql, page, row)
+    }
+
+    /// The newest message of all: who walks through them, and records more meanwhile, knows where to end.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn last_key(&self) -> Result<MessageKey, IndexError> {
+        let sql = "SELECT coalesce(max(id), 0) FROM message";
+        let newest = self
+            .connection
+            .query_row(sql, [], |row| row.get(0).map(MessageKey));
+        newest.map_err(IndexError::sql("look for the newest message"))
     }
 
     /// The local copies of these messages are no more, or are not what they were, for the reason given. A
@@ -97,23 +110,29 @@ mod tests {
         let mut bench = Bench::new();
         let keys = bench.store([1, 2, 3].map(|n| message(imap(7, n.into()), n)).into());
         bench.index.mark_vanished(&keys[1..2], now(9)).unwrap();
-        let page = bench.index.kept(bench.mailbox, MessageKey(0), 2).unwrap();
+        let last = bench.index.last_key().unwrap();
+        assert_eq!(last, keys[2]);
+        let kept = |bench: &Bench, after, at_most| {
+            let page = bench.index.kept(bench.mailbox, (after, last), at_most);
+            page.unwrap()
+        };
+        let page = kept(&bench, MessageKey(0), 2);
         let seen: Vec<_> = page
             .iter()
             .map(|row| (row.file.key, row.on_server))
             .collect();
         assert_eq!(seen, [(keys[0], true), (keys[1], false)]);
-        let page = bench.index.kept(bench.mailbox, keys[1], 2).unwrap();
-        assert_eq!(page.len(), 1);
+        assert_eq!(kept(&bench, keys[1], 2).len(), 1);
+        let more = bench.store(vec![message(imap(7, 4), 4)]);
+        assert_eq!(kept(&bench, keys[1], 2).len(), 1, "{more:?} came later");
         for at in [10, 20] {
             bench.index.note_absent(&keys, now(at)).unwrap();
         }
         bench.index.mark_proven(&keys[..1], now(21)).unwrap();
         let going = [(keys[0], "deletions: push")];
         bench.index.mark_expired(&going, now(22)).unwrap();
-        let page = bench.index.kept(bench.mailbox, MessageKey(0), 9).unwrap();
         assert_eq!(
-            page.len(),
+            kept(&bench, MessageKey(0), 9).len(),
             2,
             "what a reader deleted everywhere is missed by nobody"
         );
@@ -136,8 +155,10 @@ mod tests {
                 .is_empty()
         );
         assert!(bench.index.displaced(bench.mailbox).unwrap().is_empty());
-        let page = bench.index.kept(bench.mailbox, MessageKey(0), 9).unwrap();
-        assert!(page.is_empty());
+        let all = (MessageKey(0), keys[1]);
+        assert!(bench.index.kept(bench.mailbox, all, 9).unwrap().is_empty());
+        let former = bench.index.former_maildrop(bench.mailbox).unwrap();
+        assert!(former.is_empty(), "{former:?}");
         assert_eq!(bench.count("ledger WHERE action = 'removed'"), 2);
     }
 }

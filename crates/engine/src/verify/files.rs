@@ -37,8 +37,10 @@ impl Check<'_> {
     ) -> Result<(), EngineError> {
         let mut missing: HashMap<String, KeptRow> = HashMap::new();
         let mut after = MessageKey(0);
+        // What a repair takes in on the way has been told of already.
+        let newest = self.index.last_key()?;
         loop {
-            let page = self.index.kept(self.row.id, after, PAGE)?;
+            let page = self.index.kept(self.row.id, (after, newest), PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.file.key;
             for kept in page {
