@@ -147,6 +147,8 @@ mod simulation_retention_imap;
 #[cfg(test)]
 mod simulation_retention_pop3;
 #[cfg(test)]
+mod simulation_returned;
+#[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
 mod simulation_undo_lost;

@@ -11,7 +11,7 @@ use postrider_tests::rig::{Rig, files};
 use std::fs;
 use std::path::PathBuf;
 
-fn engine(rig: &Rig) -> EngineSettings {
+pub(crate) fn engine(rig: &Rig) -> EngineSettings {
     EngineSettings {
         state_dir: rig.state_dir(),
         accounts: vec![rig.settings.clone()],
@@ -50,7 +50,7 @@ pub(super) async fn expired(options: Options, count: usize) -> Rig {
     rig
 }
 
-fn bodies(rig: &Rig) -> usize {
+pub(crate) fn bodies(rig: &Rig) -> usize {
     let mut asked = rig.commands("UID FETCH");
     asked.retain(|line| line.contains("BODY.PEEK[]"));
     asked.len()
@@ -184,7 +184,7 @@ async fn pop3_has_no_way_back_and_says_so() {
     assert!(error.hint().unwrap().contains("postrider history"));
 }
 
-async fn verified(rig: &Rig, repair: bool) -> VerifyReport {
+pub(crate) async fn verified(rig: &Rig, repair: bool) -> VerifyReport {
     let options = VerifyOptions {
         server: true,
         repair,
@@ -194,14 +194,14 @@ async fn verified(rig: &Rig, repair: bool) -> VerifyReport {
     outcomes.pop().unwrap().result.unwrap()
 }
 
-fn kinds(report: &VerifyReport) -> Vec<FindingKind> {
+pub(crate) fn kinds(report: &VerifyReport) -> Vec<FindingKind> {
     let mut kinds: Vec<_> = report.findings.iter().map(|f| f.kind).collect();
     kinds.sort_by_key(|kind| kind.as_str());
     kinds
 }
 
 /// The files of a mailbox, in the order of their messages.
-fn sorted(rig: &Rig, mailbox: &str) -> Vec<PathBuf> {
+pub(crate) fn sorted(rig: &Rig, mailbox: &str) -> Vec<PathBuf> {
     let mut paths = files(&rig.maildir().join(mailbox));
     paths.sort();
     paths

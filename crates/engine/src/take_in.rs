@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | bears a name of our making | taken in | taken in: the index is older than the Maildir |
 //! | bears another name | taken in | a reader's new message, not ours to touch |
+//! | is a message's of which it was written down that it is gone | taken in | taken in: it is that message again |
 //!
 //! Taking in records what the file holds, not who it is to the server: the pass finds that out, by
 //! likeness or by octets, and then nothing is downloaded or stored a second time. Nothing is proven by
@@ -40,18 +41,19 @@ pub(crate) fn sort(mailbox: &LocalMailbox, unknown: Vec<Entry>) -> (Vec<Entry>, 
     unknown.into_iter().partition(is_ours)
 }
 
-/// Records these unknown files as messages. Says how many.
+/// Records these files as messages: unknown ones, and those that are back. Says how many.
 pub(crate) async fn take_in(
     account: &Account,
     mailbox: &LocalMailbox,
-    wanted: Vec<Entry>,
+    (unknown, returned): (Vec<Entry>, Vec<Entry>),
 ) -> Result<u64, EngineError> {
-    if !wanted.is_empty() && mailbox.synced {
+    if !unknown.is_empty() && mailbox.synced {
         let id = account.id;
         let outdated = move |index: &mut Index| index.mark_outdated(id, now());
         account.shared.index.call(outdated).await?;
     }
     let mut recorded = 0;
+    let wanted: Vec<Entry> = unknown.into_iter().chain(returned).collect();
     for entries in wanted.chunks(FILES_IN_A_JOB) {
         let (maildir, entries) = (Arc::clone(&mailbox.maildir), entries.to_vec());
         let protocol = account.settings.protocol;

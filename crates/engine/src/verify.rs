@@ -99,7 +99,8 @@ pub enum FindingKind {
     Changed,
     /// The file is nowhere in the account. A repair has it fetched again, where the server has it.
     Missing,
-    /// A file of our making that the index does not know. A repair takes it in, and so does the next pass.
+    /// A file of our making that the index does not know, or takes to be gone. A repair takes it in where its
+    /// mailbox is known, and so does the next pass.
     Unknown,
     /// The file cannot be read.
     Unreadable,
@@ -236,6 +237,7 @@ fn files(
 /// As before a pass: a tree that is not mounted is not a tree whose messages are missing.
 fn require_tree(
     index: &Index,
+            account: id,
     settings: &AccountSettings,
     mailboxes: &[MailboxRow],
 ) -> Result<(), EngineError> {

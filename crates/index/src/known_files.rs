@@ -25,7 +25,8 @@ impl KnownFiles {
 }
 
 impl Index {
-    /// Where the files of a mailbox's messages were last seen, and those that are no message's yet.
+    /// Where the files of a mailbox's messages were last seen, and those that are no message's yet. A file of
+    /// which it was written down that it is gone is not among them: should it lie there again, that is news.
     ///
     /// # Errors
     /// When the database refuses.
@@ -38,7 +39,7 @@ impl Index {
             // Grown by doubling it would be three times as large for a moment.
             let mut hashes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
             let files = [
-                "SELECT file FROM message WHERE mailbox = ?",
+                "SELECT file FROM message WHERE mailbox = ? AND removed_at IS NULL",
                 "SELECT file FROM newcomer WHERE mailbox = ?",
             ];
             for sql in files {
@@ -58,14 +59,14 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Bench, imap, message, new_mailbox};
+    use crate::testing::{Bench, imap, message, new_mailbox, now};
 
     #[test]
     fn the_names_of_one_mailbox_are_known() {
         let mut bench = Bench::new();
         let other = new_mailbox("Other");
         let other = bench.index.mailbox(bench.account, &other).unwrap();
-        bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
+        let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
         let known = bench.index.known_files(bench.mailbox).unwrap();
         for (file, is_known) in [
             ("cur/base1:2,S", true),
@@ -78,5 +79,12 @@ mod tests {
         }
         let none = bench.index.known_files(other).unwrap();
         assert!(!none.has("cur/base1:2,S"));
+        bench.index.mark_vanished(&keys, now(8)).unwrap();
+        bench
+            .index
+            .mark_removed(&keys[..1], now(9), "delete")
+            .unwrap();
+        let known = bench.index.known_files(bench.mailbox).unwrap();
+        assert!(!known.has("cur/base1:2,S") && known.has("cur/base2:2,S"));
     }
 }

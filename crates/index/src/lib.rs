@@ -8,7 +8,7 @@
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
-//! [`skips`], [`vanished`], [`take_in`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
+//! [`skips`], [`vanished`], [`take_in`], `returned`, [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
 //! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
@@ -47,6 +47,7 @@ pub mod pop3;
 pub mod relocations;
 pub mod renames;
 pub mod retained;
+mod returned;
 pub mod scratch;
 mod seal;
 pub mod skips;

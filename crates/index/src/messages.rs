@@ -77,6 +77,10 @@ pub struct BaseHit {
     pub mailbox: MailboxId,
     /// The file relative to the mailbox.
     pub file: String,
+    /// Whether it was written down that the file is gone.
+    pub removed: bool,
+    /// Whether its octets came from the server.
+    pub received: bool,
 }
 
 pub(crate) const FILE: &str = "
@@ -324,7 +328,8 @@ impl Index {
     /// When the database refuses.
     pub fn find_by_base(&self, account: AccountId, base: &str) -> Result<Vec<BaseHit>, IndexError> {
         let sql = "
-            SELECT message.id, message.mailbox, message.file
+            SELECT message.id, message.mailbox, message.file,
+              message.removed_at IS NOT NULL AS removed, message.received
             FROM message JOIN mailbox ON mailbox.id = message.mailbox
             WHERE message.base = ? AND mailbox.account = ? ORDER BY message.id";
         let hit = |row: &Row<'_>| {
@@ -332,6 +337,8 @@ impl Index {
                 key: MessageKey(row.get("id")?),
                 mailbox: MailboxId(row.get("mailbox")?),
                 file: row.get("file")?,
+                removed: row.get("removed")?,
+                received: row.get("received")?,
             })
         };
         self.list(

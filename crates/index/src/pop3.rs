@@ -57,13 +57,15 @@ impl Index {
     }
 
     /// What a maildrop has held and holds no more, oldest first: its content still says what need not be
-    /// fetched again when unique-ids change (R4).
+    /// fetched again when unique-ids change (R4). What was forgotten with its file is to be fetched again, and is not
+    /// among it.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn former_maildrop(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
         let sql = format!(
             "{ROW} AND uid_validity IS NULL AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL)
+              AND NOT (uidl IS NULL AND removed_at IS NOT NULL)
             ORDER BY id"
         );
         let doing = "list the messages that a maildrop has held";

@@ -1,5 +1,6 @@
 //! Files of the Maildir that no row knows: of an index that was lost or put back from a backup, or of
-//! another program (R4, CONTRACT section 9).
+//! another program (R4, CONTRACT section 9); and those that are back after their absence was written down
+//! (`returned`).
 //!
 //! They are recorded without an identity at the server and as if they had vanished there, which is
 //! what is known of them; a pass finds out who they are. Nothing local follows from that guess:
@@ -12,6 +13,7 @@ use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::message::HeaderFields;
 use crate::open::Index;
+use crate::returned;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::{Now, UnixTime};
 use rusqlite::{Transaction, params};
@@ -42,7 +44,8 @@ pub struct FoundFile {
 }
 
 impl Index {
-    /// Records files that lie in a mailbox; says which messages they are now.
+    /// Records files that lie in a mailbox; says which messages they are now. One that was thought to be gone is
+    /// the message that it was.
     ///
     /// # Errors
     /// When the database refuses; then none is recorded.
@@ -56,8 +59,11 @@ impl Index {
         let transaction = self.transaction(doing)?;
         let mut keys = Vec::with_capacity(files.len());
         for file in files {
-            let key = insert(&transaction, mailbox, (file, "found in the Maildir"), now);
-            keys.push(key.map_err(IndexError::sql(doing))?);
+            let take = || match returned::revive(&transaction, mailbox, file, now)? {
+                Some(key) => Ok(key),
+                None => insert(&transaction, mailbox, (file, "found in the Maildir"), now),
+            };
+            keys.push(take().map_err(IndexError::sql(doing))?);
         }
         transaction.commit().map_err(IndexError::sql(doing))?;
         Ok(keys)
@@ -65,7 +71,8 @@ impl Index {
 
     /// Which of these base names are no message's, and no delivery's under way, as far as a `mailbox` that
     /// knows none of them can tell. Maildrops of several accounts may share a directory. A file there that
-    /// was taken in for another one, and that the other's server does not show, may be this one's.
+    /// was taken in for another one, and that the other's server does not show, may be this one's. And a message
+    /// of which it was written down here that its file is gone does not know a file that is back.
     ///
     /// # Errors
     /// When the database refuses.
@@ -76,7 +83,8 @@ impl Index {
     ) -> Result<Vec<&'b str>, IndexError> {
         let sql = "
             SELECT EXISTS (SELECT 1 FROM message JOIN mailbox ON mailbox.id = message.mailbox
-                WHERE base = ?1 AND NOT (message.mailbox <> ?2 AND uid IS NULL AND uidl IS NULL
+                WHERE base = ?1 AND NOT (message.mailbox = ?2 AND removed_at IS NOT NULL)
+                  AND NOT (message.mailbox <> ?2 AND uid IS NULL AND uidl IS NULL
                   AND vanished_at IS NOT NULL AND expired_at IS NULL AND removed_at IS NULL
                   AND path = (SELECT path FROM mailbox WHERE id = ?2)))
               OR EXISTS (SELECT 1 FROM journal WHERE base = ?1)";

@@ -95,6 +95,9 @@ impl Index {
             crate::accounts::one(changed, doing, key.0)?;
             ledger::append(&transaction, *key, Action::Removed, now, because).map_err(failed())?;
         }
+        // Its directory may be put back with the time that it had when it was last read.
+        let sql = "UPDATE mailbox SET stamp_new_ns = NULL, stamp_cur_ns = NULL WHERE id = ?";
+        transaction.execute(sql, [mailbox.0]).map_err(failed())?;
         transaction.commit().map_err(failed())?;
         self.forget_state(mailbox)
     }

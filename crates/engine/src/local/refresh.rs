@@ -9,7 +9,9 @@ use crate::error::EngineError;
 use crate::take_in;
 use postrider_core::account::Protocol;
 use postrider_core::plan::local::changed;
-use postrider_index::{BaseHit, Followed, Index, KnownFiles, ScanStamp};
+use postrider_index::{
+    AccountId, BaseHit, Followed, Index, IndexError, KnownFiles, MailboxId, ScanStamp,
+};
 use postrider_maildir::{Entry, Mailbox, MaildirError, Scan, Stamp, sort_by_delivery, truer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,18 +81,25 @@ async fn rescan(account: &Account, mailbox: &LocalMailbox) -> Result<(), EngineE
         if found.is_empty() {
             break;
         }
-        let Strangers { unknown, elsewhere } = follow(account, mailbox, found).await?;
+        let Strangers {
+            unknown,
+            returned,
+            elsewhere,
+        } = follow(account, mailbox, found).await?;
         let (ours, theirs) = take_in::sort(mailbox, unknown);
-        if account.settings.protocol == Protocol::Pop3 {
-            gather(&mailbox.maildir, &mut together, ours);
-        } else {
-            repaired += take_in::take_in(account, mailbox, ours).await?;
-        }
+        let ours = match account.settings.protocol {
+            Protocol::Pop3 => {
+                gather(&mailbox.maildir, &mut together, ours);
+                Vec::new()
+            }
+            Protocol::Imap => ours,
+        };
+        repaired += take_in::take_in(account, mailbox, (ours, returned)).await?;
         note_newcomers(account, mailbox, elsewhere.into_iter().chain(theirs)).await?;
     }
     let mut together: Vec<Entry> = together.into_values().collect();
     sort_by_delivery(&mut together);
-    repaired += take_in::take_in(account, mailbox, together).await?;
+    repaired += take_in::take_in(account, mailbox, (together, Vec::new())).await?;
     take_in::tell(account, mailbox, repaired);
     match stamp {
         Some(stamp) => {
@@ -142,9 +151,12 @@ fn gather(maildir: &Mailbox, together: &mut BTreeMap<String, Entry>, found: Vec<
 }
 
 /// Files that are no message's of their mailbox.
+#[derive(Default)]
 struct Strangers {
     /// No message has such a base name, as far as the index knows.
     unknown: Vec<Entry>,
+    /// A message of the mailbox has it, of which it was written down that its file is gone.
+    returned: Vec<Entry>,
     /// Messages of other mailboxes have it: a reader carried them here, or made copies.
     elsewhere: Vec<Entry>,
 }
@@ -157,26 +169,7 @@ async fn follow(
     strangers: BTreeMap<String, Entry>,
 ) -> Result<Strangers, EngineError> {
     let (account_id, id, index) = (account.id, mailbox.id, &account.shared.index);
-    let look_up = move |index: &mut Index| {
-        let mut hits: Vec<(BaseHit, Entry)> = Vec::new();
-        let (mut unknown, mut elsewhere) = (Vec::new(), Vec::new());
-        for (base, entry) in strangers {
-            let of_base = index.find_by_base(account_id, &base)?;
-            let is_elsewhere = !of_base.is_empty();
-            let here = of_base.into_iter().filter(|hit| hit.mailbox == id);
-            let before = hits.len();
-            hits.extend(here.map(|hit| (hit, entry.clone())));
-            if hits.len() > before {
-                continue;
-            }
-            if !index.unknown_bases(id, &[&base])?.is_empty() {
-                unknown.push(entry);
-            } else if is_elsewhere {
-                elsewhere.push(entry);
-            }
-        }
-        Ok((hits, Strangers { unknown, elsewhere }))
-    };
+    let look_up = move |index: &mut Index| sort(index, (account_id, id), strangers);
     let (hits, strangers) = index.call(look_up).await?;
     let maildir = Arc::clone(&mailbox.maildir);
     let says = account.settings.flags.pushes();
@@ -209,6 +202,34 @@ async fn follow(
             .await?;
     }
     Ok(strangers)
+}
+
+/// Parts strangers into files of the mailbox's messages and others.
+fn sort(
+    index: &Index,
+    (account, mailbox): (AccountId, MailboxId),
+    strangers: BTreeMap<String, Entry>,
+) -> Result<(Vec<(BaseHit, Entry)>, Strangers), IndexError> {
+    let mut hits: Vec<(BaseHit, Entry)> = Vec::new();
+    let mut others = Strangers::default();
+    for (base, entry) in strangers {
+        let of_base = index.find_by_base(account, &base)?;
+        let is_elsewhere = !of_base.is_empty();
+        let here = of_base.into_iter().filter(|hit| hit.mailbox == mailbox);
+        let (gone, here): (Vec<_>, Vec<_>) = here.partition(|hit| hit.removed);
+        if !here.is_empty() {
+            hits.extend(here.into_iter().map(|hit| (hit, entry.clone())));
+        } else if !index.unknown_bases(mailbox, &[&base])?.is_empty() {
+            // What the server never had is a reader's, gone or back.
+            match gone.iter().any(|hit| hit.received) {
+                true => others.returned.push(entry),
+                false => others.unknown.push(entry),
+            }
+        } else if is_elsewhere {
+            others.elsewhere.push(entry);
+        }
+    }
+    Ok((hits, others))
 }
 
 /// Writes down which files of readers nobody has explained yet. Under POP3 there is nothing to explain: a

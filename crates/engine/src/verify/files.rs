@@ -6,7 +6,7 @@ use crate::verify::{Finding, FindingKind, VerifyReport};
 use postrider_core::message::MessageKey;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::Now;
-use postrider_index::{Index, KeptRow, MailboxRow};
+use postrider_index::{AccountId, BaseHit, Index, KeptRow, MailboxRow};
 use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Examined, Mailbox, MaildirError, examine, scan};
 use std::collections::HashMap;
@@ -22,6 +22,7 @@ const MISSING: &str = "verify: its file is missing";
 /// One mailbox being checked.
 pub(super) struct Check<'a> {
     pub(super) index: &'a mut Index,
+    pub(super) account: AccountId,
     pub(super) settings: &'a AccountSettings,
     pub(super) mailboxes: &'a [MailboxRow],
     pub(super) row: &'a MailboxRow,
@@ -36,9 +37,9 @@ impl Check<'_> {
         mut told: impl FnMut(&VerifyReport),
     ) -> Result<(), EngineError> {
         let mut missing: HashMap<String, KeptRow> = HashMap::new();
-        let mut after = MessageKey(0);
         // What a repair takes in on the way has been told of already.
         let newest = self.index.last_key()?;
+        let mut after = MessageKey(0);
         loop {
             let page = self.index.kept(self.row.id, (after, newest), PAGE)?;
             let Some(last) = page.last() else { break };
@@ -162,7 +163,7 @@ impl Check<'_> {
         path: PathBuf,
         report: &mut VerifyReport,
     ) -> Result<(), EngineError> {
-        if token_of(entry.file_name.as_str()).is_none() {
+        if !self.is_ours(entry)? {
             report.strangers += 1;
             return Ok(());
         }
@@ -175,6 +176,18 @@ impl Check<'_> {
         }
         self.found(FindingKind::Unknown, path, healed, report);
         Ok(())
+    }
+
+    /// Whether it bears a name of our making, or is back after it was written down that it is gone.
+    fn is_ours(&self, entry: &Entry) -> Result<bool, EngineError> {
+        if token_of(entry.file_name.as_str()).is_some() {
+            return Ok(true);
+        }
+        let of_base = self
+            .index
+            .find_by_base(self.account, entry.file_name.base())?;
+        let is_back = |hit: &BaseHit| hit.mailbox == self.row.id && hit.removed && hit.received;
+        Ok(of_base.iter().any(is_back))
     }
 
     /// Readers move files to other mailboxes, with their names.
