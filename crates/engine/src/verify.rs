@@ -5,6 +5,9 @@
 //! messages of its own. A missing file is one, because nobody can tell a message that a reader deleted
 //! from one that was lost; a repair fetches it again where the server has it, and otherwise writes
 //! down that it is gone, so that it is told once.
+//!
+//! And the whole tree is looked at, not only what the index lists: an index that was lost, or is older than a
+//! mailbox, would find nothing wrong with mail that it does not know.
 
 use crate::context::now;
 use crate::delivery_pool::DeliveryPool;
@@ -15,9 +18,11 @@ use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, MailboxRow, StateLock};
 use postrider_maildir::Mailbox;
 use std::path::{Path, PathBuf};
+use unlisted::Trees;
 
 mod files;
 mod server;
+mod unlisted;
 pub use server::ServerReport;
 
 /// Findings that are named one by one; of more, the number is enough.
@@ -67,6 +72,11 @@ pub struct VerifyReport {
     pub more_findings: u64,
     /// What is wrong and was not healed.
     pub faults: u64,
+    /// Of those, files of our making in directories of which the index has no row. The next pass asks the server
+    /// which mailboxes they are, and takes them in.
+    pub unlisted: u64,
+    /// Whether the index knows no mailbox of the account at all: it was lost, or the account is new.
+    pub unindexed: bool,
     /// Messages that a reader has moved to another mailbox.
     pub moved: u64,
     /// Files that are no message of ours: a reader's own.
@@ -84,7 +94,7 @@ pub struct VerifyReport {
 pub struct Finding {
     /// What.
     pub kind: FindingKind,
-    /// The mailbox's decoded name.
+    /// The mailbox's decoded name; that of its directory where the index has no row of it.
     pub mailbox: String,
     /// The file.
     pub path: PathBuf,
@@ -141,6 +151,7 @@ pub async fn verify(
     options: VerifyOptions,
     mut progress: impl FnMut(Checking<'_>) + Send + 'static,
 ) -> Result<Vec<VerifyOutcome>, EngineError> {
+    let mut trees = Trees::of(&settings.accounts);
     let accounts = crate::sync::chosen(settings.accounts, &options.only)?;
     let (state_dir, repair) = (settings.state_dir, options.repair);
     let (mut opened, lock) = DeliveryPool::run(move || open(&state_dir, repair)).await??;
@@ -148,17 +159,22 @@ pub async fn verify(
     for account in accounts {
         let name = account.name.clone();
         let (settings, index) = (account.clone(), opened.take());
-        let (result, given_back, reporter) = DeliveryPool::run(move || {
-            let mut index = index;
-            let result = files(index.as_mut(), &settings, repair, &mut progress);
-            (result, index, progress)
+        let (result, given_back, reporter, seen) = DeliveryPool::run(move || {
+            let (mut index, mut trees) = (index, trees);
+            let result = files(
+                index.as_mut(),
+                (&settings, &mut trees),
+                repair,
+                &mut progress,
+            );
+            (result, index, progress, trees)
         })
         .await?;
-        (opened, progress) = (given_back, reporter);
+        (opened, progress, trees) = (given_back, reporter, seen);
         let mut result = result;
         if let (Ok(report), true, Some(index)) = (&mut result, options.server, opened.as_mut()) {
             match server::compare(index, &account, repair).await {
-                Ok(compared) => report.server = Some(compared),
+                Ok(compared) => report.server = compared,
                 Err(error) => result = Err(error),
             }
         }
@@ -174,7 +190,7 @@ pub async fn verify(
     Ok(outcomes)
 }
 
-/// No index is no error: there is nothing to check yet.
+/// No index is no error: there may be nothing to check yet.
 fn open(state_dir: &Path, repair: bool) -> Result<(Option<Index>, Option<StateLock>), EngineError> {
     if repair {
         let lock = StateLock::acquire(state_dir)?;
@@ -199,22 +215,29 @@ fn open(state_dir: &Path, repair: bool) -> Result<(Option<Index>, Option<StateLo
 
 fn files(
     index: Option<&mut Index>,
-    settings: &AccountSettings,
+    (settings, trees): (&AccountSettings, &mut Trees),
     repair: bool,
     progress: &mut impl FnMut(Checking<'_>),
 ) -> Result<VerifyReport, EngineError> {
-    let mut report = VerifyReport::default();
+    let mut report = VerifyReport {
+        unindexed: true,
+        ..VerifyReport::default()
+    };
     let Some(index) = index else {
+        unlisted::look((None, &[]), settings, trees, &mut report)?;
         return Ok(report);
     };
     let Some(id) = index.account_named(&settings.name)? else {
+        unlisted::look((Some(index), &[]), settings, trees, &mut report)?;
         return Ok(report);
     };
     let mailboxes = index.mailboxes(id)?;
     require_tree(index, settings, &mailboxes)?;
+    report.unindexed = mailboxes.is_empty();
     for row in &mailboxes {
         let mut check = files::Check {
             index,
+            account: id,
             settings,
             mailboxes: &mailboxes,
             row,
@@ -231,13 +254,13 @@ fn files(
             .run(&mut report, told)
             .map_err(|error| error.in_mailbox(&row.name))?;
     }
+    unlisted::look((Some(index), &mailboxes), settings, trees, &mut report)?;
     Ok(report)
 }
 
 /// As before a pass: a tree that is not mounted is not a tree whose messages are missing.
 fn require_tree(
     index: &Index,
-            account: id,
     settings: &AccountSettings,
     mailboxes: &[MailboxRow],
 ) -> Result<(), EngineError> {

@@ -85,6 +85,17 @@ impl Index {
         self.list("list mailboxes", sql, [account.0], mailbox_row)
     }
 
+    /// Whether some account's mailbox lies in this directory.
+    ///
+    /// # Errors
+    /// When the path is no text or the database refuses.
+    pub fn is_mailbox(&self, directory: &Path) -> Result<bool, IndexError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE path = ?)";
+        let path = text(directory)?;
+        let found = self.connection.query_row(sql, [path], |row| row.get(0));
+        found.map_err(IndexError::sql("look for a mailbox by its directory"))
+    }
+
     /// The mailbox of this name on the wire; made where missing. Name and role follow the server,
     /// the path is kept: the caller reads it back with [`Index::mailboxes`].
     ///

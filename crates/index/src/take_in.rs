@@ -101,6 +101,21 @@ impl Index {
         read().map_err(IndexError::sql("look for messages by their files"))
     }
 
+    /// Whether a base name is a message's or that of a delivery under way, in whatever mailbox, there or gone.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn has_base(&self, base: &str) -> Result<bool, IndexError> {
+        let sql = "
+            SELECT EXISTS (SELECT 1 FROM message WHERE base = ?1)
+              OR EXISTS (SELECT 1 FROM journal WHERE base = ?1)";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([base], |row| row.get(0))
+        };
+        read().map_err(IndexError::sql("look for a message by its file"))
+    }
+
     /// Whether a mailbox has messages that are to be matched with what the server shows.
     ///
     /// # Errors
@@ -329,6 +344,8 @@ mod tests {
                 .unknown_bases(asking, &["base1", "base2", "base3"]);
             assert_eq!(unknown.unwrap(), ["base3"]);
         }
+        let has = ["base1", "base2", "base3"].map(|base| bench.index.has_base(base).unwrap());
+        assert_eq!(has, [true, true, false]);
     }
 
     #[test]

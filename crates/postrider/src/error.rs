@@ -148,8 +148,8 @@ pub enum Error {
         account: AccountName,
         /// How many faults were found and not healed.
         faults: u64,
-        /// Whether a repair was tried.
-        repaired: bool,
+        /// What heals them, where something does.
+        remedy: Option<Remedy>,
     },
     /// An argument names an account that the configuration does not.
     #[error("there is no account `{}`", name.escape_debug())]
@@ -159,6 +159,42 @@ pub enum Error {
         /// The account with the most similar name.
         nearest: Option<String>,
     },
+}
+
+/// What heals the faults that `verify` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// `verify --repair`.
+    Repair,
+    /// A pass, which takes in what lies in mailboxes of which the index has no row.
+    Pass,
+    /// A pass, which makes the index anew.
+    Rebuild,
+    /// A repair, and a pass for what is in mailboxes of which the index has no row.
+    RepairAndPass,
+}
+
+impl Remedy {
+    fn told(self, account: &AccountName) -> String {
+        let repair = format!(
+            "postrider verify {account} --repair heals what can be healed, and deletes nothing"
+        );
+        match self {
+            Self::Repair => repair,
+            Self::Pass => format!(
+                "postrider sync {account} takes in what lies in its mailboxes and the index does not know"
+            ),
+            Self::Rebuild => format!(
+                "the index was lost, or never knew them: postrider sync {account} rebuilds it from Maildir and \
+                 server"
+            ),
+            Self::RepairAndPass => {
+                format!(
+                    "{repair}; postrider sync {account} takes in what lies in mailboxes that the index does not know"
+                )
+            }
+        }
+    }
 }
 
 fn stale(since: Option<Duration>) -> String {
@@ -238,12 +274,8 @@ impl Error {
                 .as_ref()
                 .map(|near| format!("the nearest name is `{near}`")),
             Self::Unsound {
-                account,
-                repaired: false,
-                ..
-            } => Some(format!(
-                "postrider verify {account} --repair heals what can be healed, and deletes nothing"
-            )),
+                account, remedy, ..
+            } => remedy.map(|remedy| remedy.told(account)),
             Self::NotRestored {
                 account,
                 mailboxes: true,
@@ -255,8 +287,7 @@ impl Error {
             Self::NotRestored { .. }
             | Self::Output { .. }
             | Self::Setup { .. }
-            | Self::StopTimedOut { .. }
-            | Self::Unsound { .. } => None,
+            | Self::StopTimedOut { .. } => None,
         }
     }
 }

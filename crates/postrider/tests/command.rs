@@ -192,3 +192,36 @@ fn a_failed_account_is_told_once_to_programs() {
     assert!(failed.get("hint").unwrap().is_string(), "{said}");
     assert!(failed.get("retry_in_s").is_none(), "nobody retries: {said}");
 }
+
+/// A file as we name it, in the Maildir of `home`.
+fn put_mail(home: &Path) {
+    let inbox = home.join("Mail/home/INBOX");
+    for part in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(inbox.join(part)).unwrap();
+    }
+    let name = "1700000000.M1P2Q3R0123456789abcdef0123456789abcdef.host,S=14,W=16:2,S";
+    std::fs::write(inbox.join("cur").join(name), "Subject: x\n\nx\n").unwrap();
+}
+
+#[test]
+fn verify_tells_of_a_lost_index_and_what_makes_it_anew() {
+    let home = home_with(DOWN);
+    let output = postrider(home.path(), &["verify"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("home: 0 messages are good"));
+    put_mail(home.path());
+    for arguments in [&["verify"][..], &["verify", "--repair"]] {
+        let output = postrider(home.path(), arguments);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}");
+        let (told, said) = (text(&output.stdout), text(&output.stderr));
+        assert!(
+            told.contains("the index knows nothing of this account"),
+            "{told}"
+        );
+        assert!(
+            told.contains("0 messages are good, 0 octets; 1 wrong"),
+            "{told}"
+        );
+        assert!(said.contains("postrider sync home rebuilds it"), "{said}");
+    }
+}

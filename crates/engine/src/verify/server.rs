@@ -32,20 +32,21 @@ pub struct ServerReport {
     pub refused: u64,
 }
 
-/// Asks the server for what it holds. A repair makes the next pass look at every mailbox that differs
-/// as if for the first time.
+/// Asks the server for what it holds; not for an account of which the index knows nothing. A repair makes the
+/// next pass look at every mailbox that differs as if for the first time.
 pub(super) async fn compare(
     index: &mut Index,
     settings: &AccountSettings,
     repair: bool,
-) -> Result<ServerReport, EngineError> {
+) -> Result<Option<ServerReport>, EngineError> {
     let Some(id) = index.account_named(&settings.name)? else {
-        return Ok(ServerReport::default());
+        return Ok(None);
     };
     let mailboxes = index.mailboxes(id)?;
     let connector = Connector::new();
     if settings.protocol == Protocol::Pop3 {
-        return maildrop(index, settings, &mailboxes, &connector).await;
+        let compared = maildrop(index, settings, &mailboxes, &connector);
+        return compared.await.map(Some);
     }
     let access = Access::new(Memory::default());
     let (mut session, _) = access.open(settings, &connector, Vec::new()).await?;
@@ -59,7 +60,7 @@ pub(super) async fn compare(
         }
     }
     session.log_out().await;
-    Ok(report)
+    Ok(Some(report))
 }
 
 async fn mailbox(

@@ -4,7 +4,7 @@ use super::{answer, chosen, engine_settings, quiet};
 use crate::cli::VerifyArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
-use crate::error::Error;
+use crate::error::{Error, Remedy};
 use crate::logging::Logging;
 use crate::progress::Screen;
 use crate::words::{count, octets};
@@ -61,7 +61,7 @@ fn wrong(outcome: VerifyOutcome, repaired: bool) -> Option<Error> {
         Ok(report) => Some(Error::Unsound {
             account,
             faults: report.faults,
-            repaired,
+            remedy: remedy(&report, repaired),
         }),
         Err(source) => Some(Error::Account {
             account,
@@ -71,11 +71,31 @@ fn wrong(outcome: VerifyOutcome, repaired: bool) -> Option<Error> {
     }
 }
 
+/// Files in mailboxes without a row are for a pass to take in, whether a repair was tried or not.
+fn remedy(report: &VerifyReport, repaired: bool) -> Option<Remedy> {
+    let others = report.faults > report.unlisted;
+    match (report.unlisted, others && !repaired) {
+        (0, true) => Some(Remedy::Repair),
+        (0, false) => None,
+        (_, true) => Some(Remedy::RepairAndPass),
+        (_, false) if report.unindexed => Some(Remedy::Rebuild),
+        (_, false) => Some(Remedy::Pass),
+    }
+}
+
 /// A line for each finding, and one for the account.
 fn told(outcome: &VerifyOutcome) -> Option<String> {
     let report = outcome.result.as_ref().ok()?;
     let mut lines = Vec::with_capacity(report.findings.len() + 2);
-    for finding in &report.findings {
+    if is_lost(report) {
+        lines.push(format!(
+            "{}: the index knows nothing of this account, and its mail tree has {} of our making",
+            outcome.account,
+            count(report.unlisted, "file", "files")
+        ));
+    }
+    // Of a lost index every file would be named: that says less than one line.
+    for finding in report.findings.iter().filter(|_| !is_lost(report)) {
         let healed = if finding.healed { " (healed)" } else { "" };
         let path = crate::words::short(&finding.path.display().to_string(), usize::MAX);
         let kind = finding.kind.as_str();
@@ -84,7 +104,7 @@ fn told(outcome: &VerifyOutcome) -> Option<String> {
             outcome.account, finding.mailbox
         ));
     }
-    if report.more_findings > 0 {
+    if report.more_findings > 0 && !is_lost(report) {
         lines.push(format!(
             "{}: and {} more",
             outcome.account, report.more_findings
@@ -95,6 +115,11 @@ fn told(outcome: &VerifyOutcome) -> Option<String> {
         lines.push(format!("{}: {}", outcome.account, at_server(server)));
     }
     Some(lines.join("\n"))
+}
+
+/// Whether the index should know the account and does not.
+const fn is_lost(report: &VerifyReport) -> bool {
+    report.unindexed && report.unlisted > 0
 }
 
 fn summary(report: &VerifyReport) -> String {
@@ -180,6 +205,24 @@ mod tests {
         let error = wrong(outcome(false), false).unwrap();
         assert_eq!(error.fault(), Fault::LocalIo);
         assert!(error.hint().unwrap().contains("--repair"));
+    }
+
+    #[test]
+    fn a_lost_index_is_told_in_one_line_and_a_pass_makes_it_anew() {
+        let mut lost = outcome(false);
+        let report = lost.result.as_mut().unwrap();
+        (report.unindexed, report.unlisted, report.good) = (true, 1, 0);
+        assert_eq!(
+            told(&lost).unwrap(),
+            "home: the index knows nothing of this account, and its mail tree has 1 file of our making\n\
+             home: 0 messages are good, 2.0 KiB; 1 wrong; 1 file of a reader"
+        );
+        for repaired in [false, true] {
+            let hint = wrong(outcome(false), repaired).and_then(|error| error.hint());
+            assert_eq!(hint.is_some(), !repaired, "a repair was tried: {hint:?}");
+        }
+        let hint = wrong(lost, true).unwrap().hint().unwrap();
+        assert!(hint.contains("postrider sync home"), "{hint}");
     }
 
     #[test]
