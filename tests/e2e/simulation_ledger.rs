@@ -3,8 +3,9 @@
 use postrider_core::account::Protocol;
 use postrider_core::retention::Policy;
 use postrider_engine::{
-    EngineError, EngineSettings, FindingKind, Shutdown, Steps, UndoItem, UndoOptions, UndoOutcome,
-    VerifyOptions, VerifyReport, plan_undo, release, undo, verify,
+    EngineError, EngineSettings, FindingKind, HistoryFilter, Shutdown, Steps, UndoItem,
+    UndoOptions, UndoOutcome, VerifyOptions, VerifyReport, Whereabouts, history, plan_undo,
+    release, undo, verify,
 };
 use postrider_mailserver::{Action, Fault, Options};
 use postrider_tests::rig::{Rig, files};
@@ -326,4 +327,33 @@ async fn r10_a_repair_waits_for_nobody_and_names_the_holder() {
     let error = refused.unwrap_err();
     assert_eq!(error.fault().exit_status(), 75);
     assert!(error.story().contains(&std::process::id().to_string()));
+}
+
+#[tokio::test]
+async fn r5_no_reader_deleted_what_is_not_mounted() {
+    let rig = Rig::new(Protocol::Imap).await;
+    rig.fill("INBOX", 2);
+    rig.pass().await.unwrap();
+    let told = |rig: &Rig| {
+        let mut places = Vec::new();
+        let each = |entry: postrider_engine::HistoryEntry| {
+            places.push(entry.copy);
+            Ok::<_, EngineError>(())
+        };
+        history(&rig.state_dir(), &HistoryFilter::default(), each).unwrap();
+        places
+    };
+    let (inbox, away) = (rig.maildir().join("INBOX"), rig.root().join("away"));
+    for place in [rig.maildir().to_owned(), inbox.clone()] {
+        fs::rename(&place, &away).unwrap();
+        assert_eq!(
+            told(&rig),
+            [Whereabouts::Unreachable, Whereabouts::Unreachable]
+        );
+        fs::rename(&away, &place).unwrap();
+    }
+    fs::remove_file(&sorted(&rig, "INBOX")[0]).unwrap();
+    let told = told(&rig);
+    assert!(told.contains(&Whereabouts::Gone), "{told:?}");
+    assert!(matches!(told[1], Whereabouts::At(_)), "{told:?}");
 }

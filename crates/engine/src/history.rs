@@ -59,6 +59,9 @@ pub enum Whereabouts {
     At(PathBuf),
     /// Nowhere in the account's mailboxes: a reader deleted it or took it elsewhere.
     Gone,
+    /// Nobody can tell: the directory of its mailbox is not there, or cannot be read. A tree that is not mounted
+    /// looks like this (R5).
+    Unreachable,
     /// We removed it, by policy or because it was lost; the ledger has an entry of its own for that.
     Removed(UnixTime),
     /// The index that knew it was lost.
@@ -161,12 +164,19 @@ impl Finder<'_> {
             return Ok(Whereabouts::Gone);
         };
         let mailbox = Mailbox::new(&copy.mailbox_path, Path::new(""));
-        if is_there(&mailbox, &known).unwrap_or(false) {
+        let found = is_there(&mailbox, &known);
+        if let Ok(true) = found {
             return Ok(Whereabouts::At(mailbox.path_of(&known)));
         }
         let by_base = self.by_base(copy.account)?;
-        let found = by_base.get(known.file_name.base()).cloned();
-        Ok(found.map_or(Whereabouts::Gone, Whereabouts::At))
+        if let Some(path) = by_base.get(known.file_name.base()) {
+            return Ok(Whereabouts::At(path.clone()));
+        }
+        let was_looked_at = found.is_ok() && mailbox.exists().unwrap_or(false);
+        Ok(match was_looked_at {
+            true => Whereabouts::Gone,
+            false => Whereabouts::Unreachable,
+        })
     }
 
     /// The files of an account by their base names. A mailbox that cannot be read has none.

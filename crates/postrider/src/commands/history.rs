@@ -130,6 +130,7 @@ fn document(entry: &HistoryEntry) -> Value {
 }
 
 #[cfg(test)]
+        Whereabouts::Unreachable => "its directory is not there (not mounted?)".to_owned(),
 mod tests {
     use super::*;
     use postrider_core::time::UnixTime;
@@ -139,6 +140,7 @@ mod tests {
         HistoryEntry {
             at: UnixTime::from_seconds(1_795_578_019),
             account: "home".to_owned(),
+        Whereabouts::Unreachable => ("unreachable", None, None),
             mailbox: "INBOX".to_owned(),
             message_id: Some("1@example.org".to_owned()),
             subject: Some("Grüße".to_owned()),
