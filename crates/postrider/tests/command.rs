@@ -225,3 +225,52 @@ fn verify_tells_of_a_lost_index_and_what_makes_it_anew() {
         assert!(said.contains("postrider sync home rebuilds it"), "{said}");
     }
 }
+
+/// The state directory of a home whose `index.db` is what `make` makes of it.
+fn spoilt(make: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let home = home_with(DOWN);
+    let state = home.path().join(".local/state/postrider");
+    std::fs::create_dir_all(&state).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    make(&state.join("index.db"));
+    home
+}
+
+#[test]
+fn a_document_is_whole_when_the_index_cannot_be_read() {
+    let damaged = spoilt(|index| std::fs::write(index, "no database ".repeat(1_000)).unwrap());
+    let directory = spoilt(|index| std::fs::create_dir(index).unwrap());
+    let local = (74, "local_io");
+    for (home, arguments, list, (status, kind)) in [
+        (&damaged, &["history", "--json"][..], "entries", local),
+        (&damaged, &["status", "--json"], "accounts", local),
+        (&directory, &["history", "--json"], "entries", local),
+        (&directory, &["status", "--json"], "accounts", local),
+        (&directory, &["sync", "--json"], "accounts", (78, "config")),
+        (
+            &directory,
+            &["sync", "--dry-run", "--json"],
+            "accounts",
+            local,
+        ),
+    ] {
+        let output = postrider(home.path(), arguments);
+        let (told, said) = (text(&output.stdout), text(&output.stderr));
+        let context = format!("{arguments:?}: {told}{said}");
+        assert_eq!(output.status.code(), Some(status), "{context}");
+        let document: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let rows = document.get(list).unwrap().as_array().unwrap();
+        // A pass has failed for every account; elsewhere nothing is known of any.
+        let passes = arguments.first() == Some(&"sync");
+        assert_eq!(rows.len(), usize::from(passes), "{context}");
+        let failed = rows.first().unwrap_or(&document);
+        assert_eq!(failed.get("ok").unwrap(), false, "{context}");
+        assert_eq!(failed.get("kind").unwrap(), kind, "{context}");
+        assert!(failed.get("error").unwrap().is_string(), "{context}");
+        assert!(failed.get("caused_by").unwrap().is_array(), "{context}");
+        assert!(
+            failed.get("hint").is_some() && !said.is_empty(),
+            "{context}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! `postrider sync --dry-run`: what the pass would do, and why, message by message.
 
-use super::sync::{failed, succeeded};
+use super::sync::{all_failed, failed, succeeded};
 use super::{answer, engine_settings};
 use crate::config::Config;
 use crate::error::Error;
@@ -29,12 +29,17 @@ type Outcome = (AccountName, Result<Rehearsal, EngineError>);
 /// When the engine as a whole cannot work, or the answer cannot be written. What happens to one account
 /// is in the answer and stops no other.
 pub async fn run(
-    config: &Config,
+    (config, meant): (&Config, &[AccountName]),
     options: SyncOptions,
     shutdown: Shutdown,
     as_json: bool,
 ) -> Result<Vec<Error>, Error> {
-    let outcomes = postrider_engine::rehearse(engine_settings(config), options, shutdown).await?;
+    let outcomes = postrider_engine::rehearse(engine_settings(config), options, shutdown).await;
+    if let (Err(error), true) = (&outcomes, as_json) {
+        let accounts = all_failed(meant, error);
+        answer(&json!({ "dry_run": true, "accounts": accounts }).to_string())?;
+    }
+    let outcomes = outcomes?;
     if as_json {
         answer(&document(&outcomes).to_string())?;
     } else {

@@ -1,6 +1,6 @@
 //! `postrider history`: the ledger. Entries are written as they are read: a ledger only grows.
 
-use super::quiet;
+use super::{failure, quiet};
 use crate::cli::HistoryArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -55,7 +55,7 @@ fn tell(
     if as_json {
         write!(out, "{{\"entries\":[").map_err(failed)?;
     }
-    postrider_engine::history(&config.state_dir, filter, |entry| {
+    let told = postrider_engine::history(&config.state_dir, filter, |entry| {
         let written = match (as_json, std::mem::take(&mut first)) {
             (true, true) => write!(out, "{}", document(&entry)),
             (true, false) => write!(out, ",{}", document(&entry)),
@@ -63,11 +63,21 @@ fn tell(
             (false, false) => writeln!(out, "{}", line(&entry)),
         };
         written.map_err(failed)
-    })?;
-    if as_json {
-        writeln!(out, "]}}").map_err(failed)?;
+    });
+    match &told {
+        Ok(()) if as_json => writeln!(out, "]}}").map_err(failed)?,
+        Ok(()) | Err(Error::Output { .. }) => {}
+        Err(error) if as_json => writeln!(out, "{}", end(error)).map_err(failed)?,
+        Err(_) => {}
     }
-    out.flush().map_err(failed)
+    out.flush().map_err(failed)?;
+    told
+}
+
+/// The rest of a document that an error cut short: one that began has to end.
+fn end(error: &Error) -> String {
+    let fields = Value::Object(failure(error)).to_string();
+    format!("],{}", fields.trim_start_matches('{'))
 }
 
 fn head() -> String {

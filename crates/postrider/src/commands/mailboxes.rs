@@ -1,6 +1,7 @@
 //! `postrider mailboxes`: the server's mailboxes, which of them are chosen, and where each lies here. With
 //! `--export`, from the index alone: what a mail reader's configuration needs.
 
+use super::sync::failed;
 use super::{answer, chosen, quiet};
 use crate::cli::MailboxesArgs;
 use crate::config::Config;
@@ -34,11 +35,16 @@ pub async fn run(
         match postrider_engine::mailboxes(&config.state_dir, settings).await {
             Ok(mailboxes) if args.json => answer(&document(settings, &mailboxes).to_string())?,
             Ok(mailboxes) => answer(&table(&mailboxes))?,
-            Err(source) => failures.push(Error::Account {
-                account: settings.name.clone(),
-                source,
-                logged: false,
-            }),
+            Err(source) => {
+                if args.json {
+                    answer(&failed(settings.name.as_str(), &source).to_string())?;
+                }
+                failures.push(Error::Account {
+                    account: settings.name.clone(),
+                    source,
+                    logged: false,
+                });
+            }
         }
     }
     Ok(failures)

@@ -20,9 +20,12 @@ pub mod verify;
 use crate::cli::{Cli, Command, MailboxesArgs};
 use crate::config::surroundings::Surroundings;
 use crate::config::{self, Config, LogLevel, LogSettings};
+use crate::control::words::Trouble;
 use crate::error::Error;
+use crate::exit;
 use postrider_core::settings::AccountSettings;
 use postrider_engine::EngineSettings;
+use serde_json::{Map, Value, json};
 use std::future::Future;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -124,6 +127,26 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         accounts: config.accounts.clone(),
         limits: config.limits,
     }
+}
+
+/// What a document says where the command could not do what was asked: the fields that `sync --json` has for an
+/// account that failed, beside a list that is as long as it came.
+fn failure(error: &Error) -> Map<String, Value> {
+    let Trouble {
+        kind,
+        error,
+        caused_by,
+        hint,
+    } = exit::trouble(error);
+    let fields = [
+        ("ok", json!(false)),
+        ("kind", json!(kind)),
+        ("error", json!(error)),
+        ("caused_by", json!(caused_by)),
+        ("hint", json!(hint)),
+    ];
+    let named = fields.map(|(name, value)| (name.to_owned(), value));
+    named.into_iter().collect()
 }
 
 /// The log of a command whose answer is on the terminal already: only what is wrong.

@@ -5,7 +5,7 @@ mod document;
 mod table;
 mod watch;
 
-use super::{answer, disabled, quiet};
+use super::{answer, disabled, failure, quiet};
 use crate::cli::StatusArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -39,7 +39,10 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
         Ok(daemon) => (daemon, None),
         Err(error) => (None, Some(error)),
     };
-    let known = postrider_engine::status(&config.state_dir)?;
+    let known = match postrider_engine::status(&config.state_dir) {
+        Ok(known) => known,
+        Err(error) => return unreadable(args, (config, daemon), trouble, error.into()),
+    };
     let rows = rows(
         &config.accounts,
         &known,
@@ -68,6 +71,27 @@ pub fn run(args: &StatusArgs, config: &Config, around: &Surroundings) -> Result<
         errors.extend(stale.map(|row| row.complaint(now)));
     }
     Ok(errors)
+}
+
+/// Nothing is known of the accounts; a document says so, and whatever else is known.
+fn unreadable(
+    args: &StatusArgs,
+    (config, daemon): (&Config, Option<(Hello, Lives)>),
+    trouble: Option<Error>,
+    error: Error,
+) -> Result<Vec<Error>, Error> {
+    if args.json {
+        let stale_after = args.stale_after.flatten();
+        let stale_after = stale_after.unwrap_or(config.status.stale_after);
+        let hello = daemon.as_ref().map(|(hello, _)| hello);
+        let disabled = disabled::document(config);
+        let mut document = document((&[], disabled), hello, (now(), stale_after));
+        if let Some(fields) = document.as_object_mut() {
+            fields.extend(failure(&error));
+        }
+        answer(&document.to_string())?;
+    }
+    Ok(trouble.into_iter().chain([error]).collect())
 }
 
 /// What a running daemon tells, if one runs.

@@ -56,6 +56,7 @@ pub async fn run(
         trigger.request();
         signals.insist().await;
     });
+    let meant = meant(&only, &config);
     let (progress, shown) = screen.map(|screen| screen.watch()).unzip();
     let options = SyncOptions {
         only,
@@ -64,7 +65,7 @@ pub async fn run(
         ..SyncOptions::default()
     };
     if args.dry_run {
-        let rehearsed = dry_run::run(&config, options, shutdown, args.json).await;
+        let rehearsed = dry_run::run((&config, &meant), options, shutdown, args.json).await;
         stopper.abort();
         let disabled = disabled::error(&config, &args.accounts);
         return rehearsed.map(|errors| errors.into_iter().chain(disabled).collect());
@@ -76,10 +77,21 @@ pub async fn run(
     {
         tracing::debug!(error = %error, "showing progress");
     }
+    if let (Err(error), true) = (&outcomes, args.json) {
+        answer(&json!({ "accounts": all_failed(&meant, error) }).to_string())?;
+    }
     let ended = outcomes?.into_iter().map(Ended::here).collect();
     let errors = answer_all(ended, args.json, audience)?;
     let disabled = disabled::error(&config, &args.accounts);
     Ok(errors.into_iter().chain(disabled).collect())
+}
+
+/// The accounts that passes are to be made over: all where none is named.
+fn meant(named: &[AccountName], config: &Config) -> Vec<AccountName> {
+    match named {
+        [] => config.accounts.iter().map(|a| a.name.clone()).collect(),
+        named => named.to_vec(),
+    }
 }
 
 /// How the pass over one account ended, whoever made it.
@@ -162,6 +174,12 @@ fn document(ended: &[Ended]) -> Value {
     };
     let accounts: Vec<Value> = ended.iter().map(account).collect();
     json!({ "accounts": accounts })
+}
+
+/// What an error that keeps us from every account is to each of them.
+pub(super) fn all_failed(accounts: &[AccountName], error: &EngineError) -> Vec<Value> {
+    let failed = |account: &AccountName| failed(account.as_str(), error);
+    accounts.iter().map(failed).collect()
 }
 
 pub(super) fn failed(account: &str, error: &EngineError) -> Value {

@@ -7,7 +7,8 @@ use postrider_engine::Braked;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// `{"daemon": {...}, "accounts": [{...}]}`; `daemon` is null when none was asked, and so is `live` then.
+/// `{"daemon": {...}, "accounts": [{...}]}`; `daemon` is null when none was asked, and so is `live` then. Where the
+/// index cannot be read no account is told of, and the document says why ([`super::failure`]).
 pub(super) fn document(
     (rows, disabled): (&[Row<'_>], Vec<Value>),
     hello: Option<&Hello>,
