@@ -68,6 +68,18 @@ pub enum Whereabouts {
     Unknown,
 }
 
+/// Whether the ledger tells of an account of this name. What was removed from the configuration stays in it.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn tells_of(state_dir: &Path, account: &str) -> Result<bool, EngineError> {
+    match Index::open_read_only(state_dir) {
+        Ok(index) => Ok(index.tells_of(account)?),
+        Err(IndexError::Missing { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Hands the entries that `filter` wants to `each`, oldest first, without disturbing a running daemon.
 /// None where there is no index yet.
 ///

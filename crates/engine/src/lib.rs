@@ -72,7 +72,7 @@ pub use choose::Choice;
 pub use daemon::{Daemon, Reloaded};
 pub use error::EngineError;
 pub use handle::{Accounts, Awaited, Became, Handle};
-pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history};
+pub use history::{HistoryEntry, HistoryFilter, Whereabouts, history, tells_of};
 pub use live::{Activity, Listening, LiveAccount, Load, PushKind};
 pub use mailboxes::{KnownMailbox, MailboxReport, Standing, known_mailboxes, mailboxes};
 pub use rehearsal::{NamedMessage, Rehearsed};

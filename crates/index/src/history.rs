@@ -109,6 +109,16 @@ impl Index {
         }
         Ok(())
     }
+
+    /// Whether the ledger tells of an account of this name, whatever has become of it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tells_of(&self, account: &str) -> Result<bool, IndexError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM ledger_entry WHERE account = ?)";
+        let told = self.connection.query_row(sql, [account], |row| row.get(0));
+        told.map_err(IndexError::sql("look for an account in the ledger"))
+    }
 }
 
 /// A glob of the configuration's as SQLite's: there `[` begins a class, here it is a letter.
@@ -182,6 +192,15 @@ mod tests {
             }
         }
         filter
+    }
+
+    #[test]
+    fn an_account_of_which_nothing_is_told_is_unknown() {
+        let mut bench = Bench::new();
+        assert!(!bench.index.tells_of("home").unwrap());
+        bench.store(vec![message(imap(7, 1), 1)]);
+        let told = ["home", "nobody"].map(|name| bench.index.tells_of(name).unwrap());
+        assert_eq!(told, [true, false]);
     }
 
     #[test]

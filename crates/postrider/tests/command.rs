@@ -274,3 +274,15 @@ fn a_document_is_whole_when_the_index_cannot_be_read() {
         );
     }
 }
+
+#[test]
+fn an_account_without_a_history_is_64_unless_the_configuration_knows_it() {
+    let home = home_with(GOOD);
+    let output = postrider(home.path(), &["history", "hoem"]);
+    assert_eq!(output.status.code(), Some(64));
+    let said = text(&output.stderr);
+    assert!(said.contains("there is no account `hoem`"), "{said}");
+    let output = postrider(home.path(), &["history", "home", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "{\"entries\":[]}\n");
+}

@@ -1,6 +1,6 @@
 //! `postrider history`: the ledger. Entries are written as they are read: a ledger only grows.
 
-use super::{failure, quiet};
+use super::{chosen, disabled, failure, quiet};
 use crate::cli::HistoryArgs;
 use crate::config::Config;
 use crate::config::surroundings::Surroundings;
@@ -18,13 +18,16 @@ const LONGEST: usize = 60;
 /// Tells what happened, the newest last.
 ///
 /// # Errors
-/// When the index cannot be read, or the answer not be written.
+/// When neither configuration nor ledger know the account, the index cannot be read, or the answer not be written.
 pub fn run(
     args: &HistoryArgs,
     config: &Config,
     around: &Surroundings,
 ) -> Result<Vec<Error>, Error> {
     let _logging = Logging::start(quiet(config.log), around, None)?;
+    if let Some(name) = &args.account {
+        require_account(name, config)?;
+    }
     let filter = HistoryFilter {
         account: args.account.clone(),
         mailbox: args.mailbox.clone(),
@@ -41,6 +44,20 @@ pub fn run(
             Ok(Vec::new())
         }
         told => told.map(|()| Vec::new()),
+    }
+}
+
+/// The ledger tells of accounts that the configuration has no more, too.
+fn require_account(name: &str, config: &Config) -> Result<(), Error> {
+    let Err(unknown) = chosen(config, &[name.to_owned()]) else {
+        return Ok(());
+    };
+    let is_known = disabled::named(config, name).is_some()
+        // Whoever reads the ledger next tells why it cannot be read.
+        || postrider_engine::tells_of(&config.state_dir, name).unwrap_or(true);
+    match is_known {
+        true => Ok(()),
+        false => Err(unknown),
     }
 }
 
@@ -113,6 +130,7 @@ fn copy(copy: &Whereabouts) -> String {
     match copy {
         Whereabouts::At(path) => short(&path.display().to_string(), usize::MAX),
         Whereabouts::Gone => "deleted or moved away by a reader".to_owned(),
+        Whereabouts::Unreachable => "its directory is not there (not mounted?)".to_owned(),
         Whereabouts::Removed(at) => format!("removed {}", shown(*at)),
         Whereabouts::Unknown => "unknown to this index".to_owned(),
     }
@@ -122,6 +140,7 @@ fn document(entry: &HistoryEntry) -> Value {
     let (state, path, removed_at) = match &entry.copy {
         Whereabouts::At(path) => ("here", Some(path.display().to_string()), None),
         Whereabouts::Gone => ("gone", None, None),
+        Whereabouts::Unreachable => ("unreachable", None, None),
         Whereabouts::Removed(at) => ("removed", None, Some(shown(*at))),
         Whereabouts::Unknown => ("unknown", None, None),
     };
@@ -140,7 +159,6 @@ fn document(entry: &HistoryEntry) -> Value {
 }
 
 #[cfg(test)]
-        Whereabouts::Unreachable => "its directory is not there (not mounted?)".to_owned(),
 mod tests {
     use super::*;
     use postrider_core::time::UnixTime;
@@ -150,7 +168,6 @@ mod tests {
         HistoryEntry {
             at: UnixTime::from_seconds(1_795_578_019),
             account: "home".to_owned(),
-        Whereabouts::Unreachable => ("unreachable", None, None),
             mailbox: "INBOX".to_owned(),
             message_id: Some("1@example.org".to_owned()),
             subject: Some("Grüße".to_owned()),
