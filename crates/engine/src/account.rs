@@ -51,6 +51,7 @@ async fn journey(account: &Account) -> Result<PassReport, EngineError> {
     if account.shutdown.is_requested() {
         return Err(EngineError::Stopped);
     }
+    account.look_at_clock().await?;
     heal(account).await?;
     match account.settings.protocol {
         Protocol::Imap => match &account.quick {

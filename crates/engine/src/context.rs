@@ -8,6 +8,7 @@ use crate::imap::quick::Quick;
 use crate::index_thread::IndexHandle;
 use crate::listen::Kept;
 use crate::live::Teller;
+use crate::pass_clock::PassClock;
 use crate::rehearsal::Part;
 use crate::report::{Progress, ProgressSender};
 use crate::shares::Shares;
@@ -61,6 +62,8 @@ pub(crate) struct Account {
     pub(crate) kept: Kept,
     /// Whether the pass is carried out or rehearsed.
     pub(crate) part: Part,
+    /// The time in the pass.
+    pub(crate) clock: PassClock,
     /// Set once what dead processes left in `tmp` is gone.
     pub(crate) swept: OnceCell<()>,
 }

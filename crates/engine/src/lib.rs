@@ -37,6 +37,7 @@ mod live;
 mod local;
 mod mailboxes;
 mod outgoing;
+mod pass_clock;
 mod password;
 mod place;
 mod pop3;

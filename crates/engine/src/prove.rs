@@ -2,7 +2,7 @@
 //! write and before anything is deleted.
 
 use crate::absence::{self, Found};
-use crate::context::{Account, now};
+use crate::context::Account;
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::local::locate_anywhere;
@@ -41,8 +41,9 @@ pub(crate) async fn prove(
         let mut read_back = DeliveryPool::run(move || read_back(&rows, &tree, &mailboxes)).await?;
         read_back.extend(promised.iter().map(|row| row.key));
         let good = read_back.clone();
+        let proven_at = account.notes();
         index
-            .call(move |index| index.mark_proven(&good, now()))
+            .call(move |index| index.mark_proven(&good, proven_at))
             .await?;
         account.shared.steps.reached(Step::Proven)?;
         proven.extend(read_back);

@@ -47,8 +47,9 @@ async fn recover(account: &Account) -> Result<(), EngineError> {
     let sorted = DeliveryPool::run(move || sort(open, (&tree, &mailboxes), leave)).await?;
     let Sorted { delivered, lost } = sorted.map_err(EngineError::disk)?;
     let (recorded, forgotten) = (delivered.len() as u64, lost.len() as u64);
+    let seen = account.notes();
     let close = move |index: &mut Index| {
-        let keys = index.record(&delivered, now())?;
+        let keys = index.record(&delivered, seen, now())?;
         index.forget(&lost)?;
         Ok(keys)
     };

@@ -194,10 +194,11 @@ impl Account {
         &self,
         promises: Vec<Promise>,
     ) -> Result<Vec<MessageKey>, EngineError> {
+        let seen = self.notes();
         let record = move |index: &mut Index| {
             let intents: Vec<Intent> = promises.into_iter().map(intent).collect();
             let entries: Vec<JournalId> = index.begin(&intents)?;
-            index.record(&entries, now())
+            index.record(&entries, seen, now())
         };
         let keys = self.shared.index.call(record).await?;
         self.promise_all(&keys);

@@ -46,16 +46,6 @@ pub(crate) struct Judge {
     pub(crate) now: Now,
 }
 
-/// The time by which ages are judged in this pass. Only where a rule asks for ages is it worth a flush.
-pub(crate) async fn clock(account: &Account) -> Result<Now, EngineError> {
-    if account.settings.retention.delete_after.is_none() {
-        return Ok(now());
-    }
-    let id = account.id;
-    let judge = move |index: &mut Index| index.judge_clock(id, now());
-    account.shared.index.call(judge).await
-}
-
 /// Notes what readers deleted in a mailbox, as far as the policy asks. Where its directories are others than
 /// before, what they lack has to be known in any case: no rule takes it for deleted (R5). What was missed for
 /// the first time wants another look, soon.
@@ -156,7 +146,7 @@ async fn prove_all(
     let unproven = all.filter(|f| is_open(f) && f.local == LocalCopy::Present);
     let unproven: Vec<_> = unproven.map(|facts| facts.message).collect();
     let proven = prove(account, &unproven).await?;
-    let proven_at = Some(now().0);
+    let proven_at = Some(account.notes().0);
     for facts in held.iter_mut().flat_map(|held| held.facts.iter_mut()) {
         if proven.contains(&facts.message) {
             facts.proven_at = proven_at;

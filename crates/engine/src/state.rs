@@ -8,6 +8,7 @@ use crate::hooks::Hooks;
 use crate::index_thread::{IndexHandle, IndexThread};
 use crate::listen::Kept;
 use crate::live::Teller;
+use crate::pass_clock::PassClock;
 use crate::rehearsal::{Part, Script};
 use crate::report::ProgressSender;
 use crate::shares::Shares;
@@ -129,6 +130,7 @@ impl State {
                 Some(_) => Part::Act,
                 None => Part::Rehearse(Script::default()),
             },
+            clock: PassClock::default(),
             swept: OnceCell::new(),
         })
     }

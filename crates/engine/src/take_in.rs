@@ -61,7 +61,8 @@ pub(crate) async fn take_in(
         let found = DeliveryPool::run(read).await?;
         let found = found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
         let id = mailbox.id;
-        let record = move |index: &mut Index| index.take_in(id, &found, now());
+        let seen = account.notes();
+        let record = move |index: &mut Index| index.take_in(id, &found, seen, now());
         recorded += account.shared.index.call(record).await?.len() as u64;
         if account.shutdown.is_requested() {
             return Err(EngineError::Stopped);

@@ -234,6 +234,13 @@ fn files(
     let mailboxes = index.mailboxes(id)?;
     require_tree(index, settings, &mailboxes)?;
     report.unindexed = mailboxes.is_empty();
+    let repair = match repair {
+        true => {
+            let now = now();
+            Some((index.judge_clock(id, now)?.notes, now))
+        }
+        false => None,
+    };
     for row in &mailboxes {
         let mut check = files::Check {
             index,
@@ -241,7 +248,7 @@ fn files(
             settings,
             mailboxes: &mailboxes,
             row,
-            repair: repair.then(now),
+            repair,
         };
         let told = |report: &VerifyReport| {
             progress(Checking {

@@ -162,7 +162,7 @@ mod tests {
         let mut intent = intent(message(pop3("a"), 1));
         intent.mailbox = one;
         let begun = bench.index.begin(&[intent]).unwrap();
-        bench.index.record(&begun, now(100)).unwrap();
+        bench.index.record(&begun, now(100), now(100)).unwrap();
         let read = |mailbox| bench.index.inventory(mailbox, RandomState::new()).unwrap();
         assert!(read(other).see("cur/base1:2,S", "base1"));
         assert_eq!(

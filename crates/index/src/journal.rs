@@ -16,6 +16,8 @@ use crate::message::{HeaderFields, NewMessage};
 use crate::open::Index;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
+#[cfg(doc)]
+use postrider_core::retention::Judged;
 use postrider_core::time::{Now, UnixTime};
 use rusqlite::{Row, Transaction, params};
 
@@ -91,7 +93,8 @@ impl Index {
     }
 
     /// Turns deliveries that were made into messages, all or none: row, ledger entry `stored`, and
-    /// the journal's row gone. The keys are in the order of `entries`.
+    /// the journal's row gone. The keys are in the order of `entries`. They are first seen at `seen`, by
+    /// [`Judged::notes`]; the ledger has `now`.
     ///
     /// Durable with the next commit that is; until then a power cut leaves the entries open.
     ///
@@ -100,17 +103,18 @@ impl Index {
     pub fn record(
         &mut self,
         entries: &[JournalId],
+        seen: Now,
         now: Now,
     ) -> Result<Vec<MessageKey>, IndexError> {
         let doing = "record deliveries";
-        self.flushed_later(doing, |index| index.record_now(doing, entries, now))
+        self.flushed_later(doing, |index| index.record_now(doing, entries, (seen, now)))
     }
 
     fn record_now(
         &mut self,
         doing: &'static str,
         entries: &[JournalId],
-        now: Now,
+        times: (Now, Now),
     ) -> Result<Vec<MessageKey>, IndexError> {
         let transaction = self.transaction(doing)?;
         let mut keys = Vec::with_capacity(entries.len());
@@ -118,7 +122,7 @@ impl Index {
             let (Some(first), Some(last)) = (run.first(), run.last()) else {
                 continue;
             };
-            let recorded = record(&transaction, (*first, *last), now);
+            let recorded = record(&transaction, (*first, *last), times);
             let recorded = recorded.map_err(IndexError::sql(doing))?;
             if recorded.len() != run.len() {
                 return Err(IndexError::NoSuchRow { doing, id: first.0 });
@@ -202,9 +206,9 @@ fn insert(transaction: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()
 fn record(
     transaction: &Transaction<'_>,
     (first, last): (JournalId, JournalId),
-    now: Now,
+    (seen, now): (Now, Now),
 ) -> rusqlite::Result<Vec<MessageKey>> {
-    let row = params![now.0.as_seconds(), first.0, last.0];
+    let row = params![seen.0.as_seconds(), first.0, last.0];
     let recorded = transaction.prepare_cached(RECORD)?.execute(row)?;
     let newest = transaction.last_insert_rowid();
     let oldest = newest - i64::try_from(recorded).unwrap_or(i64::MAX) + 1;

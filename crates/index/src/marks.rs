@@ -185,7 +185,8 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The files were read back and hold what was received (R1). The first proof's time stays.
+    /// The files were read back and hold what was received (R1): at `now`, by the clock of
+    /// [`Index::judge_clock`]. The first proof's time stays.
     ///
     /// Durable with the next commit that is, and so before anything follows from it
     /// ([`Index::request_expiry`]); until then a power cut takes the proof back.

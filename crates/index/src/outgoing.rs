@@ -73,7 +73,9 @@ impl Index {
             None => "put here by a reader",
         };
         let begin = || {
-            let key = insert(&transaction, newcomer.mailbox, (found, because), now)?;
+            // Its age counts from its date and its proof.
+            let times = (now, now);
+            let key = insert(&transaction, newcomer.mailbox, (found, because), times)?;
             let sql = "INSERT INTO outgoing (message, original) VALUES (?, ?)";
             transaction.execute(sql, params![key.0, original.map(|o| o.0)])?;
             let sql = "UPDATE message SET copy_of = ?, copied_at = ? WHERE id = ?";

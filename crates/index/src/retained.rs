@@ -8,7 +8,7 @@ use crate::open::Index;
 use postrider_core::flag::{Flag, FlagSet};
 use postrider_core::message::MessageKey;
 use postrider_core::retention::clock::Leap;
-use postrider_core::retention::{Clock, LocalCopy};
+use postrider_core::retention::{Clock, Judged, LocalCopy};
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
 use rusqlite::{Row, params};
@@ -22,9 +22,9 @@ pub struct RetainedRow {
     pub uid: Option<Uid>,
     /// INTERNALDATE; `None` under POP3.
     pub internal_date: Option<UnixTime>,
-    /// When it was stored: when we first saw it.
+    /// When it was stored, when we first saw it: not by the wall clock, but by [`Judged::notes`].
     pub stored_at: UnixTime,
-    /// When its local copy was proven (R1).
+    /// When its local copy was proven (R1), by the same clock.
     pub proven_at: Option<UnixTime>,
     /// Whether it is flagged, at the server or in its file's name.
     pub flagged: bool,
@@ -65,38 +65,68 @@ impl Index {
         }
     }
 
-    /// By what ages are judged in a pass that starts now; see [`Clock`]. Remembers what the clock
-    /// says.
+    /// What holds for a pass that starts now; see [`Clock`]. Remembers what the clock says, with the next commit
+    /// that is flushed: a pass that goes through has one.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub fn judge_clock(&mut self, account: AccountId, now: Now) -> Result<Now, IndexError> {
+    /// When the account is not there or the database refuses.
+    pub fn judge_clock(&mut self, account: AccountId, now: Now) -> Result<Judged, IndexError> {
         let doing = "look at the clock";
         let sql = "
-            SELECT clock_seen_at, clock_leap_from, clock_leap_to FROM account WHERE id = ?";
+            SELECT clock_seen_at, clock_own_at, clock_behind_since, clock_leap_from, clock_leap_to
+            FROM account WHERE id = ?";
         let read = |row: &Row<'_>| {
             let from = column::time(row, "clock_leap_from")?;
             let leap = from.zip(column::time(row, "clock_leap_to")?);
             Ok(Clock {
                 seen: column::time(row, "clock_seen_at")?,
+                own: column::time(row, "clock_own_at")?,
+                behind_since: column::time(row, "clock_behind_since")?,
                 leap: leap.map(|(from, to)| Leap { from, to }),
             })
         };
-        let clock = self.connection.query_row(sql, [account.0], read);
-        let (judged, clock) = clock.map_err(IndexError::sql(doing))?.judge(now);
-        let sql = "
-            UPDATE account SET clock_seen_at = ?, clock_leap_from = ?, clock_leap_to = ?
+        let clock = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([account.0], read)
+        };
+        let judged = clock().map_err(IndexError::sql(doing))?.judge(now);
+        self.flushed_later(doing, |index| index.remember_clock(doing, account, judged))?;
+        Ok(judged)
+    }
+
+    fn remember_clock(
+        &mut self,
+        doing: &'static str,
+        account: AccountId,
+        Judged { latest, clock, .. }: Judged,
+    ) -> Result<(), IndexError> {
+        let remember = "
+            UPDATE account SET clock_seen_at = ?, clock_own_at = ?, clock_behind_since = ?,
+              clock_leap_from = ?, clock_leap_to = ?
             WHERE id = ?";
+        let correct = "
+            UPDATE message SET stored_at = min(stored_at, ?1), proven_at = min(proven_at, ?1)
+            WHERE (stored_at > ?1 OR proven_at > ?1) AND vanished_at IS NULL AND expired_at IS NULL
+              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?2)";
         let seconds = |time: Option<UnixTime>| time.map(UnixTime::as_seconds);
         let row = params![
             seconds(clock.seen),
+            seconds(clock.own),
+            seconds(clock.behind_since),
             seconds(clock.leap.map(|leap| leap.from)),
             seconds(clock.leap.map(|leap| leap.to)),
             account.0
         ];
-        let written = self.connection.execute(sql, row);
-        written.map_err(IndexError::sql(doing))?;
-        Ok(judged)
+        let transaction = self.transaction(doing)?;
+        let write = || {
+            transaction.prepare_cached(remember)?.execute(row)?;
+            if let Some(latest) = latest {
+                transaction.execute(correct, params![latest.as_seconds(), account.0])?;
+            }
+            Ok(())
+        };
+        write().map_err(IndexError::sql(doing))?;
+        transaction.commit().map_err(IndexError::sql(doing))
     }
 
     /// Notes how full a box is, in steps worth a warning: `None` when it is not nearly full. Says
@@ -200,9 +230,54 @@ mod tests {
         let year = 365 * 86_400;
         for (says, judged) in [(0, 0), (year, 0), (year + 60, 0), (300, 300), (400, 400)] {
             let (account, index) = (bench.account, &mut bench.index);
-            assert_eq!(index.judge_clock(account, now(says)).unwrap(), now(judged));
+            let found = index.judge_clock(account, now(says)).unwrap();
+            assert_eq!(found.ages_by, now(judged));
             bench = bench.restart();
         }
+    }
+
+    #[test]
+    fn what_comes_while_the_clock_is_behind_is_noted_by_the_latest_that_it_said() {
+        let mut bench = Bench::new();
+        let day = 86_400;
+        let judge = |bench: &mut Bench, says| {
+            let judged = bench.index.judge_clock(bench.account, now(says));
+            judged.unwrap().notes
+        };
+        assert_eq!(judge(&mut bench, 20_000 * day), now(20_000 * day));
+        bench = bench.restart();
+        // The machine has booted in 1970.
+        let notes = judge(&mut bench, 60);
+        assert_eq!(notes, now(20_000 * day));
+        let intents = [crate::testing::intent(message(pop3("a"), 1))];
+        let begun = bench.index.begin(&intents).unwrap();
+        let keys = bench.index.record(&begun, notes, now(61)).unwrap();
+        bench.index.mark_proven(&keys, notes).unwrap();
+        let told = |bench: &Bench, sql: &str| {
+            let read = bench
+                .index
+                .connection
+                .query_row(sql, (), |row| row.get::<_, i64>(0));
+            read.unwrap()
+        };
+        let (stored, proven) = (
+            "SELECT stored_at FROM message",
+            "SELECT proven_at FROM message",
+        );
+        assert_eq!(told(&bench, stored), 20_000 * day);
+        assert_eq!(told(&bench, proven), 20_000 * day);
+        assert_eq!(
+            told(&bench, "SELECT at FROM ledger_entry"),
+            61,
+            "the wall's"
+        );
+        // It goes on so for eight days, and is believed then: nothing is younger than that.
+        for days in 1..=8 {
+            judge(&mut bench, 60 + days * day);
+            bench = bench.restart();
+        }
+        assert_eq!(told(&bench, stored), 60 + 8 * day);
+        assert_eq!(told(&bench, proven), 60 + 8 * day);
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(unknown.unwrap(), ["base1"]);
         let taken = bench
             .index
-            .take_in(bench.mailbox, &[found(1, false)], now(10));
+            .take_in(bench.mailbox, &[found(1, false)], now(10), now(10));
         assert_eq!(taken.unwrap(), keys[..1]);
         assert_eq!(bench.count("message"), 2);
         let unmatched = bench.index.unmatched(bench.mailbox, epoch(7)).unwrap();
@@ -98,7 +98,7 @@ mod tests {
         let (mut bench, keys) = bench();
         let taken = bench
             .index
-            .take_in(bench.mailbox, &[found(1, false)], now(10));
+            .take_in(bench.mailbox, &[found(1, false)], now(10), now(10));
         taken.unwrap();
         let unproven = bench.index.unproven(bench.mailbox, 9).unwrap();
         assert_eq!(
@@ -115,7 +115,7 @@ mod tests {
         other.sha256 = Sha256([9; 32]);
         let taken = bench
             .index
-            .take_in(bench.mailbox, &[other], now(10))
+            .take_in(bench.mailbox, &[other], now(10), now(10))
             .unwrap();
         assert!(!keys.contains(&taken[0]));
         assert_eq!(bench.count("message WHERE removed_at IS NOT NULL"), 1);

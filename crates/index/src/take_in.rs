@@ -44,8 +44,9 @@ pub struct FoundFile {
 }
 
 impl Index {
-    /// Records files that lie in a mailbox; says which messages they are now. One that was thought to be gone is
-    /// the message that it was.
+    /// Records files that lie in a mailbox, in this order; says which messages they are now. One that was thought
+    /// to be gone is the message that it was; the others are first seen at `seen`, by the clock of
+    /// [`Index::judge_clock`]. The ledger has `now`.
     ///
     /// # Errors
     /// When the database refuses; then none is recorded.
@@ -53,6 +54,7 @@ impl Index {
         &mut self,
         mailbox: MailboxId,
         files: &[FoundFile],
+        seen: Now,
         now: Now,
     ) -> Result<Vec<MessageKey>, IndexError> {
         let doing = "take files in";
@@ -61,7 +63,12 @@ impl Index {
         for file in files {
             let take = || match returned::revive(&transaction, mailbox, file, now)? {
                 Some(key) => Ok(key),
-                None => insert(&transaction, mailbox, (file, "found in the Maildir"), now),
+                None => insert(
+                    &transaction,
+                    mailbox,
+                    (file, "found in the Maildir"),
+                    (seen, now),
+                ),
             };
             keys.push(take().map_err(IndexError::sql(doing))?);
         }
@@ -274,14 +281,14 @@ pub(crate) fn insert(
     transaction: &Transaction<'_>,
     mailbox: MailboxId,
     (found, because): (&FoundFile, &str),
-    now: Now,
+    (seen, now): (Now, Now),
 ) -> rusqlite::Result<MessageKey> {
     // No flags are agreed with the server: those of the file and the server's own are joined.
     let sql = "
         INSERT INTO message (mailbox, message_id, subject, from_addr, to_addrs, date, internal_date,
           octets, octets_crlf, server_octets, sha256, header_sha256, flags, base, file, received,
           stored_at, vanished_at, released_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13, ?14, ?15, ?16, ?16, ?16)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13, ?14, ?15, ?17, ?16, ?16)";
     let header = &found.header;
     let row = params![
         mailbox.0,
@@ -300,6 +307,7 @@ pub(crate) fn insert(
         found.file,
         found.received,
         now.0.as_seconds(),
+        seen.0.as_seconds(),
     ];
     transaction.prepare_cached(sql)?.execute(row)?;
     let key = MessageKey(transaction.last_insert_rowid());
@@ -318,7 +326,12 @@ mod tests {
         let mut bench = Bench::new();
         let keys = bench
             .index
-            .take_in(bench.mailbox, &[found(1, true), found(2, false)], now(9))
+            .take_in(
+                bench.mailbox,
+                &[found(1, true), found(2, false)],
+                now(9),
+                now(9),
+            )
             .unwrap();
         let unmatched = bench.index.unmatched(bench.mailbox, epoch(7)).unwrap();
         assert_eq!(
@@ -359,7 +372,7 @@ mod tests {
             bench.index.mailbox(account, &place).unwrap()
         });
         let files = [found(1, true), found(2, true)];
-        let keys = bench.index.take_in(ids[0], &files, now(9)).unwrap();
+        let keys = bench.index.take_in(ids[0], &files, now(9), now(9)).unwrap();
         let attachment = Attachment {
             key: keys[0],
             server: pop3("a"),

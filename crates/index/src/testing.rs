@@ -47,7 +47,7 @@ impl Bench {
     pub(crate) fn store(&mut self, messages: Vec<NewMessage>) -> Vec<MessageKey> {
         let intents: Vec<Intent> = messages.into_iter().map(intent).collect();
         let begun = self.index.begin(&intents).unwrap();
-        self.index.record(&begun, now(100)).unwrap()
+        self.index.record(&begun, now(100), now(100)).unwrap()
     }
 
     pub(crate) fn count(&self, table: &str) -> i64 {

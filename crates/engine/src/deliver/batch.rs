@@ -239,7 +239,8 @@ impl Batch {
                 .shared
                 .steps
                 .reached(Step::DirectoriesFlushed)?;
-            let record = move |index: &mut Index| index.record(&entries, now());
+            let seen = self.account.notes();
+            let record = move |index: &mut Index| index.record(&entries, seen, now());
             let keys = self.account.shared.index.call(record).await?;
             self.account.shared.steps.reached(Step::Recorded)?;
             debug_assert_eq!(keys.len(), fresh.len(), "one key for each journal entry");

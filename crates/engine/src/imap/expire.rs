@@ -66,7 +66,7 @@ pub(crate) async fn expire_all(
     let (in_trash, mailboxes): (Vec<_>, Vec<_>) = observed.iter().partition(in_trash);
     let how = How {
         policy,
-        now: retain::clock(account).await?,
+        now: account.ages_by(),
         epochs: epochs(account).await?,
         whither,
         searched: searched.is_some(),

@@ -217,7 +217,7 @@ async fn let_go(
     let judge = Judge {
         policy: account.settings.retention,
         usage: Usage::default(),
-        now: retain::clock(account).await?,
+        now: account.ages_by(),
     };
     let held = (vec![held], &holding.stored);
     let going = retain::let_go(account, held, judge, report).await?;

@@ -26,8 +26,8 @@ pub(super) struct Check<'a> {
     pub(super) settings: &'a AccountSettings,
     pub(super) mailboxes: &'a [MailboxRow],
     pub(super) row: &'a MailboxRow,
-    /// When the repair is made; `None` without one.
-    pub(super) repair: Option<Now>,
+    /// When the repair is made, as is noted of what it takes in and as the ledger has it; `None` without one.
+    pub(super) repair: Option<(Now, Now)>,
 }
 
 impl Check<'_> {
@@ -107,21 +107,21 @@ impl Check<'_> {
         path: &Path,
         examined: Examined,
     ) -> Result<bool, EngineError> {
-        let Some(now) = self.repair else {
+        let Some((seen, now)) = self.repair else {
             return Ok(false);
         };
         let healed = self.forget(kept, CHANGED)?;
         if let Some(entry) = entry_of(path) {
             let mut file = found_file(&entry, examined, self.settings.protocol);
             (file.received, file.server_octets) = (false, None);
-            self.index.take_in(self.row.id, &[file], now)?;
+            self.index.take_in(self.row.id, &[file], seen, now)?;
         }
         Ok(healed)
     }
 
     /// Whether the next pass will fetch the message again.
     fn forget(&mut self, kept: &KeptRow, because: &str) -> Result<bool, EngineError> {
-        let Some(now) = self.repair else {
+        let Some((_, now)) = self.repair else {
             return Ok(false);
         };
         let keys = [kept.file.key];
@@ -168,9 +168,9 @@ impl Check<'_> {
             return Ok(());
         }
         let mut healed = false;
-        if let (Some(now), Ok(examined)) = (self.repair, examine(&path)) {
+        if let (Some((seen, now)), Ok(examined)) = (self.repair, examine(&path)) {
             let file = found_file(entry, examined, self.settings.protocol);
-            self.index.take_in(self.row.id, &[file], now)?;
+            self.index.take_in(self.row.id, &[file], seen, now)?;
             self.index.forget_state(self.row.id)?;
             healed = true;
         }

@@ -24,7 +24,7 @@ fn an_intent_survives_and_becomes_a_message_once() {
     );
     let read: Vec<_> = open.into_iter().map(|entry| entry.intent).collect();
     assert_eq!(read, intents);
-    let keys = bench.index.record(&ids, now(9)).unwrap();
+    let keys = bench.index.record(&ids, now(9), now(9)).unwrap();
     assert_eq!(keys.len(), 2);
 
     let mut bench = bench.restart();
@@ -38,7 +38,7 @@ fn an_intent_survives_and_becomes_a_message_once() {
         (2, 2, 0)
     );
     // The caller that never heard of its success tries again.
-    let again = bench.index.record(&ids, now(10));
+    let again = bench.index.record(&ids, now(10), now(10));
     assert!(
         matches!(again, Err(IndexError::NoSuchRow { .. })),
         "{again:?}"
@@ -76,7 +76,7 @@ fn a_delivery_that_was_not_made_is_forgotten_and_may_begin_anew() {
     bench.index.forget(&begun).unwrap();
     bench.index.forget(&begun).unwrap();
     let begun = bench.index.begin(&intents).unwrap();
-    bench.index.record(&begun, now(1)).unwrap();
+    bench.index.record(&begun, now(1), now(1)).unwrap();
 }
 
 #[test]
@@ -124,10 +124,10 @@ fn of_a_batch_all_is_recorded_or_nothing() {
         .begin(&[intent(message(imap(7, 1), 1))])
         .unwrap();
     let batch = [begun[0], JournalId(999)];
-    assert!(bench.index.record(&batch, now(1)).is_err());
+    assert!(bench.index.record(&batch, now(1), now(1)).is_err());
     assert_eq!((bench.count("message"), bench.count("journal")), (0, 1));
 
-    bench.index.record(&begun, now(1)).unwrap();
+    bench.index.record(&begun, now(1), now(1)).unwrap();
     let batch = [
         intent(message(imap(7, 2), 2)),
         intent(message(imap(7, 1), 3)),

@@ -1,0 +1,3 @@
+-- What is noted of new messages is never before what an earlier pass believed; see core's `Clock`.
+ALTER TABLE account ADD COLUMN clock_own_at INTEGER;       -- our own time in the last pass
+ALTER TABLE account ADD COLUMN clock_behind_since INTEGER; -- what the clock said when it began to say less
