@@ -148,10 +148,15 @@ class Mutt(Reader):
         self._composed(terminal, "P" if deed.name == "draft" else "y")
 
     def _composed(self, terminal, key):
-        """Waits for the menu behind the editor, and leaves it."""
+        """Waits for the menu behind the editor, and leaves it. Where a second began meanwhile, mutt takes the text
+        for one that was modified, and asks."""
         terminal.wait(lambda screen: "Compose" in screen, "the menu of the new message")
         terminal.type(key)
-        terminal.wait(lambda screen: STATUS.search(screen), "the index")
+        asked = "Update encoding"
+        left = lambda screen: STATUS.search(screen) or asked in screen
+        if asked in terminal.wait(lambda screen: left(screen) and screen, "the index"):
+            terminal.type("y")
+            terminal.wait(lambda screen: STATUS.search(screen), "the index")
 
 
 class NeoMutt(Mutt):
