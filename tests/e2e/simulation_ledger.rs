@@ -344,7 +344,7 @@ async fn r5_no_reader_deleted_what_is_not_mounted() {
         places
     };
     let (inbox, away) = (rig.maildir().join("INBOX"), rig.root().join("away"));
-    for place in [rig.maildir().to_owned(), inbox.clone()] {
+    for place in [rig.maildir().to_owned(), inbox] {
         fs::rename(&place, &away).unwrap();
         assert_eq!(
             told(&rig),

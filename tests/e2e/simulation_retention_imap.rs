@@ -76,7 +76,8 @@ async fn delete_after_does_not_take_a_leap_of_the_clock_for_age() {
     let rig = synced(Options::default(), 3, after(30)).await;
     rig.grow_older(31 * DAY);
     let index = rusqlite::Connection::open(rig.state_dir().join("index.db")).unwrap();
-    let leap = "UPDATE account SET clock_seen_at = clock_seen_at - ?1, clock_own_at = clock_own_at - ?1";
+    let leap =
+        "UPDATE account SET clock_seen_at = clock_seen_at - ?1, clock_own_at = clock_own_at - ?1";
     assert_eq!(index.execute(leap, [20 * DAY]).unwrap(), 1);
     for pass in ["the first after the leap", "the next"] {
         assert_eq!(rig.pass().await.unwrap().expired, 0, "{pass}");

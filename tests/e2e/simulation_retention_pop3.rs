@@ -55,6 +55,31 @@ async fn delete_after_counts_from_first_seen() {
     assert_eq!(rig.stored().len(), 6);
 }
 
+/// The machine had started at the time of its last shutdown, a month ago, and was told the time after the first pass.
+#[tokio::test]
+async fn delete_after_takes_no_mail_for_old_that_came_before_the_machine_was_told_the_time() {
+    let rig = synced(5, after(30)).await;
+    let index = rusqlite::Connection::open(rig.state_dir().join("index.db")).unwrap();
+    let write = |sql: &str, seconds: i64| {
+        assert!(index.execute(sql, [seconds]).unwrap() > 0);
+    };
+    rig.grow_older(31 * DAY);
+    let month_ago =
+        "UPDATE account SET clock_seen_at = clock_seen_at - ?1, clock_own_at = clock_own_at - ?1,
+        clock_run_began = clock_run_began - ?1";
+    write(month_ago, 31 * DAY);
+    assert_eq!(rig.pass().await.unwrap().expired, 0, "it has leapt");
+    let stands = "UPDATE account SET clock_leap_to = clock_leap_to - ?1";
+    write(stands, 3_600);
+    for pass in ["an hour later", "and after that"] {
+        assert_eq!(rig.pass().await.unwrap().expired, 0, "{pass}");
+    }
+    rig.grow_older(29 * DAY);
+    assert_eq!(rig.pass().await.unwrap().expired, 0);
+    rig.grow_older(2 * DAY);
+    assert_eq!(rig.pass().await.unwrap().expired, 5);
+}
+
 #[tokio::test]
 async fn keep_latest_leaves_the_last_of_the_listing() {
     let mut rig = Rig::new(Protocol::Pop3).await;

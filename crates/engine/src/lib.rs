@@ -58,6 +58,7 @@ mod strength;
 mod surroundings;
 mod sync;
 mod take_in;
+mod ticks;
 mod totals;
 mod undo;
 mod veil;

@@ -5,6 +5,7 @@
 
 use crate::context::{Account, now};
 use crate::error::EngineError;
+use crate::ticks::ticks;
 use postrider_core::retention::Judged;
 use postrider_core::time::Now;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,7 @@ impl Account {
         let judge = self
             .shared
             .index
-            .call(move |index| index.judge_clock(id, now()));
+            .call(move |index| index.judge_clock(id, now(), ticks()));
         let judged = judge.await?;
         *self.clock.began() = Some((Instant::now(), judged));
         Ok(())

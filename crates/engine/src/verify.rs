@@ -13,6 +13,7 @@ use crate::context::now;
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::state::open_index;
+use crate::ticks::ticks;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, MailboxRow, StateLock};
@@ -237,7 +238,7 @@ fn files(
     let repair = match repair {
         true => {
             let now = now();
-            Some((index.judge_clock(id, now)?.notes, now))
+            Some((index.judge_clock(id, now, ticks())?.notes, now))
         }
         false => None,
     };

@@ -5,9 +5,11 @@ use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
 use postrider_core::mailbox::MailboxName;
 use postrider_core::message::{MessageKey, ServerRef, Sha256};
+use postrider_core::retention::Ticks;
 use postrider_core::time::{Now, UnixTime};
 use postrider_core::uid::{Uid, UidValidity};
 use postrider_core::uidl::Uidl;
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) struct Bench {
@@ -135,4 +137,10 @@ pub(crate) fn found(mark: u8, received: bool) -> FoundFile {
         file: like.file,
         received,
     }
+}
+
+/// So many seconds into a run.
+pub(crate) fn ticks(run: i64, at: u64) -> Ticks {
+    let at = Duration::from_secs(at);
+    Ticks { run, at }
 }

@@ -11,7 +11,7 @@ pub mod facts;
 pub mod policy;
 pub mod reason;
 
-pub use clock::{Clock, Judged};
+pub use clock::{Clock, Judged, Ticks};
 pub use decide::{Verdict, decide};
 pub use facts::{Arrival, Facts, Level, LocalCopy, Usage};
 pub use policy::{Method, Policy, Protect, Vanished};

@@ -1,6 +1,7 @@
 //! How long the machine has been suspended.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use crate::ticks::read;
+use rustix::time::ClockId;
 #[cfg(test)]
 use std::sync::Arc;
 #[cfg(test)]
@@ -33,10 +34,4 @@ impl Slept {
             Self::Set(millis) => Duration::from_millis(millis.load(Ordering::SeqCst)),
         }
     }
-}
-
-fn read(clock: ClockId) -> Duration {
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
-    let seconds = Duration::from_secs(u64::try_from(tv_sec).unwrap_or(0));
-    seconds + Duration::from_nanos(u64::try_from(tv_nsec).unwrap_or(0))
 }

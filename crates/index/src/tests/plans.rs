@@ -1,6 +1,6 @@
 //! No method reads a whole table of messages to find one.
 
-use crate::testing::{Bench, epoch, imap, intent, message, new_mailbox, now, pop3};
+use crate::testing::{Bench, epoch, imap, intent, message, new_mailbox, now, pop3, ticks};
 use crate::{AccountId, Attachment, Braking, Identity, Index, MailboxId, ServerState, Side};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::flag::FlagSet;
@@ -109,7 +109,7 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.set_checked(mailbox, None).unwrap();
     // A leap that is taken back corrects what was noted meanwhile.
     for says in [1, 999_999_999, 2] {
-        index.judge_clock(account, now(says)).unwrap();
+        index.judge_clock(account, now(says), ticks(0, 1)).unwrap();
     }
     index.note_quota(account, Some(80)).unwrap();
     index
