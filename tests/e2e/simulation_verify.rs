@@ -160,6 +160,22 @@ async fn what_another_account_has_in_the_same_tree_is_not_unknown() {
     assert_eq!(told(shared).await, [3, 0]);
 }
 
+/// Such a directory is no mailbox of the server, and what readers carry there keeps its name.
+#[tokio::test]
+async fn what_a_reader_has_carried_into_a_directory_of_its_own_is_known() {
+    let rig = filled().await;
+    let kept = rig.maildir().join("Kept");
+    for part in ["cur", "new", "tmp"] {
+        fs::create_dir_all(kept.join(part)).unwrap();
+    }
+    let file = sorted(&rig, "INBOX").remove(0);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let name = name.split(":2,").next().unwrap();
+    fs::copy(&file, kept.join(format!("cur/{name}:2,S"))).unwrap();
+    let report = verified(&rig, false).await;
+    assert_eq!((report.unlisted, kinds(&report)), (0, vec![]));
+}
+
 #[tokio::test]
 async fn a_changed_file_that_is_taken_in_is_not_good_too() {
     let rig = filled().await;
