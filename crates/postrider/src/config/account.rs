@@ -376,6 +376,10 @@ fn maildir(reading: &mut Reading<'_>, keys: &Account<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(path.to_str()?.replace("{account}", name)))
 }
 
+/// What POP3 has not.
+const NO_DATES: Option<&str> =
+    Some("a POP3 server does not say when a message came; `max_size` works there");
+
 /// Which messages stay on the server only: the largest and the oldest that are fetched.
 fn limits(
     reading: &mut Reading<'_>,
@@ -384,7 +388,7 @@ fn limits(
 ) -> Option<(Option<u64>, Option<Duration>)> {
     let node = keys.find("max_size");
     let max_size = or(node, None, |node| reading.size("max_size", node).map(Some));
-    let node = keys.imap_only(reading, protocol, ("max_age", None));
+    let node = keys.imap_only(reading, protocol, ("max_age", NO_DATES));
     let max_age = or(node, None, |node| {
         reading.duration("max_age", node).map(Some)
     });

@@ -280,7 +280,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
     ),
     (
         "protocol: pop3\nmax_age: 3d",
-        "7:5: `max_age` is for IMAP accounts",
+        "7:5: `max_age` is for IMAP accounts: a POP3 server does not say when a message came; `max_size` works there",
     ),
     (
         "protocol: pop3\npush: auto",
