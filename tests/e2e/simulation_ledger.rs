@@ -2,6 +2,7 @@
 
 use postrider_core::account::Protocol;
 use postrider_core::retention::Policy;
+use postrider_core::settings::FlagSync;
 use postrider_engine::{
     EngineError, EngineSettings, FindingKind, HistoryFilter, Shutdown, Steps, UndoItem,
     UndoOptions, UndoOutcome, VerifyOptions, VerifyReport, Whereabouts, history, plan_undo,
@@ -256,6 +257,33 @@ async fn verify_finds_what_is_wrong_and_repair_has_it_healed_by_the_next_pass() 
     assert_eq!(rig.stored(), healed);
     let report = verified(&rig, false).await;
     assert_eq!((kinds(&report), report.good), (vec![], 8));
+}
+
+#[tokio::test]
+async fn verify_counts_the_flags_that_the_server_has_not_been_told_of() {
+    let mut rig = Rig::new(Protocol::Imap).await;
+    rig.fill("INBOX", 3);
+    rig.pass().await.unwrap();
+    let (first, second) = (&sorted(&rig, "INBOX")[0], &sorted(&rig, "INBOX")[1]);
+    for (file, letters) in [(first, "FS"), (second, "T")] {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let base = name.split(":2,").next().unwrap();
+        let to = rig.maildir().join(format!("INBOX/cur/{base}:2,{letters}"));
+        fs::rename(file, to).unwrap();
+    }
+    let counted = async |rig: &Rig| {
+        let report = verified(rig, false).await;
+        assert_eq!((report.good, report.faults), (3, 0));
+        report.reflagged
+    };
+    assert_eq!(counted(&rig).await, 1, "`T` is not pushed");
+    rig.settings.deleted_flag = true;
+    assert_eq!(counted(&rig).await, 2);
+    rig.settings.flags = FlagSync::Pull;
+    assert_eq!(counted(&rig).await, 0, "nor is anything");
+    rig.settings.flags = FlagSync::Both;
+    rig.pass().await.unwrap();
+    assert_eq!(counted(&rig).await, 0);
 }
 
 #[tokio::test]

@@ -80,6 +80,8 @@ pub struct VerifyReport {
     pub unindexed: bool,
     /// Messages that a reader has moved to another mailbox.
     pub moved: u64,
+    /// Messages that a reader has flagged, and of which the server has not been told yet.
+    pub reflagged: u64,
     /// Files that are no message of ours: a reader's own.
     pub strangers: u64,
     /// Files in `tmp`.

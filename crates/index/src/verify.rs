@@ -6,6 +6,7 @@ use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::messages::{FILE, MessageFile, message_file};
 use crate::open::Index;
+use postrider_core::flag::FlagSet;
 use postrider_core::message::MessageKey;
 use postrider_core::time::Now;
 use rusqlite::Row;
@@ -19,6 +20,8 @@ pub struct KeptRow {
     pub octets_crlf: u64,
     /// Whether the server has its copy, as far as we know.
     pub on_server: bool,
+    /// The flags last agreed on with the server; `None` under POP3, and of what no pass has found there.
+    pub agreed: Option<FlagSet>,
 }
 
 impl Index {
@@ -37,7 +40,8 @@ impl Index {
         let file = FILE.replacen(
             "message.octets",
             "message.octets, message.octets_crlf,
-              message.vanished_at IS NULL AND message.expired_at IS NULL AS on_server",
+              message.vanished_at IS NULL AND message.expired_at IS NULL AS on_server,
+              message.flags, message.uid IS NOT NULL AS has_uid",
             1,
         );
         let sql = format!(
@@ -47,10 +51,13 @@ impl Index {
              ORDER BY message.id LIMIT ?"
         );
         let row = |row: &Row<'_>| {
+            let flags = FlagSet::from_index(row.get_ref("flags")?.as_str()?);
+            let has_uid: bool = row.get("has_uid")?;
             Ok(KeptRow {
                 file: message_file(row)?,
                 octets_crlf: column::count(row, "octets_crlf")?.unwrap_or_default(),
                 on_server: row.get("on_server")?,
+                agreed: has_uid.then_some(flags),
             })
         };
         let page = (mailbox.0, after.0, last.0, at_most);

@@ -19,7 +19,7 @@ use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::{SelectMode, Session, WireName};
 use postrider_index::{Index, MailboxId};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Why nothing goes into the trash.
 const NO_TRASH: &str = "no mailbox has the role \\Trash, and `method: trash` wants one; make one on the server, or choose `method: expunge`";
@@ -162,7 +162,7 @@ async fn remove(
     let observed = mailbox.observed;
     let here = going.iter();
     let here = here.filter_map(|(key, why)| Some((*mailbox.uids.get(key)?, (*key, *why))));
-    let mut here: HashMap<Uid, Going> = here.collect();
+    let mut here: BTreeMap<Uid, Going> = here.collect();
     if here.is_empty() {
         return Ok(());
     }
@@ -224,7 +224,7 @@ async fn remove(
 async fn foreseen(
     account: &Account,
     observed: &Observed,
-    (here, refused, whither): (&HashMap<Uid, Going>, Option<String>, &Whither),
+    (here, refused, whither): (&BTreeMap<Uid, Going>, Option<String>, &Whither),
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     if let Some(because) = refused {
@@ -235,15 +235,13 @@ async fn foreseen(
         Whither::Trash(_) => Method::Trash,
         Whither::Away | Whither::Nowhere => Method::Expunge,
     };
-    let mut here: Vec<_> = here.iter().collect();
-    here.sort_unstable_by_key(|(uid, _)| **uid);
-    for (_, going) in &here {
+    for going in here.values() {
         account.note(&observed.local.name, || {
-            retain::deed(account, **going, method)
+            retain::deed(account, *going, method)
         });
     }
     report.expired += here.len() as u64;
-    let told = here.iter().map(|(_, (key, why))| (*key, why.to_string()));
+    let told = here.values().map(|(key, why)| (*key, why.to_string()));
     let told: Vec<(MessageKey, String)> = told.collect();
     let index = &account.shared.index;
     let expired = index.call(move |index| index.mark_expired(&told, now()));

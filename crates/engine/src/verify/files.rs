@@ -3,6 +3,7 @@
 use crate::error::EngineError;
 use crate::take_in::found_file;
 use crate::verify::{Finding, FindingKind, VerifyReport};
+use postrider_core::flag::Flag;
 use postrider_core::message::MessageKey;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::Now;
@@ -92,6 +93,7 @@ impl Check<'_> {
         if examined.sha256 == kept.file.sha256 {
             report.good += 1;
             report.misnamed += u64::from(is_misnamed(path, &examined));
+            report.reflagged += u64::from(is_reflagged(self.settings, kept, path));
         } else {
             let healed = self.keep_changed(kept, path, examined)?;
             self.found(FindingKind::Changed, path.to_owned(), healed, report);
@@ -235,6 +237,20 @@ fn entry_of(path: &Path) -> Option<Entry> {
     let name = path.file_name()?.to_str()?;
     let subdir = path.parent()?.file_name()?.to_str()?;
     Entry::parse(&format!("{subdir}/{name}"))
+}
+
+/// Whether a reader's flags are on their way to the server.
+fn is_reflagged(settings: &AccountSettings, kept: &KeptRow, path: &Path) -> bool {
+    let Some((agreed, entry)) = kept.agreed.as_ref().zip(entry_of(path)) else {
+        return false;
+    };
+    if !settings.flags.pushes() || !kept.on_server {
+        return false;
+    }
+    let here = entry.file_name.flags();
+    let counts = |flag: Flag| flag != Flag::Deleted || settings.deleted_flag;
+    let mut flags = Flag::TABLE.iter().filter(|(flag, ..)| counts(*flag));
+    flags.any(|(flag, ..)| agreed.has(*flag) != here.has(*flag))
 }
 
 /// Dovecot believes the sizes, and breaks on wrong ones. Another hash is that of damage: see [`crate::take_in`].

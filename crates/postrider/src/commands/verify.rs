@@ -128,6 +128,11 @@ fn summary(report: &VerifyReport) -> String {
         (wrong, "wrong", "wrong"),
         (wrong.saturating_sub(report.faults), "healed", "healed"),
         (report.moved, "in another mailbox", "in other mailboxes"),
+        (
+            report.reflagged,
+            "flagged here and not at the server yet",
+            "flagged here and not at the server yet",
+        ),
         (report.strangers, "file of a reader", "files of readers"),
         (report.unfinished, "file in tmp", "files in tmp"),
         (
