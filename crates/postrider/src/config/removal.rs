@@ -37,6 +37,9 @@ const NO_TRASH: &str =
 const NO_ROOM: &str =
     "what lies in the trash fills the box as well, so it makes no room for `quota`";
 
+/// What `retention` may be.
+const RULES: &str = "wanted are `keep`, `delete` or a mapping of rules; in a CSV file each rule is a column, such as `retention.delete_after`";
+
 /// Reads `retention`: a word is the rule for server copies; a mapping that names no rule keeps the
 /// protocol's. IMAP leaves the server copies, POP3 deletes what is proven.
 pub(super) fn retention(
@@ -54,8 +57,12 @@ pub(super) fn retention(
     };
     match &node.value {
         Value::Text(text) if !text.is_empty() => {
-            let policy = reading.word("retention", node, &words)?;
-            Some((policy, Vanished::default()))
+            let meant = words.iter().find(|(word, _)| word == text);
+            if meant.is_none() {
+                let wanted = RULES.to_owned();
+                reading.wrong_form("retention", node.at, (text, wanted));
+            }
+            meant.map(|(_, policy)| (*policy, Vanished::default()))
         }
         Value::Map(entries) => {
             reading.keys(entries, RETENTION_KEYS);

@@ -285,7 +285,7 @@ const COMPLAINTS: &[(&str, &str)] = &[
     ),
     (
         "retention: never",
-        "6:16: `retention` cannot be `never`; it is one of `keep`, `delete`",
+        "6:16: `retention` cannot be `never`: wanted are `keep`, `delete` or a mapping of rules; in a CSV file each rule is a column, such as `retention.delete_after`",
     ),
     (
         "port: 0",
