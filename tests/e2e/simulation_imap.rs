@@ -221,6 +221,37 @@ async fn r4_messages_without_a_message_id_are_matched_by_their_octets() {
     assert_eq!(live, 4);
 }
 
+/// What a pass that was cut off has matched by its octets is not taken by the next one for UIDs that were given
+/// out twice.
+#[tokio::test]
+async fn r3_r4_messages_without_a_message_id_are_matched_once_wherever_the_pass_is_cut() {
+    let mut broken = 0;
+    for octets in (0..1_500).step_by(30) {
+        let rig = Rig::new(Protocol::Imap).await;
+        for n in 0..9 {
+            let text = format!("Subject: same size {n}\r\n\r\nno message-id here\r\n");
+            rig.account.append("INBOX", text, &[], 1_700_000_000);
+        }
+        // The new epoch ends at a lower UID than the old one.
+        rig.account.expunge_all("INBOX", &[1, 2, 3]);
+        rig.pass().await.unwrap();
+        let before = rig.stored();
+        rig.account.bump_uid_validity("INBOX");
+        let cut = Fault::on("UID FETCH", Action::PerformCut(octets));
+        rig.server.faults().plan(cut.nth(3));
+        broken += u64::from(rig.pass().await.is_err());
+        rig.server.faults().clear();
+        for pass in ["the next", "the one after"] {
+            let report = rig.pass().await.unwrap();
+            assert_eq!(report.new, 0, "cut after {octets}: {pass}");
+        }
+        assert_eq!(rig.stored(), before, "cut after {octets}");
+        let live = rig.count("SELECT count(*) FROM messages WHERE vanished_at IS NULL");
+        assert_eq!(live, 6, "cut after {octets}");
+    }
+    assert!(broken > 5, "only {broken} passes were cut off");
+}
+
 #[tokio::test]
 async fn r5_an_empty_listing_alone_makes_nothing_vanish() {
     let rig = Rig::with(

@@ -187,6 +187,30 @@ async fn r1_what_lay_in_a_mailbox_that_was_deleted_comes_back_with_it() {
     }
 }
 
+/// In the mailbox that is made anew UIDs are lower than they were, and nothing but octets tells such messages apart.
+#[tokio::test]
+async fn r4_what_has_no_message_id_is_known_in_the_mailbox_that_was_made_for_it() {
+    let mut rig = Rig::with(Protocol::Imap, Options::default()).await;
+    rig.settings.retention = Policy::DELETE;
+    rig.account.create("Job");
+    for n in 0..6 {
+        let text = format!("Subject: alarm\r\n\r\nvalue {n}\r\n");
+        rig.account.append("Job", text, &[], 1_700_000_000);
+    }
+    rig.account.expunge_all("Job", &[1, 2, 3]);
+    assert_eq!(rig.pass().await.unwrap().expired, 3);
+    let stored = rig.stored();
+    assert!(rig.account.delete("Job"));
+    rig.pass().await.unwrap();
+    assert_eq!(undone(&rig, &all(&rig)).await.unwrap().len(), 3);
+    for _ in 0..2 {
+        let report = rig.pass().await.unwrap();
+        assert_eq!((report.new, report.expired), (0, 0));
+    }
+    assert_eq!(rig.stored(), stored);
+    assert_eq!(rig.expected(&["Job"]), stored);
+}
+
 #[tokio::test]
 async fn a_mailbox_that_the_server_will_not_make_is_told_of() {
     let rig = deleted(true).await;

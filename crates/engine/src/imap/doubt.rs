@@ -84,7 +84,10 @@ pub(crate) async fn expect_displaced(
 ) -> Result<(), EngineError> {
     let displaced = account.shared.index.call(move |index| index.displaced(id));
     for row in displaced.await? {
-        orphans.entry((id, row.sha256)).or_default().push(row.key);
+        let alike = orphans.entry((id, row.sha256)).or_default();
+        if !alike.contains(&row.key) {
+            alike.push(row.key);
+        }
     }
     Ok(())
 }

@@ -70,7 +70,10 @@ pub(crate) async fn plan_mailbox(
             look = whole_look(account, session, look, report).await?;
         }
         rematch::rematch(account, session, &look, uid_validity, &mut orphans).await?;
-        look.observed.row.server.uid_validity = Some(uid_validity);
+        // What was recorded of the old epoch says nothing about this one, whose UIDs count from one.
+        let recorded = &mut look.observed.row.server;
+        recorded.uid_validity = Some(uid_validity);
+        (recorded.uid_next, recorded.highest_mod_seq) = (None, None);
     } else {
         rematch::find_again(account, session, &look, uid_validity).await?;
     }
@@ -92,7 +95,7 @@ pub(crate) async fn plan_mailbox(
         }
     }
     limits::hold_back(account, &mut planned, report).await?;
-    if !planned.fetch.is_empty() && !renumbered {
+    if !planned.fetch.is_empty() {
         let id = planned.observed.local.id;
         doubt::expect_displaced(account, id, &mut planned.orphans).await?;
     }
