@@ -287,6 +287,24 @@ async fn verify_counts_the_flags_that_the_server_has_not_been_told_of() {
 }
 
 #[tokio::test]
+async fn a_repair_leaves_it_to_the_pass_to_tell_the_server_of_flags() {
+    let rig = Rig::new(Protocol::Imap).await;
+    rig.fill("INBOX", 2);
+    rig.pass().await.unwrap();
+    let file = sorted(&rig, "INBOX").remove(0);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let base = name.split(":2,").next().unwrap();
+    fs::rename(&file, rig.maildir().join(format!("INBOX/cur/{base}:2,F"))).unwrap();
+    let report = verified(&rig, true).await;
+    assert_eq!((report.good, report.faults), (2, 0));
+    rig.pass().await.unwrap();
+    let flagged = |message: &postrider_mailserver::Message| message.flags.contains("\\Flagged");
+    let messages = rig.account.messages("INBOX");
+    assert_eq!(messages.iter().filter(|m| flagged(m)).count(), 1);
+    assert_eq!(verified(&rig, false).await.reflagged, 0);
+}
+
+#[tokio::test]
 async fn a_repair_leaves_what_is_in_tmp() {
     let rig = Rig::new(Protocol::Imap).await;
     rig.fill("INBOX", 1);

@@ -81,18 +81,10 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// The file has another name: `file` is relative to its mailbox.
+    /// The files have other names, relative to their mailboxes.
     ///
     /// # Errors
-    /// When the message is not there or the database refuses.
-    pub fn set_file(&mut self, key: MessageKey, file: &str) -> Result<(), IndexError> {
-        self.set_files(&[(key, file)])
-    }
-
-    /// [`Index::set_file`] for many.
-    ///
-    /// # Errors
-    /// As [`Index::set_file`].
+    /// When a message is not there or the database refuses.
     pub fn set_files<F: AsRef<str>>(
         &mut self,
         files: &[(MessageKey, F)],

@@ -245,7 +245,7 @@ mod tests {
         let none = FlagSet::new();
         let agreed = [(keys[0], none), (keys[1], FlagSet::from_index("\\Flagged"))];
         bench.index.set_server_flags(&agreed).unwrap();
-        bench.index.set_file(keys[1], "new/base2").unwrap();
+        bench.index.set_files(&[(keys[1], "new/base2")]).unwrap();
         let rows = bench.index.retained(bench.mailbox, Some(epoch(7))).unwrap();
         let flags: Vec<_> = rows.iter().map(|row| (row.flagged, row.read)).collect();
         // The first file's name says `:2,S`.

@@ -146,11 +146,10 @@ impl Check<'_> {
             let entry = entry.map_err(EngineError::disk)?;
             let (base, path) = (entry.file_name.base(), mailbox.path_of(&entry));
             if let Some(kept) = missing.remove(base) {
+                // Its new name is for the next pass, which tells the server what a reader said by it.
                 if !self.is_there(&kept, &path, report)? {
                     // Renamed once more at this moment.
                     missing.insert(kept.file.base.clone(), kept);
-                } else if self.repair.is_some() {
-                    self.index.set_file(kept.file.key, &entry.to_string())?;
                 }
             } else if !self.index.unknown_bases(self.row.id, &[base])?.is_empty() {
                 self.unknown(&entry, path, report)?;

@@ -434,7 +434,10 @@ fn a_new_epoch_takes_over_what_matches() {
 fn files_and_flags_are_followed() {
     let mut bench = Bench::new();
     let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
-    bench.index.set_file(keys[0], "cur/base1:2,FS").unwrap();
+    bench
+        .index
+        .set_files(&[(keys[0], "cur/base1:2,FS")])
+        .unwrap();
     bench
         .index
         .set_server_flags(&[(keys[0], FlagSet::from_index("\\Flagged"))])

@@ -57,7 +57,7 @@ fn call_everything(bench: &mut Bench) {
     let sha256 = Sha256([1; 32]);
     index.is_elsewhere(account, mailbox, sha256).unwrap();
     index.find_by_base(account, "base1").unwrap();
-    index.set_file(keys[0], "new/x").unwrap();
+    index.set_files(&[(keys[0], "new/x")]).unwrap();
     index
         .set_server_flags(&[(keys[0], FlagSet::new())])
         .unwrap();
