@@ -119,6 +119,8 @@ mod simulation_knowing;
 #[cfg(test)]
 mod simulation_ledger;
 #[cfg(test)]
+mod simulation_life;
+#[cfg(test)]
 mod simulation_pop3;
 #[cfg(test)]
 mod simulation_pop3_alike;

@@ -7,6 +7,7 @@ use postrider_core::plan::deed::Deed;
 use postrider_core::retention::{Policy, Protect, Vanished};
 use postrider_engine::{Rehearsal, Steps, approve};
 use postrider_mailserver::{Action, Fault, Misbehaviour, Options};
+use postrider_tests::dice::Dice;
 use postrider_tests::foretold::compare;
 use postrider_tests::policies::{after, latest, locally, trash};
 use postrider_tests::rig::{Rig, files, message};
@@ -369,25 +370,14 @@ async fn a_pass_that_would_fail_is_said_to() {
     );
 }
 
-/// Numbers that look random and are the same in every run (xorshift).
-struct Dice(u64);
+/// What chance brings.
+struct Fate(Dice);
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        (!all.is_empty()).then(|| &all[self.roll(all.len())])
-    }
-
+impl Fate {
     fn policy(&mut self) -> Policy {
         let protect = Protect {
-            flagged: self.roll(2) == 0,
-            unread: self.roll(3) == 0,
+            flagged: self.0.roll(2) == 0,
+            unread: self.0.roll(3) == 0,
         };
         let all = [
             Policy::KEEP,
@@ -396,7 +386,7 @@ impl Dice {
             locally(),
             Policy::DELETE,
         ];
-        let mut policy = all[self.roll(all.len())];
+        let mut policy = all[self.0.roll(all.len())];
         if policy != Policy::DELETE {
             policy.protect = protect;
         }
@@ -406,10 +396,10 @@ impl Dice {
     /// One thing that happens between two passes.
     fn happening(&mut self, rig: &Rig, serial: &mut usize) -> String {
         let mailboxes = rig.account.mailboxes();
-        let mailbox = self.of(&mailboxes).unwrap().clone();
+        let mailbox = self.0.of(&mailboxes).unwrap().clone();
         let messages = rig.account.messages(&mailbox);
-        let uid = self.of(&messages).map_or(0, |message| message.uid);
-        match self.roll(9) {
+        let uid = self.0.of(&messages).map_or(0, |message| message.uid);
+        match self.0.roll(9) {
             0 | 1 => {
                 *serial += 1;
                 let date = 1_700_000_000 + *serial as i64;
@@ -418,7 +408,7 @@ impl Dice {
                 format!("{mailbox}: new")
             }
             2 => {
-                let flag = ["\\Seen", "\\Flagged", "work"][self.roll(3)];
+                let flag = ["\\Seen", "\\Flagged", "work"][self.0.roll(3)];
                 rig.account.change_flags(&mailbox, uid, &[flag], &[]);
                 format!("{mailbox}: {uid} {flag}")
             }
@@ -432,7 +422,7 @@ impl Dice {
                 format!("{mailbox}: {uid} gone")
             }
             5 => {
-                let to = self.of(&mailboxes).unwrap();
+                let to = self.0.of(&mailboxes).unwrap();
                 if *to != mailbox {
                     rig.account.move_message(&mailbox, uid, to);
                 }
@@ -441,7 +431,7 @@ impl Dice {
             6 => {
                 let mut files = files(rig.maildir());
                 files.sort();
-                if let Some(file) = self.of(&files) {
+                if let Some(file) = self.0.of(&files) {
                     std::fs::remove_file(file).unwrap();
                 }
                 "a file deleted".to_owned()
@@ -471,9 +461,9 @@ async fn whatever_happens_what_is_announced_is_done() {
 
 /// Six passes, each foretold, with a handful of happenings in between.
 async fn story(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let policy = dice.policy();
-    let vanished = [Vanished::Keep, Vanished::TrashFlag, Vanished::Delete][dice.roll(3)];
+    let mut fate = Fate(Dice::new(seed));
+    let policy = fate.policy();
+    let vanished = [Vanished::Keep, Vanished::TrashFlag, Vanished::Delete][fate.0.roll(3)];
     let mut rig = match seed % 7 {
         0 => pop3(5, policy).await,
         1 | 2 => imap(Options::old(), 4, policy).await,
@@ -485,8 +475,8 @@ async fn story(seed: u64) {
     let (mut when, mut serial) = (format!("seed {seed}: {policy:?}, {vanished:?}"), 100);
     for _ in 0..6 {
         compare(&rig, &when).await;
-        for _ in 0..=dice.roll(4) {
-            let happened = dice.happening(&rig, &mut serial);
+        for _ in 0..=fate.0.roll(4) {
+            let happened = fate.happening(&rig, &mut serial);
             when.push_str(&format!("; {happened}"));
         }
         when.push('.');

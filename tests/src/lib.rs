@@ -19,6 +19,7 @@
 //! - [`small_disk`]: a disk that is full or read-only, under that binary.
 //! - [`network`]: two machines and a line between them, under that binary and a server.
 //! - [`policies`]: retention policies of one rule each.
+//! - [`dice`]: chance that is the same in every run.
 //! - [`disclosure`]: whether a secret can be found anywhere.
 //! - [`proxies`]: real proxies on the way to a server.
 //! - [`readers`]: mail readers that people use, on a tree of ours.
@@ -44,6 +45,7 @@ pub mod cutting_proxy;
 pub mod cyrus;
 pub mod daemon;
 pub mod dialogue;
+pub mod dice;
 pub mod digest;
 pub mod disclosure;
 pub mod dovecot;

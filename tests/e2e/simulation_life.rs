@@ -1,0 +1,288 @@
+//! Whole lives of an account, by chance: mail comes, passes and undos are cut short anywhere, indexes are lost,
+//! mailboxes are renumbered or deleted, readers flag and move, repairs are tried. After every step each message is
+//! here or at the server, and here once (R1, R3, R4); in the end both sides say the same.
+
+use crate::simulation_ledger::{all, engine, undone, verified};
+use postrider_core::account::Protocol;
+use postrider_core::retention::Policy;
+use postrider_engine::{Shutdown, Steps, UndoOptions, release};
+use postrider_mailserver::Options;
+use postrider_tests::dice::Dice;
+use postrider_tests::rig::{Rig, files, is_in, message};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+const MAILBOXES: [&str; 3] = ["INBOX", "Work", "Job/Proj"];
+
+/// Steps of a pass after which it may be cut short.
+const STEPS: usize = 24;
+
+/// What may happen in a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Mail,
+    Pass,
+    CutPass,
+    Undo,
+    CutUndo,
+    Release,
+    Repair,
+    LoseIndex,
+    Flag,
+    FlagThere,
+    Move,
+    Renumber,
+    DeleteMailbox,
+}
+
+/// Everything goes at once and is asked back.
+const EXPIRING: [Event; 16] = [
+    Event::Mail,
+    Event::Mail,
+    Event::Mail,
+    Event::Pass,
+    Event::Pass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::Undo,
+    Event::CutUndo,
+    Event::CutUndo,
+    Event::Release,
+    Event::Repair,
+    Event::LoseIndex,
+    Event::Renumber,
+    Event::DeleteMailbox,
+];
+
+/// Everything stays, and both sides change it.
+const KEEPING: [Event; 12] = [
+    Event::Mail,
+    Event::Mail,
+    Event::Pass,
+    Event::Pass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::Repair,
+    Event::Flag,
+    Event::Flag,
+    Event::FlagThere,
+    Event::Move,
+];
+
+/// A maildrop.
+const POPPING: [Event; 10] = [
+    Event::Mail,
+    Event::Mail,
+    Event::Mail,
+    Event::Pass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::Repair,
+    Event::LoseIndex,
+    Event::Flag,
+];
+
+struct Life {
+    rig: Rig,
+    dice: Dice,
+    /// Every message that ever came, as it stands in a file.
+    sent: BTreeSet<String>,
+    told: String,
+}
+
+impl Life {
+    fn mailboxes(&self) -> &'static [&'static str] {
+        match self.rig.settings.protocol {
+            Protocol::Imap => &MAILBOXES,
+            Protocol::Pop3 => &MAILBOXES[..1],
+        }
+    }
+
+    fn mailbox(&mut self) -> &'static str {
+        let mailboxes = self.mailboxes();
+        mailboxes[self.dice.roll(mailboxes.len())]
+    }
+
+    /// Any third is as devices send them: nothing but the octets tells it from the others.
+    fn mail(&mut self) {
+        let mailbox = self.mailbox();
+        for _ in 0..=self.dice.roll(4) {
+            let n = self.sent.len();
+            let text = match n % 3 {
+                0 => format!("Subject: alarm\r\n\r\nvalue {n:05}\r\n"),
+                _ => message(mailbox, n),
+            };
+            self.sent.insert(text.replace("\r\n", "\n"));
+            self.rig.account.create(mailbox);
+            self.rig
+                .account
+                .append(mailbox, text, &[], 1_700_000_000 + n as i64);
+        }
+    }
+
+    fn file(&mut self) -> Option<PathBuf> {
+        let mut all = files(self.rig.maildir());
+        all.retain(|path| !is_in(path, "tmp"));
+        all.sort();
+        self.dice.of(&all).cloned()
+    }
+
+    fn rename(&mut self, mailbox: Option<&str>, letters: &str) {
+        let Some(file) = self.file() else { return };
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let base = name.split(":2,").next().unwrap();
+        let here = file.parent().unwrap().parent().unwrap();
+        let to = mailbox.map_or(here.to_owned(), |name| self.rig.maildir().join(name));
+        if to.join("cur").is_dir() {
+            fs::rename(&file, to.join(format!("cur/{base}:2,{letters}"))).unwrap();
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        let steps = Steps::stop_after(1 + self.dice.roll(STEPS) as u64);
+        match event {
+            Event::Mail => self.mail(),
+            Event::Pass => drop(self.rig.pass().await.unwrap()),
+            Event::CutPass => drop(self.rig.pass_until(steps).await),
+            Event::Undo => drop(undone(&self.rig, &all(&self.rig)).await.unwrap()),
+            Event::CutUndo => {
+                let options = UndoOptions {
+                    steps,
+                    ..all(&self.rig)
+                };
+                drop(undone(&self.rig, &options).await);
+            }
+            Event::Release => {
+                let (_trigger, shutdown) = Shutdown::new();
+                let (engine, options) = (engine(&self.rig), all(&self.rig));
+                release(engine, &options, shutdown).await.unwrap();
+            }
+            Event::Repair => drop(verified(&self.rig, true).await),
+            Event::LoseIndex => {
+                for file in ["index.db", "index.db-wal", "index.db-shm"] {
+                    // There is none before the first pass.
+                    let _absent = fs::remove_file(self.rig.state_dir().join(file));
+                }
+            }
+            Event::Flag => {
+                let letters = ["", "F", "RS", "S"][self.dice.roll(4)];
+                self.rename(None, letters);
+            }
+            Event::Move => {
+                let mailbox = self.mailbox();
+                self.rename(Some(mailbox), "S");
+            }
+            Event::FlagThere => {
+                let mailbox = self.mailbox();
+                let messages = self.rig.account.messages(mailbox);
+                let flag = ["\\Seen", "\\Flagged"][self.dice.roll(2)];
+                if let Some(message) = self.dice.of(&messages) {
+                    self.rig
+                        .account
+                        .change_flags(mailbox, message.uid, &[flag], &[]);
+                }
+            }
+            Event::Renumber => {
+                let mailbox = self.mailbox();
+                self.rig.account.bump_uid_validity(mailbox);
+            }
+            Event::DeleteMailbox => self.delete_mailbox(),
+        }
+    }
+
+    /// Somebody deletes a mailbox of which everything is here.
+    fn delete_mailbox(&mut self) {
+        let mailbox = MAILBOXES[1 + self.dice.roll(2)];
+        let (here, there) = (self.rig.stored(), self.rig.expected(&[mailbox]));
+        if there.keys().all(|text| here.contains_key(text)) {
+            self.rig.account.delete(mailbox);
+        }
+    }
+
+    fn check(&self) {
+        let (here, there) = (self.rig.stored(), self.rig.expected(self.mailboxes()));
+        for text in &self.sent {
+            let copies = (here.get(text), there.get(text));
+            assert_ne!(copies, (None, None), "lost: {text}{}", self.told);
+        }
+        let twice = |side: &BTreeMap<String, usize>| {
+            let twice = side.iter().filter(|(_, count)| **count > 1);
+            twice.map(|(text, _)| text.clone()).collect::<Vec<_>>()
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(twice(&here), none, "twice here: {}", self.told);
+        assert_eq!(twice(&there), none, "twice there: {}", self.told);
+    }
+
+    /// Where each message lies and how it is flagged, on one side and on the other.
+    fn assert_alike(&self) {
+        let (mut here, mut there) = (BTreeSet::new(), BTreeSet::new());
+        for mailbox in self.mailboxes() {
+            let directory = self.rig.maildir().join(mailbox);
+            let own = |path: &PathBuf| path.parent().and_then(|p| p.parent()) == Some(&directory);
+            let inside = files(&directory).into_iter().filter(own);
+            for path in inside.filter(|path| !is_in(path, "tmp")) {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                let letters = name.split(":2,").nth(1).unwrap_or_default().to_owned();
+                here.insert((*mailbox, letters, fs::read_to_string(&path).unwrap()));
+            }
+            for message in self.rig.account.messages(mailbox) {
+                let named = [("\\Flagged", "F"), ("\\Answered", "R"), ("\\Seen", "S")];
+                let letters = named
+                    .into_iter()
+                    .filter(|(flag, _)| message.flags.contains(*flag));
+                let letters = letters.map(|(_, letter)| letter).collect::<String>();
+                let text = String::from_utf8_lossy(&message.bytes).replace("\r\n", "\n");
+                there.insert((*mailbox, letters, text));
+            }
+        }
+        assert_eq!(here, there, "{}", self.told);
+    }
+}
+
+async fn live(protocol: Protocol, policy: Policy, events: &[Event], seed: u64) {
+    let mut rig = Rig::with(protocol, Options::default()).await;
+    (rig.settings.retention, rig.settings.brake) = (policy, None);
+    let mut life = Life {
+        rig,
+        dice: Dice::new(seed),
+        sent: BTreeSet::new(),
+        told: format!("seed {seed}, {protocol:?}:"),
+    };
+    for _ in 0..50 {
+        let event = events[life.dice.roll(events.len())];
+        life.told.push_str(&format!(" {event:?}"));
+        life.event(event).await;
+        life.check();
+    }
+    for _ in 0..3 {
+        life.rig.pass().await.unwrap();
+        life.check();
+    }
+    if policy == Policy::KEEP {
+        life.assert_alike();
+    }
+    let report = verified(&life.rig, false).await;
+    // What lies in a mailbox that the server has no more, and that a lost index knew, is nobody's.
+    let faults = report.faults - report.unlisted;
+    let context = format!("{:?} {}", report.findings, life.told);
+    assert_eq!((faults, report.reflagged), (0, 0), "{context}");
+}
+
+#[tokio::test]
+async fn r1_r3_r4_whatever_happens_no_message_is_lost_or_twice() {
+    let lives: [(Protocol, Policy, &[Event]); 3] = [
+        (Protocol::Imap, Policy::DELETE, &EXPIRING),
+        (Protocol::Imap, Policy::KEEP, &KEEPING),
+        (Protocol::Pop3, Policy::DELETE, &POPPING),
+    ];
+    for (protocol, policy, events) in lives {
+        for seed in 1..=12 {
+            live(protocol, policy, events, seed).await;
+        }
+    }
+}
