@@ -252,6 +252,26 @@ async fn r3_r4_messages_without_a_message_id_are_matched_once_wherever_the_pass_
     assert!(broken > 5, "only {broken} passes were cut off");
 }
 
+/// The first pass over a mailbox leaves messages wherever it ends, and no state of the mailbox.
+#[tokio::test]
+async fn r4_a_mailbox_that_is_renumbered_before_its_first_pass_is_complete_is_matched() {
+    for step in 1.. {
+        let rig = filled(5).await;
+        let alarm = "Subject: alarm\r\n\r\nno message-id here\r\n";
+        rig.account.append("INBOX", alarm, &[], 1_700_000_000);
+        let cut = rig.pass_until(Steps::stop_after(step)).await.is_err();
+        rig.account.bump_uid_validity("INBOX");
+        for _ in 0..2 {
+            rig.pass().await.unwrap();
+            assert_whole(&rig, &format!("stopped after {step}"));
+        }
+        if !cut {
+            assert!(step > 4, "there were steps to stop after");
+            return;
+        }
+    }
+}
+
 #[tokio::test]
 async fn r5_an_empty_listing_alone_makes_nothing_vanish() {
     let rig = Rig::with(

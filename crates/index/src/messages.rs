@@ -208,6 +208,29 @@ impl Index {
         self.list("list messages of other epochs", &sql, key, unmatched_row)
     }
 
+    /// An epoch other than `epoch` of which there are messages that may be the server's.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn other_epoch(
+        &self,
+        mailbox: MailboxId,
+        epoch: UidValidity,
+    ) -> Result<Option<UidValidity>, IndexError> {
+        let rows = "FROM message WHERE mailbox = ?1 AND expired_at IS NULL AND removed_at IS NULL";
+        let sql = format!(
+            "SELECT uid_validity {rows} AND uid_validity < ?2
+            UNION ALL SELECT uid_validity {rows} AND uid_validity > ?2 LIMIT 1"
+        );
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let row = statement.query_row((mailbox.0, epoch.as_u32()), |row| row.get::<_, u32>(0));
+            row.optional()
+        };
+        let found = read().map_err(IndexError::sql("look for messages of other epochs"))?;
+        Ok(found.and_then(UidValidity::new))
+    }
+
     /// Those of [`Index::unmatched`] whose UID became another's ([`Index::displace`]).
     ///
     /// # Errors

@@ -61,7 +61,12 @@ pub(crate) async fn plan_mailbox(
         unkeepable(account, &look, report);
         return Ok(None);
     };
-    let recorded = look.observed.row.server.uid_validity;
+    let recorded = match look.observed.row.server.uid_validity {
+        // No pass over it was ever completed, but those that were begun left messages.
+        None => other_epoch(account, &look, uid_validity).await?,
+        recorded => recorded,
+    };
+    look.observed.row.server.uid_validity = recorded;
     let renumbered = recorded.is_some_and(|known| known != uid_validity);
     let mut orphans = Orphans::new();
     if renumbered {
@@ -100,6 +105,16 @@ pub(crate) async fn plan_mailbox(
         doubt::expect_displaced(account, id, &mut planned.orphans).await?;
     }
     Ok(Some(planned))
+}
+
+async fn other_epoch(
+    account: &Account,
+    look: &Look,
+    uid_validity: UidValidity,
+) -> Result<Option<UidValidity>, EngineError> {
+    let id = look.observed.local.id;
+    let look_up = move |index: &mut Index| index.other_epoch(id, uid_validity);
+    account.shared.index.call(look_up).await
 }
 
 async fn actions(account: &Account, compared: &Compared) -> Result<Plan, EngineError> {

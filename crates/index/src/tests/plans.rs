@@ -131,6 +131,7 @@ fn newer(index: &mut Index, account: AccountId, mailbox: MailboxId, keys: &[Mess
     index.copies(account, "x").unwrap();
     index.describe(keys).unwrap();
     index.displace(&[], now(1)).unwrap();
+    index.other_epoch(mailbox, epoch(7)).unwrap();
     index.unreleased(mailbox).unwrap();
     index.held(mailbox).unwrap();
     index.mark_released(keys, now(1), "test").unwrap();
