@@ -21,6 +21,7 @@ impl Dice {
 
     /// One of these; `None` where there is none.
     pub fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        (!all.is_empty()).then(|| &all[self.roll(all.len())])
+        let n = (!all.is_empty()).then(|| self.roll(all.len()))?;
+        all.get(n)
     }
 }
