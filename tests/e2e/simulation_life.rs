@@ -149,7 +149,7 @@ impl Life {
         let name = file.file_name().unwrap().to_str().unwrap();
         let base = name.split(":2,").next().unwrap();
         let here = file.parent().unwrap().parent().unwrap();
-        let to = mailbox.map_or(here.to_owned(), |name| self.rig.maildir().join(name));
+        let to = mailbox.map_or_else(|| here.to_owned(), |name| self.rig.maildir().join(name));
         if to.join("cur").is_dir() {
             fs::rename(&file, to.join(format!("cur/{base}:2,{letters}"))).unwrap();
         }
