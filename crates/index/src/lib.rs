@@ -10,7 +10,7 @@
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
 //! [`skips`], [`vanished`], [`take_in`], `returned`, [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
-//! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
+//! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, `clock`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
 
 pub mod absences;
@@ -19,6 +19,7 @@ pub mod aside;
 pub mod brakes;
 pub mod certificates;
 mod check;
+mod clock;
 mod column;
 pub mod creations;
 pub mod error;
