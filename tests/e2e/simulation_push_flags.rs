@@ -6,6 +6,7 @@ use postrider_core::settings::FlagSync;
 use postrider_engine::Steps;
 use postrider_mailserver::{Action, Fault, Options};
 use std::path::Path;
+use std::time::Duration;
 
 fn letters(path: &Path) -> String {
     let name = path.to_string_lossy();
@@ -58,6 +59,31 @@ async fn a_hundred_messages_need_one_command_for_each_flag() {
         "{} round trips",
         report.round_trips
     );
+}
+
+/// Between the look at the directory and the rename that gives the file the server's flags.
+#[tokio::test]
+async fn what_a_reader_flags_while_the_pass_is_at_it_reaches_the_server_too() {
+    for options in [Options::default(), Options::old()] {
+        let rig = synced_with(options, 1).await;
+        let uid = rig.account.messages("INBOX")[0].uid;
+        rig.account.set_flags("INBOX", uid, &["\\Flagged"]);
+        for command in ["EXAMINE", "SELECT"] {
+            let late = Action::Delay(Duration::from_millis(600));
+            rig.server.faults().plan(Fault::on(command, late));
+        }
+        let (report, ()) = tokio::join!(rig.pass(), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            flag(&file_of(&rig, "INBOX", 0), "RS");
+        });
+        report.unwrap();
+        rig.server.faults().clear();
+        rig.pass().await.unwrap();
+        let flags = "\\Answered \\Flagged \\Seen".to_owned();
+        assert_eq!(at_server(&rig, "INBOX"), [("INBOX 0".to_owned(), flags)]);
+        assert_eq!(letters(&file_of(&rig, "INBOX", 0)), "FRS");
+        assert_mirrored(&rig, "afterwards");
+    }
 }
 
 #[tokio::test]

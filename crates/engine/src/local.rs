@@ -256,7 +256,8 @@ pub(crate) struct Reflag {
 }
 
 /// Renames files so that their names bear these flags. Returns those that could not be found under
-/// the name they had a moment ago: a reader was faster. Without leave the index alone gets the names.
+/// the name they had a moment ago, or with other flags than the last scan found: a reader was faster.
+/// Without leave the index alone gets the names.
 ///
 /// The index knows the new names before they are given: what a crash leaves is not taken for a reader's
 /// doing (R3).
@@ -270,6 +271,7 @@ pub(crate) async fn set_flags(
     let found = entries(account, mailbox, keys).await?;
     let mut found: HashMap<_, _> = found
         .into_iter()
+        .filter(|(row, entry)| is_as_scanned(row, entry))
         .map(|(row, entry)| (row.key, entry))
         .collect();
     let mut failed = HashSet::new();
@@ -307,6 +309,13 @@ pub(crate) async fn set_flags(
     index.call(end).await?;
     failed.extend(gone);
     Ok(failed)
+}
+
+/// Whether the file bears the flags that the index knows of. What a reader has changed since is for the next scan to
+/// note: under a name that we gave, it would pass for ours, and the server would never hear of it.
+fn is_as_scanned(row: &MessageFile, entry: &Entry) -> bool {
+    let known = Entry::parse(&row.file);
+    known.is_some_and(|known| known.file_name.flags() == entry.file_name.flags())
 }
 
 type Renamed = (Vec<(MessageKey, String)>, Vec<MessageKey>);
