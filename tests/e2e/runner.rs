@@ -153,6 +153,8 @@ mod simulation_returned;
 #[cfg(test)]
 mod simulation_server_changes;
 #[cfg(test)]
+mod simulation_strays;
+#[cfg(test)]
 mod simulation_undo_lost;
 #[cfg(test)]
 mod simulation_verify;

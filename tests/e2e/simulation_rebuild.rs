@@ -4,7 +4,7 @@ use postrider_core::account::Protocol;
 use postrider_core::fault::Fault as Kind;
 use postrider_core::retention::{Policy, Vanished};
 use postrider_engine::EngineError;
-use postrider_mailserver::Options;
+use postrider_mailserver::{Action, Fault, Options};
 use postrider_tests::policies::after;
 use postrider_tests::rig::{Rig, files, message};
 use std::fs;
@@ -165,6 +165,43 @@ async fn r4_an_old_index_does_not_delete_the_last_copies() {
     rig.account.expunge("Sent", uid);
     rig.pass().await.unwrap();
     assert_eq!(rig.stored().len(), 27);
+}
+
+/// The same, where a mailbox cannot be looked at in the first pass: the server will not open it, or it is not
+/// chosen. It is no better known after it than before.
+#[tokio::test]
+async fn r4_an_old_index_does_not_delete_the_last_copies_of_what_it_comes_to_see_later() {
+    for chosen in [true, false] {
+        let mut rig = filled(Options::default()).await;
+        rig.settings.brake = None;
+        rig.pass().await.unwrap();
+        let backup = rig.root().join("backup");
+        copy(&rig.state_dir(), &backup);
+        rig.settings.retention = Policy::DELETE;
+        rig.account
+            .append("INBOX", message("INBOX", 30), &[], 1_700_000_100);
+        rig.pass().await.unwrap();
+        rig.settings.retention = Policy::KEEP;
+        let before = rig.stored();
+        fs::remove_dir_all(rig.state_dir()).unwrap();
+        copy(&backup, &rig.state_dir());
+        rig.settings.vanished = Vanished::Delete;
+        let refusal = Action::Answer("NO [SERVERBUG] not now".to_owned());
+        match chosen {
+            true => rig
+                .server
+                .faults()
+                .plan(Fault::on("EXAMINE Sent", refusal).always()),
+            false => rig.settings.folders.exclude = vec!["Sent".to_owned()],
+        }
+        rig.pass().await.unwrap();
+        rig.server.faults().clear();
+        rig.settings.folders.exclude.clear();
+        for _ in 0..2 {
+            rig.pass().await.unwrap();
+            assert_eq!(rig.stored(), before, "chosen: {chosen}");
+        }
+    }
 }
 
 #[tokio::test]

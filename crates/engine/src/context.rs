@@ -15,6 +15,7 @@ use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use crate::surroundings::Surroundings;
+use crate::trees::Trees;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_core::time::{Now, UnixTime};
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) connector: Arc<Connector>,
     /// What all accounts together may use.
     pub(crate) shares: Shares,
+    pub(crate) trees: Trees,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,
     pub(crate) progress: Option<ProgressSender>,

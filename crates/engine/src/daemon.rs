@@ -81,6 +81,7 @@ impl Daemon {
         let state = State::open(settings.state_dir, progress, Steps::default()).await?;
         let shares = &state.shared.shares;
         shares.set(&settings.limits, &settings.accounts).tell();
+        state.shared.trees.set(&settings.accounts);
         let observer = Observer::start(&state.shared);
         let mut supervisor = Supervisor {
             state,
@@ -281,6 +282,7 @@ impl Supervisor {
         }
         let shares = &self.state.shared.shares;
         shares.set(&settings.limits, &settings.accounts).tell();
+        self.state.shared.trees.set(&settings.accounts);
         let wanted: BTreeMap<_, _> = settings
             .accounts
             .into_iter()

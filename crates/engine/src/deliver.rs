@@ -14,6 +14,7 @@
 use crate::context::{Account, LocalMailbox};
 use crate::delivery_pool::{Arriving, DeliveryPool};
 use crate::error::EngineError;
+use crate::imap::strays::Strays;
 use crate::rehearsal::Leave;
 use batch::{Batch, Before, Disks};
 use postrider_core::flag::FlagSet;
@@ -64,6 +65,8 @@ pub(crate) struct Arrival {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) key: MessageKey,
+    /// The mailbox that it came from.
+    pub(crate) mailbox: MailboxId,
     pub(crate) number: Option<u32>,
     /// Whether a file was delivered for it; else it was here already.
     pub(crate) fresh: bool,
@@ -87,6 +90,8 @@ pub(crate) struct Delivery {
     held_octets: usize,
     /// Orphans of mailboxes whose messages are about to arrive.
     expected: Orphans,
+    /// Messages whose file lies in another mailbox.
+    strays: Strays,
     disks: Disks,
     /// Whether what is stored is proven at once.
     proves: bool,
@@ -111,6 +116,7 @@ impl Delivery {
             held: 0,
             held_octets: 0,
             expected: Orphans::new(),
+            strays: Strays::default(),
             disks,
             proves: false,
             turns: Arc::new(Semaphore::new(UNDER_WAY)),
@@ -125,6 +131,11 @@ impl Delivery {
             proves: true,
             ..self
         }
+    }
+
+    /// The same, and messages whose files lie in other mailboxes may be among those to come.
+    pub(crate) fn gathering(self, strays: Strays) -> Self {
+        Self { strays, ..self }
     }
 
     /// Known messages that may be among those to come.
@@ -207,6 +218,7 @@ impl Delivery {
             proves: self.proves,
             arrivals: std::mem::take(&mut self.batch),
             expected: std::mem::take(&mut self.expected),
+            strays: self.strays.clone(),
         };
         self.batch_octets = 0;
         self.before = batch.start(before, turn.ok());

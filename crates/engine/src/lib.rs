@@ -60,6 +60,7 @@ mod sync;
 mod take_in;
 mod ticks;
 mod totals;
+mod trees;
 mod undo;
 mod veil;
 mod verify;

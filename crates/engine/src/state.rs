@@ -16,6 +16,7 @@ use crate::shutdown::Shutdown;
 use crate::step::Steps;
 use crate::surroundings::Surroundings;
 use crate::take_in;
+use crate::trees::Trees;
 use postrider_core::limits::Limits;
 use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, StateLock, set_aside};
@@ -87,6 +88,7 @@ impl State {
             connector: Arc::new(Connector::new()),
             pool: DeliveryPool::new(namer, shares.space.clone()),
             shares,
+            trees: Trees::default(),
             steps,
             progress,
             surroundings: Surroundings::default(),

@@ -9,6 +9,7 @@ use crate::report::{AccountOutcome, PassReport, ProgressSender};
 use crate::shutdown::Shutdown;
 use crate::state::{EngineSettings, State};
 use crate::step::Steps;
+use crate::trees::Trees;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use std::future::Future;
@@ -40,8 +41,10 @@ pub async fn sync(
     options: SyncOptions,
     shutdown: Shutdown,
 ) -> Result<Vec<AccountOutcome>, EngineError> {
+    let trees = Trees::of(&settings.accounts);
     let accounts = chosen(settings.accounts, &options.only)?;
-    let state = State::open(settings.state_dir, options.progress, options.steps).await?;
+    let mut state = State::open(settings.state_dir, options.progress, options.steps).await?;
+    state.shared.trees = trees;
     let room = state.shared.shares.set(&settings.limits, &accounts);
     room.tell();
     let only = options.mailbox.map(Arc::from);
@@ -79,8 +82,10 @@ pub async fn rehearse(
     options: SyncOptions,
     shutdown: Shutdown,
 ) -> Result<Vec<(AccountName, Result<Rehearsal, EngineError>)>, EngineError> {
+    let trees = Trees::of(&settings.accounts);
     let accounts = chosen(settings.accounts, &options.only)?;
-    let state = State::rehearse(settings.state_dir, options.progress).await?;
+    let mut state = State::rehearse(settings.state_dir, options.progress).await?;
+    state.shared.trees = trees;
     state.shared.shares.set(&settings.limits, &accounts);
     let only = options.mailbox.map(Arc::from);
     let journey = |mut account: Account| {

@@ -20,6 +20,8 @@ use crate::error::EngineError;
 use crate::events;
 use crate::header;
 use postrider_core::account::Protocol;
+use postrider_core::flag::{Flag, FlagSet};
+use postrider_core::settings::AccountSettings;
 use postrider_index::{FoundFile, Index};
 use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Examined, Mailbox, MaildirError, examine};
@@ -56,8 +58,8 @@ pub(crate) async fn take_in(
     let wanted: Vec<Entry> = unknown.into_iter().chain(returned).collect();
     for entries in wanted.chunks(FILES_IN_A_JOB) {
         let (maildir, entries) = (Arc::clone(&mailbox.maildir), entries.to_vec());
-        let protocol = account.settings.protocol;
-        let read = move || read(&maildir, &entries, protocol);
+        let settings = Arc::clone(&account.settings);
+        let read = move || read(&maildir, &entries, &settings);
         let found = DeliveryPool::run(read).await?;
         let found = found.map_err(|error| EngineError::disk(error).in_mailbox(&mailbox.name))?;
         let id = mailbox.id;
@@ -102,12 +104,12 @@ pub(crate) fn tell_damaged(aside: &std::path::Path) {
 fn read(
     maildir: &Mailbox,
     entries: &[Entry],
-    protocol: Protocol,
+    settings: &AccountSettings,
 ) -> Result<Vec<FoundFile>, MaildirError> {
     let mut found = Vec::with_capacity(entries.len());
     for entry in entries {
         match examine(&maildir.path_of(entry)) {
-            Ok(examined) => found.push(found_file(entry, examined, protocol)),
+            Ok(examined) => found.push(found_file(entry, examined, settings)),
             // A reader was faster; the next scan sees what it made of the file.
             Err(MaildirError::Gone { .. } | MaildirError::NotAFile { .. }) => {}
             Err(error) => return Err(error),
@@ -118,13 +120,17 @@ fn read(
 
 /// What the index is to know of a file. A name of our making is given to a file only when it was received
 /// whole, and it tells of its sizes and its hash: while they are right, it is what we received.
-pub(crate) fn found_file(entry: &Entry, examined: Examined, protocol: Protocol) -> FoundFile {
+pub(crate) fn found_file(
+    entry: &Entry,
+    examined: Examined,
+    settings: &AccountSettings,
+) -> FoundFile {
     let name = &entry.file_name;
     let vouched = name.vouches_for(examined.octets, examined.octets_crlf, &examined.sha256);
     let damaged = vouched == Some(false);
     FoundFile {
         header: header::fields(&examined.header),
-        internal_date: match protocol {
+        internal_date: match settings.protocol {
             Protocol::Imap => Some(examined.modified_at),
             Protocol::Pop3 => None,
         },
@@ -135,6 +141,19 @@ pub(crate) fn found_file(entry: &Entry, examined: Examined, protocol: Protocol) 
         header_sha256: header::fingerprint(&examined.header),
         base: name.base().to_owned(),
         file: entry.to_string(),
+        flags: flags(&name.flags(), settings),
         received: vouched == Some(true),
     }
+}
+
+/// Of the flags in a name, those that the server may come to know.
+fn flags(named: &FlagSet, settings: &AccountSettings) -> FlagSet {
+    if settings.protocol == Protocol::Pop3 || !settings.flags.pushes() {
+        return FlagSet::new();
+    }
+    let mut flags = named.clone();
+    if !settings.deleted_flag {
+        flags.set(Flag::Deleted, false);
+    }
+    flags
 }

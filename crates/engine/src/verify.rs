@@ -14,12 +14,13 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::state::open_index;
 use crate::ticks::ticks;
+use crate::trees::Trees;
 use postrider_core::account::AccountName;
 use postrider_core::settings::AccountSettings;
 use postrider_index::{Index, IndexError, MailboxRow, StateLock};
 use postrider_maildir::Mailbox;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use unlisted::Trees;
 
 mod files;
 mod server;
@@ -154,7 +155,7 @@ pub async fn verify(
     options: VerifyOptions,
     mut progress: impl FnMut(Checking<'_>) + Send + 'static,
 ) -> Result<Vec<VerifyOutcome>, EngineError> {
-    let mut trees = Trees::of(&settings.accounts);
+    let (trees, mut told) = (Trees::of(&settings.accounts), HashSet::new());
     let accounts = crate::sync::chosen(settings.accounts, &options.only)?;
     let (state_dir, repair) = (settings.state_dir, options.repair);
     let (mut opened, lock) = DeliveryPool::run(move || open(&state_dir, repair)).await??;
@@ -162,18 +163,19 @@ pub async fn verify(
     for account in accounts {
         let name = account.name.clone();
         let (settings, index) = (account.clone(), opened.take());
+        let trees = trees.clone();
         let (result, given_back, reporter, seen) = DeliveryPool::run(move || {
-            let (mut index, mut trees) = (index, trees);
+            let (mut index, mut told) = (index, told);
             let result = files(
                 index.as_mut(),
-                (&settings, &mut trees),
+                (&settings, (&trees, &mut told)),
                 repair,
                 &mut progress,
             );
-            (result, index, progress, trees)
+            (result, index, progress, told)
         })
         .await?;
-        (opened, progress, trees) = (given_back, reporter, seen);
+        (opened, progress, told) = (given_back, reporter, seen);
         let mut result = result;
         if let (Ok(report), true, Some(index)) = (&mut result, options.server, opened.as_mut()) {
             match server::compare(index, &account, repair).await {
@@ -218,7 +220,7 @@ fn open(state_dir: &Path, repair: bool) -> Result<(Option<Index>, Option<StateLo
 
 fn files(
     index: Option<&mut Index>,
-    (settings, trees): (&AccountSettings, &mut Trees),
+    (settings, trees): (&AccountSettings, (&Trees, &mut HashSet<PathBuf>)),
     repair: bool,
     progress: &mut impl FnMut(Checking<'_>),
 ) -> Result<VerifyReport, EngineError> {
@@ -265,6 +267,10 @@ fn files(
             .map_err(|error| error.in_mailbox(&row.name))?;
     }
     unlisted::look((Some(index), &mailboxes), settings, trees, &mut report)?;
+    if repair.is_some() && report.unlisted > 0 {
+        // The next pass takes them in.
+        index.mark_outdated(id, now())?;
+    }
     Ok(report)
 }
 

@@ -224,6 +224,19 @@ pub(crate) fn note_changes(
     Ok(())
 }
 
+/// What readers changed and the server has by now.
+pub(crate) fn settle_alike(
+    transaction: &Transaction<'_>,
+    key: MessageKey,
+    agreed: &FlagSet,
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM flag_change WHERE message = ? AND (instr(?, flag) > 0) = is_set";
+    let mut statement = transaction.prepare_cached(sql)?;
+    statement
+        .execute(params![key.0, agreed.letters()])
+        .map(drop)
+}
+
 fn change_row(row: &Row<'_>) -> rusqlite::Result<FlagChangeRow> {
     let letter: String = row.get("flag")?;
     let flag = letter.chars().next().and_then(Flag::from_letter);

@@ -8,7 +8,7 @@
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
-//! [`skips`], [`vanished`], [`take_in`], `returned`, [`aside`], what readers do ([`flag_changes`], [`newcomers`],
+//! [`skips`], [`vanished`], [`take_in`], `returned`, [`strays`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
 //! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, `clock`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
@@ -53,6 +53,7 @@ pub mod scratch;
 mod seal;
 pub mod skips;
 pub mod status;
+pub mod strays;
 pub mod take_in;
 pub mod undo;
 pub mod vanished;
@@ -91,6 +92,7 @@ pub use renames::OpenMove;
 pub use retained::RetainedRow;
 pub use skips::Skip;
 pub use status::AccountStatusRow;
+pub use strays::Stray;
 pub use take_in::FoundFile;
 pub use undo::{UndoFilter, UndoRow};
 pub use verify::KeptRow;

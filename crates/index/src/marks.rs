@@ -6,6 +6,7 @@
 use crate::accounts::one;
 use crate::column;
 use crate::error::IndexError;
+use crate::flag_changes::settle_alike;
 use crate::ledger::{self, Action};
 use crate::open::Index;
 use crate::undo;
@@ -103,7 +104,7 @@ impl Index {
         transaction.commit().map_err(IndexError::sql(doing))
     }
 
-    /// These flags are now agreed with the server.
+    /// These flags are now agreed with the server. What readers changed alike need not be told any more.
     ///
     /// # Errors
     /// When a message is not there or the database refuses.
@@ -119,6 +120,7 @@ impl Index {
                 *key,
                 &row,
             )?;
+            settle_alike(&transaction, *key, flags).map_err(IndexError::sql(doing))?;
         }
         transaction.commit().map_err(IndexError::sql(doing))
     }

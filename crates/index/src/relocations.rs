@@ -9,10 +9,11 @@ use crate::error::IndexError;
 use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::open::Index;
+use crate::undo;
 use postrider_core::message::MessageKey;
 use postrider_core::time::Now;
 use postrider_core::uid::{Uid, UidValidity};
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::path::PathBuf;
 
 /// A message that has another mailbox at the server now.
@@ -42,7 +43,8 @@ pub struct OpenRelocation {
 }
 
 impl Index {
-    /// Gives messages another mailbox and UID. They are present again.
+    /// Gives messages another mailbox and UID. They are present again, and retention decides anew. Where nobody
+    /// knew what had become of a message at the server, an undo of it has ended with this.
     ///
     /// # Errors
     /// [`IndexError::AlreadyKnown`] when a message has that UID already; else when a message is not
@@ -54,10 +56,16 @@ impl Index {
             INSERT OR IGNORE INTO relocation (message, source) SELECT id, mailbox FROM message WHERE id = ?";
         let change = "
             UPDATE message SET mailbox = ?, uid_validity = ?, uid = ?, vanished_at = NULL,
-              expire_requested_at = NULL
+              expire_requested_at = NULL, expire_because = NULL,
+              released_at = CASE WHEN removed_at IS NULL THEN NULL ELSE released_at END
             WHERE id = ?";
+        let known = "SELECT uid IS NOT NULL FROM message WHERE id = ?";
         let transaction = self.transaction(doing)?;
         for to in relocations {
+            let known: Option<bool> = transaction
+                .query_row(known, [to.key.0], |row| row.get(0))
+                .optional()
+                .map_err(failed())?;
             let mut statement = transaction.prepare_cached(note).map_err(failed())?;
             statement.execute([to.key.0]).map_err(failed())?;
             let row = params![
@@ -73,8 +81,12 @@ impl Index {
                     id: to.key.0,
                 });
             }
-            let because = "moved on the server";
+            let because = match known {
+                Some(true) => "moved on the server",
+                Some(false) | None => "found at the server in another mailbox",
+            };
             ledger::append(&transaction, to.key, Action::Moved, now, because).map_err(failed())?;
+            undo::arrived(&transaction, to.key, now).map_err(failed())?;
         }
         transaction.commit().map_err(failed())
     }

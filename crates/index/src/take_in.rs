@@ -9,11 +9,13 @@
 use crate::accounts::{AccountId, one};
 use crate::column;
 use crate::error::IndexError;
+use crate::flag_changes::note_changes;
 use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::message::HeaderFields;
 use crate::open::Index;
 use crate::returned;
+use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::{Now, UnixTime};
 use rusqlite::{Transaction, params};
@@ -39,6 +41,8 @@ pub struct FoundFile {
     pub base: String,
     /// The file relative to its mailbox.
     pub file: String,
+    /// The flags in its name, as far as they are for the server to know.
+    pub flags: FlagSet,
     /// Whether we received it from the server, whole, in an earlier life.
     pub received: bool,
 }
@@ -70,7 +74,11 @@ impl Index {
                     (seen, now),
                 ),
             };
-            keys.push(take().map_err(IndexError::sql(doing))?);
+            let key = take().map_err(IndexError::sql(doing))?;
+            // Nobody knows whether the server has them: if it has, they are agreed on when it shows them.
+            let set: Vec<_> = file.flags.flags().map(|flag| (flag, true)).collect();
+            note_changes(&transaction, key, &set).map_err(IndexError::sql(doing))?;
+            keys.push(key);
         }
         transaction.commit().map_err(IndexError::sql(doing))?;
         Ok(keys)
@@ -227,6 +235,26 @@ impl Index {
         one(changed.map_err(IndexError::sql(doing))?, doing, mailbox.0)
     }
 
+    /// Whether the Maildir may hold what the index should know: it is older than that, or new.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn is_behind(&mut self, account: AccountId, now: Now) -> Result<bool, IndexError> {
+        let doing = "look whether the index is new";
+        let sql = "
+            SELECT outdated_at IS NOT NULL, EXISTS (SELECT 1 FROM mailbox WHERE mailbox.account = account.id)
+            FROM account WHERE id = ?";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let (is_old, has_mailboxes): (bool, bool) = self
+            .connection
+            .query_row(sql, [account.0], row)
+            .map_err(IndexError::sql(doing))?;
+        if !is_old && !has_mailboxes {
+            self.flushed_later(doing, |index| index.mark_outdated(account, now))?;
+        }
+        Ok(is_old || !has_mailboxes)
+    }
+
     /// The Maildir holds what the index should know: it is older than that.
     ///
     /// # Errors
@@ -241,14 +269,15 @@ impl Index {
 
     /// While the index is known to be old: of messages that are missing at the server by now, the local
     /// copies stay, whoever deleted them there. Says of how many, `None` where the index is not old. It
-    /// is old no more after a `whole` pass.
+    /// is old no more after a whole pass, of which `seen` are the mailboxes. What it says of the others is as
+    /// old as before: it is not believed, and what lies there waits for a match, as if it were taken in.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn catch_up(
         &mut self,
         account: AccountId,
-        whole: bool,
+        seen: Option<&[MailboxId]>,
         now: Now,
     ) -> Result<Option<usize>, IndexError> {
         let doing = "keep what an old index misses";
@@ -260,21 +289,52 @@ impl Index {
         if !began.map_err(failed())? {
             return Ok(None);
         }
-        let transaction = self.transaction(doing)?;
-        let keep = "
-            UPDATE message SET released_at = ?
-            WHERE vanished_at IS NOT NULL AND released_at IS NULL
-              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?)";
-        let kept = transaction
-            .execute(keep, (now.0.as_seconds(), account.0))
-            .map_err(failed())?;
-        if whole {
-            let end = "UPDATE account SET outdated_at = NULL WHERE id = ?";
-            transaction.execute(end, [account.0]).map_err(failed())?;
-        }
-        transaction.commit().map_err(failed())?;
-        Ok(Some(kept))
+        // A power cut that takes it back leaves an index that is old, and the next pass does it.
+        self.flushed_later(doing, |index| {
+            let transaction = index.transaction(doing)?;
+            let keep = "
+                UPDATE message SET released_at = ?
+                WHERE vanished_at IS NOT NULL AND released_at IS NULL
+                  AND mailbox IN (SELECT id FROM mailbox WHERE account = ?)";
+            let kept = transaction
+                .execute(keep, (now.0.as_seconds(), account.0))
+                .map_err(failed())?;
+            if let Some(seen) = seen {
+                for mailbox in unseen(&transaction, account, seen).map_err(failed())? {
+                    disbelieve(&transaction, mailbox, now).map_err(failed())?;
+                }
+                let end = "UPDATE account SET outdated_at = NULL WHERE id = ?";
+                transaction.execute(end, [account.0]).map_err(failed())?;
+            }
+            transaction.commit().map_err(failed())?;
+            Ok(Some(kept))
+        })
     }
+}
+
+/// The mailboxes of an account that are not among `seen`.
+fn unseen(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    seen: &[MailboxId],
+) -> rusqlite::Result<Vec<MailboxId>> {
+    let mut statement = transaction.prepare("SELECT id FROM mailbox WHERE account = ?")?;
+    let all = statement.query_map([account.0], |row| row.get(0).map(MailboxId))?;
+    let mut all: Vec<MailboxId> = all.collect::<rusqlite::Result<_>>()?;
+    all.retain(|mailbox| !seen.contains(mailbox));
+    Ok(all)
+}
+
+/// Forgets who the messages of a mailbox are at the server, and what the server said of it.
+fn disbelieve(transaction: &Transaction<'_>, mailbox: MailboxId, now: Now) -> rusqlite::Result<()> {
+    let displace = "
+        UPDATE message SET uid_validity = NULL, uid = NULL, vanished_at = coalesce(vanished_at, ?1),
+          released_at = coalesce(released_at, ?1)
+        WHERE mailbox = ?2 AND uid IS NOT NULL AND expired_at IS NULL";
+    transaction.execute(displace, (now.0.as_seconds(), mailbox.0))?;
+    let forget = "
+        UPDATE mailbox SET uid_next = NULL, highest_mod_seq = NULL, messages = NULL WHERE id = ?";
+    transaction.execute(forget, [mailbox.0]).map(drop)
 }
 
 pub(crate) fn insert(
@@ -388,22 +448,30 @@ mod tests {
     #[test]
     fn r4_what_an_old_index_misses_is_kept_once() {
         let mut bench = Bench::new();
-        let other = bench.index.mailbox(bench.account, &new_mailbox("Other"));
-        other.unwrap();
+        let mailbox = bench.mailbox;
         let keys = bench.store(vec![message(imap(7, 1), 1), message(imap(7, 2), 2)]);
         assert_eq!(
-            bench.index.catch_up(bench.account, true, now(8)).unwrap(),
+            bench
+                .index
+                .catch_up(bench.account, Some(&[mailbox]), now(8))
+                .unwrap(),
             None
         );
         bench.index.mark_outdated(bench.account, now(9)).unwrap();
         bench.index.mark_vanished(&keys[..1], now(9)).unwrap();
         assert_eq!(
-            bench.index.catch_up(bench.account, true, now(9)).unwrap(),
+            bench
+                .index
+                .catch_up(bench.account, Some(&[mailbox]), now(9))
+                .unwrap(),
             Some(1)
         );
         bench.index.mark_vanished(&keys[1..], now(10)).unwrap();
         assert_eq!(
-            bench.index.catch_up(bench.account, true, now(10)).unwrap(),
+            bench
+                .index
+                .catch_up(bench.account, Some(&[mailbox]), now(10))
+                .unwrap(),
             None
         );
         let unreleased = bench.index.unreleased(bench.mailbox).unwrap();
@@ -411,5 +479,20 @@ mod tests {
             unreleased.iter().map(|f| f.key).collect::<Vec<_>>(),
             keys[1..]
         );
+    }
+
+    #[test]
+    fn r4_what_an_old_index_says_of_a_mailbox_that_was_not_seen_is_not_believed() {
+        let mut bench = Bench::new();
+        let keys = bench.store(vec![message(imap(7, 1), 1)]);
+        bench.index.mark_outdated(bench.account, now(9)).unwrap();
+        let seen = bench.index.catch_up(bench.account, Some(&[]), now(10));
+        assert_eq!(seen.unwrap(), Some(0));
+        let displaced = bench.index.displaced(bench.mailbox).unwrap();
+        assert_eq!(
+            displaced.iter().map(|row| row.key).collect::<Vec<_>>(),
+            keys
+        );
+        assert!(bench.index.unreleased(bench.mailbox).unwrap().is_empty());
     }
 }

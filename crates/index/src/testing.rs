@@ -135,6 +135,7 @@ pub(crate) fn found(mark: u8, received: bool) -> FoundFile {
         header_sha256: Sha256([mark; 32]),
         base: like.base,
         file: like.file,
+        flags: FlagSet::new(),
         received,
     }
 }

@@ -9,10 +9,11 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::heart::shared;
 use crate::imap::quick;
+use crate::imap::strays::{self, Strays};
 use crate::report::Progress;
 use crate::step::{Step, Steps};
-use postrider_core::message::MessageKey;
-use postrider_index::{Attachment, Index, JournalId};
+use postrider_core::message::{MessageKey, ServerRef, Sha256};
+use postrider_index::{Attachment, Index, JournalId, MailboxId, Relocation};
 use postrider_maildir::Disk;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,6 +119,7 @@ pub(super) struct Batch {
     pub(super) proves: bool,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) expected: Orphans,
+    pub(super) strays: Strays,
 }
 
 /// Its messages when they have their names, in the order of their journal's entries.
@@ -188,16 +190,41 @@ impl Batch {
         let (mut attached, mut fresh) = (Vec::new(), Vec::new());
         for whole in batch {
             let place = (whole.mailbox.id, whole.received.sha256);
-            match orphans.get_mut(&place).and_then(Vec::pop) {
-                Some(key) => {
-                    attach(&self.account, key, &whole).await?;
-                    attached.push(whole.stored(key, false));
-                }
-                None if quick::leaves(&self.account, place.0, place.1).await? => {}
-                None => fresh.push(whole),
+            if let Some(key) = self.orphan(place, orphans) {
+                attach(&self.account, key, &whole).await?;
+                attached.push(whole.stored(key, false));
+            } else if let Some(to) = self.stray(&whole) {
+                strays::bring(&self.account, to).await?;
+                attached.push(whole.stored(to.key, false));
+            } else if !quick::leaves(&self.account, place.0, place.1).await? {
+                fresh.push(whole);
             }
         }
         Ok((attached, fresh))
+    }
+
+    /// A known message of the mailbox that has these octets.
+    fn orphan(&self, place: (MailboxId, Sha256), orphans: &mut Orphans) -> Option<MessageKey> {
+        let alike = orphans.get_mut(&place)?;
+        while let Some(key) = alike.pop() {
+            if self.strays.find(key) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// A message that has these octets, and whose file lies in another mailbox (R4).
+    fn stray(&self, whole: &Whole) -> Option<Relocation> {
+        let ServerRef::Imap { uid_validity, uid } = whole.server else {
+            return None;
+        };
+        Some(Relocation {
+            key: self.strays.take(whole.received.sha256)?,
+            mailbox: whole.mailbox.id,
+            uid_validity,
+            uid,
+        })
     }
 
     /// Writes down what is about to be delivered, and then delivers it.

@@ -90,6 +90,7 @@ impl Whole {
     pub(super) fn stored(&self, key: MessageKey, fresh: bool) -> Stored {
         Stored {
             key,
+            mailbox: self.mailbox.id,
             number: self.number,
             fresh,
             as_told: self.is_as_told(),

@@ -10,6 +10,7 @@ use crate::context::Account;
 use crate::error::EngineError;
 use crate::heart::shared;
 use crate::imap::fetch::{Order, Worked, work};
+use crate::imap::strays::Strays;
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
 use postrider_imap::Session;
@@ -30,6 +31,8 @@ const OCTETS_PER_HAND: u64 = 16 << 20;
 pub(crate) struct Queue {
     /// To store what is ordered.
     pub(crate) leave: Leave,
+    /// What may be among it, though its file lies in another mailbox.
+    pub(crate) strays: Strays,
     orders: Arc<Mutex<VecDeque<Order>>>,
     /// Where nothing more is taken once an account that has no connection waits for one.
     yields: Option<Slots>,
@@ -37,10 +40,11 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// INBOX first, for it is waited for; then the large ones, so that all hands end together.
-    fn new(mut orders: Vec<Order>, leave: Leave) -> Self {
+    fn new((mut orders, strays): (Vec<Order>, Strays), leave: Leave) -> Self {
         orders.sort_by_key(|order| (!order.is_inbox(), std::cmp::Reverse(order.octets)));
         Self {
             leave,
+            strays,
             orders: Arc::new(Mutex::new(orders.into())),
             yields: None,
         }
@@ -64,14 +68,23 @@ impl Queue {
     }
 }
 
-/// Fetches all orders. Gives back the session, and the mailboxes of which not everything arrived.
+/// What came of a fetch, by mailbox.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    /// Not everything arrived.
+    pub(crate) incomplete: HashSet<MailboxId>,
+    /// Something arrived that was here: its flags were not compared.
+    pub(crate) known: HashSet<MailboxId>,
+}
+
+/// Fetches all orders. Gives back the session, and what came of it.
 pub(crate) async fn fetch(
     account: &Account,
     access: &Access,
     session: Session,
-    (orders, leave): (Vec<Order>, Leave),
+    (orders, strays, leave): (Vec<Order>, Strays, Leave),
     report: &mut PassReport,
-) -> Result<(Session, HashSet<MailboxId>), EngineError> {
+) -> Result<(Session, Fetched), EngineError> {
     let octets = orders.iter().map(|order| order.octets).sum();
     let (shares, tree) = (&account.shared.shares, &account.settings.maildir);
     shares.admits(tree, octets).await?;
@@ -79,7 +92,7 @@ pub(crate) async fn fetch(
         .iter()
         .map(|order| (order.uids.count(), order.octets));
     let hands = hands(&sizes.collect::<Vec<_>>(), account.connections_now());
-    let queue = Queue::new(orders, leave);
+    let queue = Queue::new((orders, strays), leave);
     let mut crew = JoinSet::new();
     for _ in 1..hands {
         let (account, access) = (account.clone(), access.clone());
@@ -94,9 +107,14 @@ pub(crate) async fn fetch(
         }
     }
     report.add(&all.report);
-    match (all.failure, all.session) {
+    match (all.failure.take(), all.session.take()) {
         (Some(failure), _) => Err(failure),
-        (None, Some(session)) => Ok((session, all.incomplete)),
+        (None, Some(session)) => {
+            let Worked {
+                incomplete, known, ..
+            } = all;
+            Ok((session, Fetched { incomplete, known }))
+        }
         (None, None) => Err(EngineError::JobLost),
     }
 }

@@ -72,7 +72,10 @@ pub(crate) struct Worked {
     pub(crate) session: Option<Session>,
     pub(crate) failure: Option<EngineError>,
     pub(crate) report: PassReport,
+    /// Mailboxes of which not everything arrived.
     pub(crate) incomplete: HashSet<MailboxId>,
+    /// Those of which something arrived that was here.
+    pub(crate) known: HashSet<MailboxId>,
 }
 
 impl Worked {
@@ -82,6 +85,7 @@ impl Worked {
             failure: Some(failure),
             report: PassReport::default(),
             incomplete: HashSet::new(),
+            known: HashSet::new(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Worked {
     pub(crate) fn join(&mut self, other: Self) {
         self.report.add(&other.report);
         self.incomplete.extend(other.incomplete);
+        self.known.extend(other.known);
         if self.failure.is_none() {
             self.failure = other.failure;
         }
@@ -99,7 +104,7 @@ impl Worked {
 /// even when the line breaks: it will not be fetched again.
 pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) -> Worked {
     let delivery = match Delivery::start(account.clone(), queue.leave).await {
-        Ok(delivery) => delivery,
+        Ok(delivery) => delivery.gathering(queue.strays.clone()),
         Err(failure) => return Worked::not_at_all(failure),
     };
     let mut receiving = Receiving {
@@ -121,8 +126,11 @@ pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) 
         ..
     } = receiving;
     let stored = delivery.finish().await;
+    let mut known = HashSet::new();
     if let Ok(stored) = &stored {
         report.new += stored.iter().filter(|message| message.fresh).count() as u64;
+        let here = stored.iter().filter(|message| !message.fresh);
+        known.extend(here.map(|message| message.mailbox));
     }
     let incomplete = taken.iter().filter(|taken| !taken.is_complete());
     let incomplete = incomplete.map(|taken| taken.order.observed.local.id);
@@ -130,6 +138,7 @@ pub(crate) async fn work(account: &Account, mut session: Session, queue: Queue) 
     Worked {
         report,
         incomplete: incomplete.collect(),
+        known,
         session: failure.is_none().then_some(session),
         failure,
     }

@@ -1,7 +1,7 @@
 //! One pass over an IMAP account, in the order of its journey.
 //!
 //! [`pass`] walks it; [`quick`] walks a part of it, where the server has told of something. [`observe`] says which mailboxes there are, [`lost`] what became of those that are
-//! not listed any more; [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
+//! not listed any more ([`unlisted`]: and that nobody remembers); [`look`] asks what the changed ones hold ([`fresh`]: and what is new in them),
 //! [`compare`] puts it beside what is known, [`planned`] decides, with [`rematch`] for a changed
 //! UIDVALIDITY, [`doubt`] for UIDs given out twice and [`limits`] for what is too large or too old.
 //! [`apply`] pulls flags, [`absent`] asks a second witness, [`moves`] lets files follow, unless a reader put them elsewhere ([`departed`]). [`crew`] opens
@@ -33,4 +33,6 @@ pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rematch;
 pub(crate) mod removal;
+pub(crate) mod strays;
 pub(crate) mod there;
+pub(crate) mod unlisted;

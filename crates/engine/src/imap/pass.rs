@@ -3,11 +3,13 @@
 use crate::connect::Access;
 use crate::context::{Account, now};
 use crate::error::EngineError;
+use crate::imap::crew::Fetched;
 use crate::imap::fetch::Order;
 use crate::imap::observe::{self, Observed};
-use crate::imap::planned::{Planned, plan_mailbox, record_states};
+use crate::imap::planned::{Planned, plan_mailbox, record_states, unseen};
+use crate::imap::strays::{self, Strays};
 use crate::imap::{
-    absent, apply, copies, crew, expire, limits, look, lost, moves, promise, release,
+    absent, apply, copies, crew, expire, limits, look, lost, moves, promise, release, unlisted,
 };
 use crate::local;
 use crate::push;
@@ -42,6 +44,7 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let (mut session, events) = first(account, &access).await?;
     let mut listed = observe::listed(events)?;
     let lost = lost::follow(account, &mut session, &mut listed).await?;
+    unlisted::take_in(account, session.capabilities(), &listed).await?;
     push::create::create(account, &mut session, &mut listed).await?;
     let trash = observe::trash(&listed);
     let observed = observe::chosen(account, &mut session, listed).await?;
@@ -56,14 +59,18 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut gone = absent::confirm(account, &mut session, &mut planned).await?;
     gone.messages
         .extend(lost.iter().flat_map(|lost| &lost.messages));
-    let messages = gone.messages.clone();
+    let strays = strays::look(account, (&observed, &planned)).await?;
+    let mut messages = gone.messages.clone();
+    messages.extend(strays::alike(account, &strays));
     let moved = moves::follow(account, &mut session, &mut planned, messages, &mut report).await?;
+    let strays = Strays::waiting(&strays, |key| moved.contains_key(&key));
     report.expired += gone.by_us.len() as u64;
     gone.messages
         .retain(|key| !gone.by_us.contains(key) && !moved.contains_key(key));
     report.vanished = gone.messages.len() as u64;
     lost::tell(account, &lost, &moved).await?;
-    let mut session = fetch(account, &access, session, &mut planned, &mut report).await?;
+    let wanted = (&mut planned[..], strays);
+    let mut session = fetch(account, &access, session, wanted, &mut report).await?;
     record_states(account, &planned).await?;
     push::send(account, &mut session, &observed, &mut report).await?;
     finish(
@@ -84,10 +91,9 @@ async fn finish(
     planned: &[Planned],
     mut report: PassReport,
 ) -> Result<PassReport, EngineError> {
-    let incomplete = planned.iter().filter(|p| !p.complete);
-    let incomplete: Vec<_> = incomplete.map(|p| p.observed.local.id).collect();
-    catch_up(account, &incomplete).await?;
-    release::release_all(account, &incomplete, &mut report).await?;
+    let unseen = unseen(&observed, planned);
+    catch_up(account, &observed, planned).await?;
+    release::release_all(account, &unseen, &mut report).await?;
     let mailboxes = (&observed[..], trash.as_ref(), searched);
     expire::expire_all(account, &mut session, mailboxes, &mut report).await?;
     report.round_trips += session.round_trips();
@@ -151,11 +157,22 @@ pub(super) async fn opened(
     Ok((session, events))
 }
 
-/// What an old index misses may be gone by our own doing: its local copies stay (R4). One complete pass
-/// is what it takes to know everything that it misses.
-async fn catch_up(account: &Account, incomplete: &[MailboxId]) -> Result<(), EngineError> {
-    let (id, whole) = (account.id, incomplete.is_empty() && account.sees_all());
-    let catch_up = move |index: &mut Index| index.catch_up(id, whole, now());
+/// What an old index misses may be gone by our own doing: its local copies stay (R4). After a pass over all
+/// mailboxes it is as good as any of those that could be looked at.
+async fn catch_up(
+    account: &Account,
+    observed: &[Observed],
+    planned: &[Planned],
+) -> Result<(), EngineError> {
+    let looked = planned.iter().filter(|mailbox| mailbox.readable);
+    let looked: HashSet<MailboxId> = looked.map(|p| p.observed.local.id).collect();
+    let is_seen = |o: &&Observed| !observe::may_have_changed(o) || looked.contains(&o.local.id);
+    let seen = observed.iter().filter(is_seen).map(|o| o.local.id);
+    let (id, seen) = (account.id, account.sees_all().then(|| seen.collect()));
+    let catch_up = move |index: &mut Index| {
+        let seen: Option<Vec<MailboxId>> = seen;
+        index.catch_up(id, seen.as_deref(), now())
+    };
     account.shared.index.call(catch_up).await.map(drop)
 }
 
@@ -227,7 +244,7 @@ pub(super) async fn fetch(
     account: &Account,
     access: &Access,
     session: Session,
-    planned: &mut [Planned],
+    (planned, strays): (&mut [Planned], Strays),
     report: &mut PassReport,
 ) -> Result<Session, EngineError> {
     let later = copies::set_aside(account, planned).await?;
@@ -238,8 +255,8 @@ pub(super) async fn fetch(
     }
     // Of what is promised, only what somebody asks for later need be known.
     let wanted = account.lets_go() || !later.is_empty();
-    let (mut session, mut incomplete) =
-        download(account, access, session, (orders, wanted), report).await?;
+    let orders = (orders, strays.clone(), wanted);
+    let (mut session, mut fetched) = download(account, access, session, orders, report).await?;
     copies::identify(account, planned).await?;
     let linking = !later.is_empty();
     let missing = copies::link(account, later, report).await?;
@@ -250,32 +267,39 @@ pub(super) async fn fetch(
     let orders: Vec<Order> = missing.into_iter().collect();
     if !orders.is_empty() {
         let rest;
-        (session, rest) = download(account, access, session, (orders, wanted), report).await?;
-        incomplete.extend(rest);
+        let orders = (orders, strays, wanted);
+        (session, rest) = download(account, access, session, orders, report).await?;
+        fetched.incomplete.extend(rest.incomplete);
+        fetched.known.extend(rest.known);
     }
     for mailbox in planned {
-        mailbox.complete &= !incomplete.contains(&mailbox.observed.local.id);
+        let id = mailbox.observed.local.id;
+        mailbox.complete &= !fetched.incomplete.contains(&id);
+        if fetched.known.contains(&id) {
+            // It may bear other flags there: without a mod-sequence the next pass compares them all.
+            mailbox.state.highest_mod_seq = None;
+        }
     }
     Ok(session)
 }
 
-/// Fetches all orders; in a rehearsal, promises them. Gives back the session, and the mailboxes of which
-/// not everything arrived.
+/// Fetches all orders; in a rehearsal, promises them. Gives back the session, and what came of it.
 async fn download(
     account: &Account,
     access: &Access,
     mut session: Session,
-    (orders, wanted): (Vec<Order>, bool),
+    (orders, strays, wanted): (Vec<Order>, Strays, bool),
     report: &mut PassReport,
-) -> Result<(Session, HashSet<MailboxId>), EngineError> {
+) -> Result<(Session, Fetched), EngineError> {
     for order in &orders {
         account.note(&order.observed.local.name, || promise::deed(order));
     }
     if let Some(leave) = account.part.leave() {
-        return crew::fetch(account, access, session, (orders, leave), report).await;
+        return crew::fetch(account, access, session, (orders, strays, leave), report).await;
     }
     let incomplete = promise::promise(account, &mut session, (&orders, wanted), report).await?;
-    Ok((session, incomplete))
+    let known = HashSet::new();
+    Ok((session, Fetched { incomplete, known }))
 }
 
 fn order(planned: &mut Planned) -> Option<Order> {

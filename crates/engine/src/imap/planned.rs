@@ -7,7 +7,7 @@ use crate::events;
 use crate::imap::compare::{Compared, Witness, compare, whole_look};
 use crate::imap::fresh::Fresh;
 use crate::imap::look::Look;
-use crate::imap::observe::Observed;
+use crate::imap::observe::{Observed, may_have_changed};
 use crate::imap::{doubt, limits, rematch};
 use crate::local;
 use crate::report::PassReport;
@@ -18,6 +18,7 @@ use postrider_core::plan::view::{Base, ServerView};
 use postrider_core::uid::{Uid, UidSet, UidValidity};
 use postrider_imap::Session;
 use postrider_index::{Identity, Index, MailboxId, ServerState};
+use std::collections::HashSet;
 
 /// Why nothing of a mailbox is kept.
 const NOT_LASTING: &str =
@@ -41,6 +42,8 @@ pub(crate) struct Planned {
     pub(crate) orphans: Orphans,
     /// What may be recorded of the server when all of this is done.
     pub(crate) state: ServerState,
+    /// Whether the server showed everything that it was asked for.
+    pub(crate) readable: bool,
     /// Whether everything so far was done and shown.
     pub(crate) complete: bool,
 }
@@ -90,7 +93,7 @@ pub(crate) async fn plan_mailbox(
         witness,
     } = compared;
     identify(account, &base, &look.fresh).await?;
-    let mut planned = planned((look, uid_validity), witness, renumbered);
+    let mut planned = planned((look, uid_validity), witness);
     planned.orphans = orphans;
     for action in actions {
         match action {
@@ -126,17 +129,11 @@ async fn actions(account: &Account, compared: &Compared) -> Result<Plan, EngineE
 }
 
 /// A plan without actions.
-fn planned(
-    (look, uid_validity): (Look, UidValidity),
-    witness: Witness,
-    renumbered: bool,
-) -> Planned {
+fn planned((look, uid_validity): (Look, UidValidity), witness: Witness) -> Planned {
     let state = ServerState {
         uid_validity: Some(uid_validity),
         uid_next: look.selected.uid_next,
-        // Messages found again by their octets may bear other flags now: without a mod-sequence the
-        // next pass compares them all.
-        highest_mod_seq: look.selected.highest_mod_seq.filter(|_| !renumbered),
+        highest_mod_seq: look.selected.highest_mod_seq,
         messages: look.selected.exists.map(u64::from),
         mailbox_id: look.selected.mailbox_id,
     };
@@ -149,6 +146,7 @@ fn planned(
         witness,
         orphans: Orphans::new(),
         state,
+        readable: !look.unreadable,
         complete: !look.unreadable,
         observed: look.observed,
     }
@@ -183,6 +181,15 @@ async fn identify(account: &Account, base: &Base, fresh: &Fresh) -> Result<(), E
     let identities: Vec<(MessageKey, Identity)> = base.messages.iter().filter_map(told).collect();
     let write = move |index: &mut Index| index.set_identities(&identities);
     account.shared.index.call(write).await
+}
+
+/// The mailboxes that may have changed, and that could not be looked at whole: of what they hold nobody can tell.
+pub(crate) fn unseen(observed: &[Observed], planned: &[Planned]) -> Vec<MailboxId> {
+    let complete = planned.iter().filter(|mailbox| mailbox.complete);
+    let complete: HashSet<MailboxId> = complete.map(|p| p.observed.local.id).collect();
+    let changed = observed.iter().filter(|o| may_have_changed(o));
+    let changed = changed.map(|observed| observed.local.id);
+    changed.filter(|id| !complete.contains(id)).collect()
 }
 
 /// Everything below these states is recorded now, so the states themselves may be.

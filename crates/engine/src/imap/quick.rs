@@ -10,6 +10,7 @@ use crate::error::EngineError;
 use crate::imap::observe::{self, Observed};
 use crate::imap::pass::{fetch, look_all, opened, remembered};
 use crate::imap::planned::{Planned, record_states};
+use crate::imap::strays::Strays;
 use crate::imap::{absent, moves};
 use crate::listen::Told;
 use crate::local;
@@ -68,7 +69,8 @@ pub(crate) async fn run(account: &Account, quick: &Quick) -> Result<PassReport, 
     let gone = absent::confirm(account, &mut session, &mut planned).await?;
     let gone = gone.messages;
     moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
-    let session = fetch(account, &access, session, &mut planned, &mut report).await?;
+    let wanted = (&mut planned[..], Strays::default());
+    let session = fetch(account, &access, session, wanted, &mut report).await?;
     let left = quick.left();
     report.postponed += left.len() as u64;
     for mailbox in &mut planned {

@@ -18,11 +18,11 @@ use postrider_index::{Index, MailboxId, MailboxRow, MessageFile, Side};
 use postrider_maildir::{Entry, Mailbox, MaildirError};
 use std::sync::Arc;
 
-/// Carries out the policy in every mailbox of the account but the incomplete ones, the lost ones
-/// included.
+/// Carries out the policy in every mailbox of the account but those that could not be looked at whole; the lost
+/// ones are included.
 pub(crate) async fn release_all(
     account: &Account,
-    incomplete: &[MailboxId],
+    unseen: &[MailboxId],
     report: &mut PassReport,
 ) -> Result<(), EngineError> {
     if account.settings.vanished == Vanished::Keep || !account.sees_all() {
@@ -30,7 +30,7 @@ pub(crate) async fn release_all(
     }
     let (id, index) = (account.id, &account.shared.index);
     let rows = index.call(move |index| index.mailboxes(id)).await?;
-    for row in rows.iter().filter(|row| !incomplete.contains(&row.id)) {
+    for row in rows.iter().filter(|row| !unseen.contains(&row.id)) {
         release(account, row, report).await?;
     }
     Ok(())

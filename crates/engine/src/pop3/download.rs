@@ -90,6 +90,7 @@ async fn promise(
     report.octets += listed.iter().filter_map(|m| m.size_octets).sum::<u64>();
     let stored = keys.into_iter().zip(listed).map(|(key, listed)| Stored {
         key,
+        mailbox: mailbox.id,
         number: Some(listed.number),
         fresh: true,
         // What it would be nobody knows; most often the server is right.

@@ -165,7 +165,7 @@ async fn take_anew(
     row.internal_date = Some(found.modified_at);
     // It is no copy any more.
     row.original = None;
-    let found = found_file(entry, found, account.settings.protocol);
+    let found = found_file(entry, found, &account.settings);
     let key = row.file.key;
     let rewrite = move |index: &mut Index| index.rewrite_outgoing(key, &found);
     account.shared.index.call(rewrite).await

@@ -114,7 +114,7 @@ impl Check<'_> {
         };
         let healed = self.forget(kept, CHANGED)?;
         if let Some(entry) = entry_of(path) {
-            let mut file = found_file(&entry, examined, self.settings.protocol);
+            let mut file = found_file(&entry, examined, self.settings);
             (file.received, file.server_octets) = (false, None);
             self.index.take_in(self.row.id, &[file], seen, now)?;
         }
@@ -170,7 +170,7 @@ impl Check<'_> {
         }
         let mut healed = false;
         if let (Some((seen, now)), Ok(examined)) = (self.repair, examine(&path)) {
-            let file = found_file(entry, examined, self.settings.protocol);
+            let file = found_file(entry, examined, self.settings);
             self.index.take_in(self.row.id, &[file], seen, now)?;
             self.index.forget_state(self.row.id)?;
             healed = true;

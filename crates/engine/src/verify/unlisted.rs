@@ -4,6 +4,7 @@
 //! the next pass asks it.
 
 use crate::error::EngineError;
+use crate::trees::Trees;
 use crate::verify::{Finding, FindingKind, VerifyReport};
 use postrider_core::account::Protocol;
 use postrider_core::settings::{AccountSettings, Layout};
@@ -13,38 +14,12 @@ use postrider_maildir::{Mailbox, name_of, scan};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// The mail trees of all accounts.
-pub(super) struct Trees {
-    /// Where each begins. One may lie within another, and maildrops may share one.
-    roots: Vec<PathBuf>,
-    /// The directories of which an account has told already.
-    told: HashSet<PathBuf>,
-}
-
-impl Trees {
-    pub(super) fn of(accounts: &[AccountSettings]) -> Self {
-        let roots = accounts.iter().map(|account| account.maildir.clone());
-        Self {
-            roots: roots.collect(),
-            told: HashSet::new(),
-        }
-    }
-
-    /// Whether the directory lies in a tree of its own within this one.
-    fn is_within_another(&self, root: &Path, directory: &Path) -> bool {
-        let mut inner = self
-            .roots
-            .iter()
-            .filter(|other| *other != root && other.starts_with(root));
-        inner.any(|other| directory.starts_with(other))
-    }
-}
-
-/// Looks for such files in the tree of one account, of which the index, if there is one, knows `mailboxes`.
+/// Looks for such files in the tree of one account, of which the index, if there is one, knows `mailboxes`; `told`
+/// are the directories of which an account has told already.
 pub(super) fn look(
     (index, mailboxes): (Option<&Index>, &[MailboxRow]),
     settings: &AccountSettings,
-    trees: &mut Trees,
+    (trees, told): (&Trees, &mut HashSet<PathBuf>),
     report: &mut VerifyReport,
 ) -> Result<(), EngineError> {
     let root = &settings.maildir;
@@ -57,10 +32,10 @@ pub(super) fn look(
         };
         let is_listed = mailboxes.iter().any(|row| row.path == directory)
             || index.map_or(Ok(false), |index| index.is_mailbox(&directory))?;
-        if is_listed || trees.is_within_another(root, &directory) {
+        if is_listed || trees.has_within(root, &directory) {
             continue;
         }
-        if !mailbox.exists().map_err(EngineError::disk)? || !trees.told.insert(directory) {
+        if !mailbox.exists().map_err(EngineError::disk)? || !told.insert(directory) {
             continue;
         }
         let name = called(settings, &relative);

@@ -6,9 +6,9 @@ use crate::error::EngineError;
 use crate::imap::observe::Observed;
 use crate::push::refused;
 use crate::take_in::found_file;
-use postrider_core::account::Protocol;
 use postrider_core::message::Sha256;
 use postrider_core::plan::origin::Kinship;
+use postrider_core::settings::AccountSettings;
 use postrider_index::{
     AccountId, FoundFile, Index, IndexError, MailboxId, MessageFile, Newcomer, NewcomerId,
 };
@@ -56,8 +56,8 @@ pub(super) async fn look(
     if seen.iter().any(|(_, _, look)| look.is_young) {
         tokio::time::sleep(STILL).await;
     }
-    let protocol = account.settings.protocol;
-    let read = move || read(&maildirs, seen, protocol);
+    let settings = Arc::clone(&account.settings);
+    let read = move || read(&maildirs, seen, &settings);
     let (read, forbidden) = DeliveryPool::run(read).await?.map_err(EngineError::disk)?;
     for (mailbox, because) in forbidden {
         let name = observed.iter().find(|o| o.local.id == mailbox);
@@ -82,7 +82,7 @@ type AllRead = (Vec<Read>, Vec<(MailboxId, String)>);
 fn read(
     maildirs: &HashMap<MailboxId, Arc<Mailbox>>,
     seen: Vec<Located>,
-    protocol: Protocol,
+    settings: &AccountSettings,
 ) -> Result<AllRead, MaildirError> {
     let (mut read, mut forbidden) = (Vec::with_capacity(seen.len()), Vec::new());
     for (newcomer, entry, before) in seen {
@@ -95,7 +95,7 @@ fn read(
         }
         match examine(&path).and_then(|found| Ok((found, hash_of_plain(&path)?))) {
             Ok((found, plain)) => {
-                let mut found = found_file(&entry, found, protocol);
+                let mut found = found_file(&entry, found, settings);
                 found.received = false;
                 read.push((newcomer, found, plain));
             }
