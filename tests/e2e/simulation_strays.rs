@@ -5,6 +5,7 @@
 use crate::simulation_ledger::{all, engine, undone, verified};
 use postrider_core::account::{AccountName, Protocol};
 use postrider_core::retention::Policy;
+use postrider_core::settings::Moves;
 use postrider_engine::{EngineSettings, Shutdown, Steps, SyncOptions, sync};
 use postrider_mailserver::{Action, Fault, Options};
 use postrider_tests::policies::after;
@@ -100,6 +101,41 @@ async fn r4_what_a_reader_moved_before_the_index_was_lost_is_not_fetched_again()
             let seen = rig.account.messages("INBOX");
             assert!(seen.iter().all(|m| m.flags.contains("\\Seen")), "{seen:?}");
         }
+    }
+}
+
+/// Where moves are not pushed the server has had it in another mailbox all the time, and the file stays.
+#[tokio::test]
+async fn r4_what_a_reader_sorted_for_itself_stays_there_and_is_not_fetched_again() {
+    for nameless in [false, true] {
+        let mut rig = stored(Options::default(), nameless).await;
+        rig.settings.moves = Moves::Ignore;
+        carry(&rig, "INBOX", "Work");
+        rig.pass().await.unwrap();
+        let (before, there) = (rig.stored(), rig.expected(&["INBOX"]));
+        lose_index(&rig);
+        for _ in 0..3 {
+            assert_eq!(rig.pass().await.unwrap().new, 0, "{nameless}");
+        }
+        assert_eq!((rig.stored(), rig.expected(&["INBOX"])), (before, there));
+        assert_eq!(
+            (
+                own_files(&rig, "INBOX").len(),
+                own_files(&rig, "Work").len()
+            ),
+            (0, 8)
+        );
+        let report = verified(&rig, false).await;
+        assert_eq!(
+            (report.faults, report.moved),
+            (0, 4),
+            "{:?}",
+            report.findings
+        );
+        // It is that message, and goes when that goes.
+        let uid = rig.account.messages("INBOX")[0].uid;
+        rig.account.expunge("INBOX", uid);
+        assert_eq!(rig.pass().await.unwrap().vanished, 1);
     }
 }
 

@@ -74,8 +74,8 @@ pub struct VerifyReport {
     pub more_findings: u64,
     /// What is wrong and was not healed.
     pub faults: u64,
-    /// Of those, files of our making in directories of which the index has no row. The next pass asks the server
-    /// which mailboxes they are, and takes them in.
+    /// Of those, files of our making in directories of which the index has no row. After a repair the next pass asks
+    /// the server which mailboxes they are, and takes them in.
     pub unlisted: u64,
     /// Whether the index knows no mailbox of the account at all: it was lost, or the account is new.
     pub unindexed: bool,

@@ -305,6 +305,25 @@ mod tests {
     }
 
     #[test]
+    fn what_both_sides_changed_alike_is_settled_when_it_is_agreed_on() {
+        let mut bench = Bench::new();
+        let keys = bench.store(vec![message(imap(7, 1), 1)]);
+        let change = followed(
+            keys[0],
+            "cur/base1:2,F",
+            &[
+                (Flag::Seen, false),
+                (Flag::Flagged, true),
+                (Flag::Draft, true),
+            ],
+        );
+        bench.index.follow_files(&[change]).unwrap();
+        let agreed = [(keys[0], FlagSet::from_index("\\Flagged work"))];
+        bench.index.set_server_flags(&agreed).unwrap();
+        assert_eq!(changes(&bench), [(1, Flag::Draft, true)]);
+    }
+
+    #[test]
     fn what_the_server_no_longer_holds_is_not_pushed() {
         let mut bench = Bench::new();
         let keys = bench.store(vec![message(imap(7, 1), 1)]);

@@ -8,7 +8,7 @@
 //! Reading order: `migrations/0001_initial.sql`, which is the schema with its reasons; then [`open`],
 //! [`lock`] and `seal`, the way of a message ([`journal`], [`messages`], [`marks`], [`pop3`], [`maildrops`]), and around it
 //! [`accounts`], [`mailboxes`], [`renames`], [`relocations`], [`known_files`], [`inventory`], [`identities`],
-//! [`skips`], [`vanished`], [`take_in`], `returned`, [`strays`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
+//! [`skips`], [`vanished`], [`take_in`], `returned`, [`outdated`], [`strays`], [`aside`], what readers do ([`flag_changes`], [`newcomers`],
 //! [`partings`], [`outgoing`], [`creations`]),
 //! [`brakes`], [`certificates`], [`writers`], [`status`], `check`, `clock`, [`listening`], [`history`], [`verify`], [`undo`]; [`scratch`] and [`named`]
 //! are a rehearsal's.
@@ -41,6 +41,7 @@ mod migrate;
 pub mod named;
 pub mod newcomers;
 pub mod open;
+pub mod outdated;
 pub mod outgoing;
 mod owned;
 pub mod partings;

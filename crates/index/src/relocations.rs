@@ -27,6 +27,8 @@ pub struct Relocation {
     pub uid_validity: UidValidity,
     /// Its new UID.
     pub uid: Uid,
+    /// Whether its file is to follow. Else it stays where it is, and is found there.
+    pub follows: bool,
 }
 
 /// A file that has still to follow its message.
@@ -66,8 +68,10 @@ impl Index {
                 .query_row(known, [to.key.0], |row| row.get(0))
                 .optional()
                 .map_err(failed())?;
-            let mut statement = transaction.prepare_cached(note).map_err(failed())?;
-            statement.execute([to.key.0]).map_err(failed())?;
+            if to.follows {
+                let mut statement = transaction.prepare_cached(note).map_err(failed())?;
+                statement.execute([to.key.0]).map_err(failed())?;
+            }
             let row = params![
                 to.mailbox.0,
                 to.uid_validity.as_u32(),

@@ -1,7 +1,6 @@
 //! Messages that have a file and no identity at the server, and may be there in another mailbox than their file's.
 
 use crate::accounts::AccountId;
-use crate::column;
 use crate::error::IndexError;
 use crate::mailboxes::MailboxId;
 use crate::open::Index;
@@ -15,39 +14,60 @@ pub struct Stray {
     pub key: MessageKey,
     /// Where its file lies.
     pub mailbox: MailboxId,
-    /// The hash of the file.
-    pub sha256: Sha256,
     /// Whether we received it from the server, whole.
     pub received: bool,
 }
 
+/// What is done here, for people.
+const DOING: &str = "look for messages without an identity";
+
+/// Strays that are held beside a message with their octets (R11).
+const MOST_ALIKE: u32 = 64;
+
 impl Index {
-    /// Messages of an account that a reader, or the server, may have moved while nobody knew who they are: while
-    /// the index is new or known to be old, all that have no identity; else those that are being put back. What
-    /// is on its way to its own mailbox is none.
+    /// Messages of an account that a reader, or the server, may have moved while nobody knew who they are, the
+    /// newest, and no more than `most` (R11). While the index is new or known to be old, all are that have no
+    /// identity; else those that are being put back. What is on its way to its own mailbox is none.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub fn strays(&self, account: AccountId) -> Result<Vec<Stray>, IndexError> {
-        let doing = "look for messages without an identity";
+    /// When the account is not there or the database refuses.
+    pub fn strays(&self, account: AccountId, most: u32) -> Result<Vec<Stray>, IndexError> {
+        let sql = self.sql_of_strays(account)?;
+        let sql = format!("{sql} ORDER BY message.id DESC LIMIT ?");
+        self.list(DOING, &sql, (account.0, most), stray)
+    }
+
+    /// Those of them, old or new, whose file holds these octets, oldest first and not more than a few.
+    ///
+    /// # Errors
+    /// When the account is not there or the database refuses.
+    pub fn strays_with(
+        &self,
+        account: AccountId,
+        sha256: Sha256,
+    ) -> Result<Vec<Stray>, IndexError> {
+        let sql = self.sql_of_strays(account)?;
+        let sql = format!("{sql} AND sha256 = ? ORDER BY message.id LIMIT {MOST_ALIKE}");
+        self.list(DOING, &sql, (account.0, sha256.0), stray)
+    }
+
+    fn sql_of_strays(&self, account: AccountId) -> Result<String, IndexError> {
         let outdated = "SELECT outdated_at IS NOT NULL FROM account WHERE id = ?";
         let outdated = self
             .connection
             .query_row(outdated, [account.0], |row| row.get(0));
-        let which = match outdated.map_err(IndexError::sql(doing))? {
+        let which = match outdated.map_err(IndexError::sql(DOING))? {
             true => "TRUE",
             false => "undo_requested_at IS NOT NULL AND undone_at IS NULL",
         };
         // As it stands, each condition has a partial index.
-        let sql = format!(
-            "SELECT message.id, mailbox, sha256, received
+        Ok(format!(
+            "SELECT message.id, mailbox, received
              FROM mailbox CROSS JOIN message ON message.mailbox = mailbox.id
              WHERE mailbox.account = ? AND {which} AND message.uid IS NULL AND uidl IS NULL
                AND expired_at IS NULL AND removed_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.message = message.id)
-             ORDER BY message.id"
-        );
-        self.list(doing, &sql, [account.0], stray)
+               AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.message = message.id)"
+        ))
     }
 }
 
@@ -55,7 +75,6 @@ fn stray(row: &Row<'_>) -> rusqlite::Result<Stray> {
     Ok(Stray {
         key: MessageKey(row.get("id")?),
         mailbox: MailboxId(row.get("mailbox")?),
-        sha256: column::sha256(row, "sha256")?,
         received: row.get("received")?,
     })
 }
@@ -64,6 +83,7 @@ fn stray(row: &Row<'_>) -> rusqlite::Result<Stray> {
 mod tests {
     use crate::Relocation;
     use crate::testing::{Bench, epoch, found, imap, message, new_mailbox, now};
+    use postrider_core::message::Sha256;
     use postrider_core::uid::Uid;
 
     #[test]
@@ -76,12 +96,17 @@ mod tests {
             .take_in(mailbox, &[found(2, true)], now(9), now(9))
             .unwrap();
         let strays = |bench: &Bench| {
-            let strays = bench.index.strays(bench.account).unwrap();
+            let strays = bench.index.strays(bench.account, 9).unwrap();
             strays.iter().map(|stray| stray.key).collect::<Vec<_>>()
         };
         assert!(strays(&bench).is_empty());
         bench.index.mark_outdated(bench.account, now(10)).unwrap();
         assert_eq!(strays(&bench), keys);
+        let with = |mark| {
+            let strays = bench.index.strays_with(bench.account, Sha256([mark; 32]));
+            strays.unwrap().len()
+        };
+        assert_eq!([1, 2].map(with), [0, 1]);
         let seen = [mailbox];
         bench
             .index
@@ -98,9 +123,9 @@ mod tests {
         let going = [(key, "x".to_owned())];
         bench.index.request_expiry(&going, now(160)).unwrap();
         bench.index.mark_expired(&going, now(170)).unwrap();
-        assert!(bench.index.strays(bench.account).unwrap().is_empty());
+        assert!(bench.index.strays(bench.account, 9).unwrap().is_empty());
         bench.index.begin_undo(key, now(200)).unwrap();
-        assert_eq!(bench.index.strays(bench.account).unwrap()[0].key, key);
+        assert_eq!(bench.index.strays(bench.account, 9).unwrap()[0].key, key);
         let other = bench
             .index
             .mailbox(bench.account, &new_mailbox("Other"))
@@ -110,9 +135,10 @@ mod tests {
             mailbox: other,
             uid_validity: epoch(3),
             uid: Uid::new(4).unwrap(),
+            follows: true,
         };
         bench.index.relocate(&[found], now(210)).unwrap();
-        assert!(bench.index.strays(bench.account).unwrap().is_empty());
+        assert!(bench.index.strays(bench.account, 9).unwrap().is_empty());
         let sql = "SELECT undone_at, vanished_at, released_at FROM message";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let state: (Option<i64>, Option<i64>, Option<i64>) =

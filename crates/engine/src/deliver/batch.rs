@@ -193,7 +193,7 @@ impl Batch {
             if let Some(key) = self.orphan(place, orphans) {
                 attach(&self.account, key, &whole).await?;
                 attached.push(whole.stored(key, false));
-            } else if let Some(to) = self.stray(&whole) {
+            } else if let Some(to) = self.stray(&whole).await? {
                 strays::bring(&self.account, to).await?;
                 attached.push(whole.stored(to.key, false));
             } else if !quick::leaves(&self.account, place.0, place.1).await? {
@@ -215,16 +215,18 @@ impl Batch {
     }
 
     /// A message that has these octets, and whose file lies in another mailbox (R4).
-    fn stray(&self, whole: &Whole) -> Option<Relocation> {
+    async fn stray(&self, whole: &Whole) -> Result<Option<Relocation>, EngineError> {
         let ServerRef::Imap { uid_validity, uid } = whole.server else {
-            return None;
+            return Ok(None);
         };
-        Some(Relocation {
-            key: self.strays.take(whole.received.sha256)?,
+        let found = self.strays.take(&self.account, whole.received.sha256);
+        Ok(found.await?.map(|key| Relocation {
+            key,
             mailbox: whole.mailbox.id,
             uid_validity,
             uid,
-        })
+            follows: strays::follow(&self.account),
+        }))
     }
 
     /// Writes down what is about to be delivered, and then delivers it.

@@ -8,6 +8,7 @@ use crate::events;
 use crate::imap::apply::apply;
 use crate::imap::departed;
 use crate::imap::planned::Planned;
+use crate::imap::strays;
 use crate::local;
 use crate::rehearsal::Leave;
 use crate::report::PassReport;
@@ -29,15 +30,25 @@ use std::sync::Arc;
 /// more is being filled, not sorted into; describing them would cost more than it saves.
 const DESCRIBED_AT_MOST: u64 = 5_000;
 
-/// Finds the messages of `gone` among the new ones, gives them their new place in index and Maildir,
+/// Messages that may be in another mailbox.
+#[derive(Debug, Default)]
+pub(crate) struct Missing {
+    /// Those that their mailbox has no more.
+    pub(crate) gone: Vec<MessageKey>,
+    /// Those of which nobody knows in which mailbox they were.
+    pub(crate) strays: Vec<MessageKey>,
+}
+
+/// Finds the messages of `missing` among the new ones, gives them their new place in index and Maildir,
 /// and takes them out of the downloads. Returns them with the names of their mailboxes.
 pub(crate) async fn follow(
     account: &Account,
     session: &mut Session,
     planned: &mut [Planned],
-    gone: Vec<MessageKey>,
+    missing: Missing,
     report: &mut PassReport,
 ) -> Result<HashMap<MessageKey, Arc<str>>, EngineError> {
+    let Missing { gone, strays } = missing;
     let wanted =
         |mailbox: &Planned| !mailbox.fetch.is_empty() && mailbox.fetch.count() <= DESCRIBED_AT_MOST;
     if !planned.iter().any(wanted) {
@@ -45,7 +56,8 @@ pub(crate) async fn follow(
     }
     // What a reader moved here, and somebody else at the server, is gone from where it was as well.
     let departed = departed::look(account, session, planned).await?;
-    let asked: Vec<MessageKey> = gone.into_iter().chain(departed.keys().copied()).collect();
+    let gone = gone.into_iter().chain(strays.iter().copied());
+    let asked: Vec<MessageKey> = gone.chain(departed.keys().copied()).collect();
     if asked.is_empty() {
         return Ok(HashMap::new());
     }
@@ -63,7 +75,11 @@ pub(crate) async fn follow(
     if moved.is_empty() {
         return Ok(HashMap::new());
     }
-    let (relocations, redirected) = take_out(planned, &moved, &departed);
+    let (mut relocations, redirected) = take_out(planned, &moved, &departed);
+    let strays: HashSet<MessageKey> = strays.into_iter().collect();
+    for to in &mut relocations {
+        to.follows = !strays.contains(&to.key) || strays::follow(account);
+    }
     let follows = |to: &Move<MailboxId>| !departed.contains_key(&to.key);
     let moved: Vec<_> = moved.into_iter().filter(follows).collect();
     index.call(move |index| index.redirect(&redirected)).await?;
@@ -114,6 +130,7 @@ fn take_out(
                 mailbox: id,
                 uid_validity,
                 uid,
+                follows: true,
             });
         }
     }

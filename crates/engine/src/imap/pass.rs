@@ -5,6 +5,7 @@ use crate::context::{Account, now};
 use crate::error::EngineError;
 use crate::imap::crew::Fetched;
 use crate::imap::fetch::Order;
+use crate::imap::moves::Missing;
 use crate::imap::observe::{self, Observed};
 use crate::imap::planned::{Planned, plan_mailbox, record_states, unseen};
 use crate::imap::strays::{self, Strays};
@@ -59,11 +60,12 @@ pub(crate) async fn run(account: &Account) -> Result<PassReport, EngineError> {
     let mut gone = absent::confirm(account, &mut session, &mut planned).await?;
     gone.messages
         .extend(lost.iter().flat_map(|lost| &lost.messages));
-    let strays = strays::look(account, (&observed, &planned)).await?;
-    let mut messages = gone.messages.clone();
-    messages.extend(strays::alike(account, &strays));
-    let moved = moves::follow(account, &mut session, &mut planned, messages, &mut report).await?;
-    let strays = Strays::waiting(&strays, |key| moved.contains_key(&key));
+    let (alike, strays) = strays::look(account, (&observed, &planned)).await?;
+    let missing = Missing {
+        gone: gone.messages.clone(),
+        strays: alike,
+    };
+    let moved = moves::follow(account, &mut session, &mut planned, missing, &mut report).await?;
     report.expired += gone.by_us.len() as u64;
     gone.messages
         .retain(|key| !gone.by_us.contains(key) && !moved.contains_key(key));

@@ -7,6 +7,7 @@
 use crate::connect::Access;
 use crate::context::Account;
 use crate::error::EngineError;
+use crate::imap::moves::Missing;
 use crate::imap::observe::{self, Observed};
 use crate::imap::pass::{fetch, look_all, opened, remembered};
 use crate::imap::planned::{Planned, record_states};
@@ -67,8 +68,11 @@ pub(crate) async fn run(account: &Account, quick: &Quick) -> Result<PassReport, 
     let (mut session, mut planned) = look(account, &access, observed, &mut report).await?;
     report.postponed += planned.iter().map(|p| p.absent.len() as u64).sum::<u64>();
     let gone = absent::confirm(account, &mut session, &mut planned).await?;
-    let gone = gone.messages;
-    moves::follow(account, &mut session, &mut planned, gone, &mut report).await?;
+    let missing = Missing {
+        gone: gone.messages,
+        ..Missing::default()
+    };
+    moves::follow(account, &mut session, &mut planned, missing, &mut report).await?;
     let wanted = (&mut planned[..], Strays::default());
     let session = fetch(account, &access, session, wanted, &mut report).await?;
     let left = quick.left();

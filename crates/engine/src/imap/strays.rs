@@ -11,86 +11,92 @@ use crate::imap::observe::Observed;
 use crate::imap::planned::{Planned, unseen};
 use crate::step::Step;
 use postrider_core::message::{MessageKey, Sha256};
-use postrider_index::{Index, Relocation, Stray};
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use postrider_core::settings::Moves;
+use postrider_index::{Index, MailboxId, Relocation, Stray};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Strays that likeness may find: the newest, a few MB of them (R11). Octets find any.
+const MOST: u32 = 20_000;
 
 /// Strays that octets may find. All connections of a pass have the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Strays(Option<Arc<Mutex<Waiting>>>);
+pub(crate) struct Strays(Option<Arc<Search>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
-    /// By the hash of their files.
-    strays: HashMap<Sha256, Vec<MessageKey>>,
-    /// Who was found: each is one message. Those of a mailbox of which messages are still to come are expected
-    /// there as well.
-    found: HashSet<MessageKey>,
+#[derive(Debug)]
+struct Search {
+    /// Mailboxes that could not be looked at whole.
+    unseen: Vec<MailboxId>,
+    /// Who was found: each is one message, though it is expected in its own mailbox as well.
+    found: Mutex<HashSet<MessageKey>>,
 }
 
 impl Strays {
-    /// Those of `strays` that were not found yet.
-    pub(super) fn waiting(strays: &[Stray], is_found: impl Fn(MessageKey) -> bool) -> Self {
-        let mut waiting = Waiting::default();
-        for stray in strays.iter().filter(|stray| !is_found(stray.key)) {
-            let alike = waiting.strays.entry(stray.sha256).or_default();
-            alike.push(stray.key);
-        }
-        Self((!waiting.strays.is_empty()).then(|| Arc::new(Mutex::new(waiting))))
-    }
-
     /// One that holds these octets and was not found yet. It is found by that.
-    pub(crate) fn take(&self, sha256: Sha256) -> Option<MessageKey> {
-        let mut waiting = self.lock()?;
-        let Waiting { strays, found } = &mut *waiting;
-        let alike = strays.get_mut(&sha256)?;
-        while let Some(key) = alike.pop() {
-            if found.insert(key) {
-                return Some(key);
-            }
-        }
-        None
+    pub(crate) async fn take(
+        &self,
+        account: &Account,
+        sha256: Sha256,
+    ) -> Result<Option<MessageKey>, EngineError> {
+        let Some(search) = &self.0 else {
+            return Ok(None);
+        };
+        let id = account.id;
+        let alike = move |index: &mut Index| index.strays_with(id, sha256);
+        let alike = account.shared.index.call(alike).await?;
+        let alike = alike.iter().filter(|s| !search.unseen.contains(&s.mailbox));
+        Ok(alike.map(|stray| stray.key).find(|key| self.find(*key)))
     }
 
     /// Whether nobody has found this message yet. It is found by that.
     pub(crate) fn find(&self, key: MessageKey) -> bool {
-        self.lock()
-            .is_none_or(|mut waiting| waiting.found.insert(key))
-    }
-
-    fn lock(&self) -> Option<MutexGuard<'_, Waiting>> {
+        let Some(search) = &self.0 else {
+            return true;
+        };
         // Nobody panics while holding it.
-        let waiting = self.0.as_ref()?.lock();
-        Some(waiting.unwrap_or_else(PoisonError::into_inner))
+        let mut found = search.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(key)
     }
 }
 
-/// The strays of an account; none where there is nothing to be found. What lies in a mailbox that could not be
-/// looked at whole may be there.
+/// Those of an account that likeness may find, and the search for the others; none where nothing is to come. What lies
+/// in a mailbox that could not be looked at whole may be there.
 pub(super) async fn look(
     account: &Account,
     (observed, planned): (&[Observed], &[Planned]),
-) -> Result<Vec<Stray>, EngineError> {
+) -> Result<(Vec<MessageKey>, Strays), EngineError> {
     if !account.sees_all() || planned.iter().all(|mailbox| mailbox.fetch.is_empty()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Strays::default()));
     }
     let id = account.id;
-    let strays = account.shared.index.call(move |index| index.strays(id));
-    let mut strays: Vec<Stray> = strays.await?;
+    let strays = account
+        .shared
+        .index
+        .call(move |index| index.strays(id, MOST));
+    let strays: Vec<Stray> = strays.await?;
+    if strays.is_empty() {
+        return Ok((Vec::new(), Strays::default()));
+    }
     let unseen = unseen(observed, planned);
-    strays.retain(|stray| !unseen.contains(&stray.mailbox));
-    Ok(strays)
+    // What another program delivered may be like a message and not be it: where something will be deleted because of
+    // it, its octets are asked for (R1).
+    let will_do = |s: &&Stray| s.received || !account.lets_go();
+    let alike = strays.iter().filter(|s| !unseen.contains(&s.mailbox));
+    let alike = alike.filter(will_do).map(|stray| stray.key).collect();
+    let search = Search {
+        unseen,
+        found: Mutex::default(),
+    };
+    Ok((alike, Strays(Some(Arc::new(search)))))
 }
 
-/// Those that likeness may find. What another program delivered may be like a message and not be it: where
-/// something will be deleted because of it, its octets are asked for (R1).
-pub(super) fn alike(account: &Account, strays: &[Stray]) -> impl Iterator<Item = MessageKey> {
-    let lets_go = account.lets_go();
-    let will_do = move |stray: &&Stray| stray.received || !lets_go;
-    strays.iter().filter(will_do).map(|stray| stray.key)
+/// Whether the file of a stray goes to where the server has its message. Where moves are not pushed it stays: it is a
+/// reader who has sorted it there, and most likely long ago.
+pub(crate) fn follow(account: &Account) -> bool {
+    account.settings.moves == Moves::Push
 }
 
-/// The octets of a stray have arrived, from the mailbox to which its file goes now.
+/// The octets of a stray have arrived, from the mailbox to which it belongs now.
 pub(crate) async fn bring(account: &Account, to: Relocation) -> Result<(), EngineError> {
     let relocate = move |index: &mut Index| {
         index.relocate(&[to], now())?;

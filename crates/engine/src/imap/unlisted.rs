@@ -22,10 +22,8 @@ use std::sync::Arc;
 enum Owner {
     /// A mailbox that has a row.
     Known(MailboxId, String),
-    /// One that the server lists and that is not chosen.
-    NotChosen(NewMailbox),
-    /// One that it does not list.
-    Unlisted(NewMailbox),
+    /// One that has none yet.
+    New(NewMailbox),
 }
 
 /// Takes in what lies in such directories, and bears names of our making.
@@ -83,14 +81,14 @@ fn owner(
     let placed = |listed: &&Listed| place::listed(settings, listed).path == *directory;
     if let Some(shown) = listed.iter().find(placed) {
         let is_seen = chooser.choose(shown).is_chosen();
-        return (!is_seen).then(|| Owner::NotChosen(place::listed(settings, shown)));
+        return (!is_seen).then(|| Owner::New(place::listed(settings, shown)));
     }
     let name = name_of(settings.layout, relative)?;
     let wire_name = spelt(&name, listed).to_string();
     let is_another = listed.iter().any(|l| l.wire_name.to_string() == wire_name)
         || rows.iter().any(|row| row.wire_name == wire_name);
     (!is_another).then(|| {
-        Owner::Unlisted(NewMailbox {
+        Owner::New(NewMailbox {
             wire_name,
             name,
             role: None,
@@ -139,12 +137,8 @@ async fn record(
     let id = account.id;
     let make = move |index: &mut Index| match owner {
         Owner::Known(mailbox, name) => Ok((mailbox, name)),
-        Owner::NotChosen(new) => Ok((index.mailbox(id, &new)?, new.name.to_string())),
-        Owner::Unlisted(new) => {
-            let mailbox = index.mailbox(id, &new)?;
-            index.lose_mailbox(mailbox, now())?;
-            Ok((mailbox, new.name.to_string()))
-        }
+        // Whether the server has it no more, the next pass asks a second witness (R5).
+        Owner::New(new) => Ok((index.mailbox(id, &new)?, new.name.to_string())),
     };
     let (mailbox, name) = account.shared.index.call(make).await?;
     let local = LocalMailbox {

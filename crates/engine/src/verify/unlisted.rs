@@ -1,7 +1,7 @@
 //! Files of our making in directories that no row tells of: the index was lost, or is older than the mailbox.
 //!
-//! A repair leaves them where they are: which mailbox of the server they are of is for the server to say, and
-//! the next pass asks it.
+//! A repair leaves them where they are, and writes down that the index is old: which mailbox of the server they are
+//! of is for the server to say, and the next pass asks it and takes them in.
 
 use crate::error::EngineError;
 use crate::trees::Trees;

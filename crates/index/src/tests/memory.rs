@@ -86,6 +86,7 @@ fn r3_a_relocated_message_is_in_its_new_mailbox_and_its_file_on_the_way_until_se
         mailbox: work,
         uid_validity: epoch(9),
         uid: uid(4),
+        follows: true,
     };
     bench.index.relocate(&[to], now(6)).unwrap();
     let mut bench = bench.restart();

@@ -71,15 +71,14 @@ fn wrong(outcome: VerifyOutcome, repaired: bool) -> Option<Error> {
     }
 }
 
-/// Files in mailboxes without a row are for a pass to take in, whether a repair was tried or not.
+/// Files in mailboxes without a row are for a pass to take in: of a new index by itself, of another one after a
+/// repair, from which it knows that the index is old.
 fn remedy(report: &VerifyReport, repaired: bool) -> Option<Remedy> {
-    let others = report.faults > report.unlisted;
-    match (report.unlisted, others && !repaired) {
-        (0, true) => Some(Remedy::Repair),
-        (0, false) => None,
-        (_, true) => Some(Remedy::RepairAndPass),
-        (_, false) if report.unindexed => Some(Remedy::Rebuild),
-        (_, false) => Some(Remedy::Pass),
+    match report.unlisted {
+        0 => (!repaired).then_some(Remedy::Repair),
+        _ if report.unindexed => Some(Remedy::Rebuild),
+        _ if repaired => Some(Remedy::Pass),
+        _ => Some(Remedy::RepairAndPass),
     }
 }
 
