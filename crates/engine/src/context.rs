@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) connector: Arc<Connector>,
     /// What all accounts together may use.
     pub(crate) shares: Shares,
+    /// Where the mail trees of all accounts begin.
     pub(crate) trees: Trees,
     pub(crate) pool: DeliveryPool,
     pub(crate) steps: Steps,

@@ -99,8 +99,9 @@ fn cells(mailbox: &MailboxReport) -> [String; 6] {
     let path = mailbox.path.as_ref().map(|path| {
         let path = short(&path.display().to_string(), usize::MAX);
         match mailbox.synced_at {
-            Some(_) => path,
-            None => format!("{path} (with the next sync)"),
+            None if is_chosen(mailbox) => format!("{path} (with the next sync)"),
+            // What is not chosen has a place only where it was synced once, if by an index that was lost.
+            Some(_) | None => path,
         }
     });
     [

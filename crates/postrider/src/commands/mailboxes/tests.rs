@@ -39,10 +39,7 @@ fn reports() -> Vec<MailboxReport> {
             ..mailbox("Spam", choice("\\Junk", true), None)
         },
         mailbox("Top", Standing::Listed(Choice::NonExistent), None),
-        MailboxReport {
-            synced_at: Some(at),
-            ..mailbox("Old", Standing::Lost { at }, Some("/m/Old"))
-        },
+        mailbox("Old", Standing::Lost { at }, Some("/m/Old")),
     ]
 }
 
