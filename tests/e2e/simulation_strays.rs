@@ -64,6 +64,13 @@ fn carry(rig: &Rig, from: &str, to: &str) {
     }
 }
 
+/// The index knows so many messages, and nothing is wrong with any file.
+async fn assert_sound(rig: &Rig, messages: u64) {
+    let report = verified(rig, false).await;
+    let found = (report.faults, report.good);
+    assert_eq!(found, (0, messages), "{:?}", report.findings);
+}
+
 /// Here and there the same, each once and in the same place, known by its UID; nothing is wrong.
 async fn assert_whole(rig: &Rig, mailboxes: &[&str], context: &str) {
     for _ in 0..2 {
@@ -185,13 +192,7 @@ async fn r4_files_of_a_mailbox_that_was_deleted_are_known_to_a_new_index() {
         }
         rig.pass().await.unwrap();
         assert_eq!(rig.stored(), before, "upload: {upload}");
-        let report = verified(&rig, false).await;
-        assert_eq!(
-            (report.faults, report.good),
-            (0, 12),
-            "{:?}",
-            report.findings
-        );
+        assert_sound(&rig, 12).await;
         assert_eq!(
             rig.count("SELECT count(*) FROM mailbox WHERE lost_at IS NULL"),
             2
@@ -216,13 +217,7 @@ async fn r4_files_of_a_mailbox_that_is_not_chosen_any_more_are_known_to_a_new_in
     rig.settings.folders.exclude = vec!["Work".to_owned()];
     lose_index(&rig);
     rig.pass().await.unwrap();
-    let report = verified(&rig, false).await;
-    assert_eq!(
-        (report.faults, report.good),
-        (0, 12),
-        "{:?}",
-        report.findings
-    );
+    assert_sound(&rig, 12).await;
     rig.settings.folders.exclude.clear();
     rig.server.store().forget_commands();
     assert_eq!(rig.pass().await.unwrap().new, 0);
@@ -251,13 +246,7 @@ async fn r4_a_repair_has_a_directory_taken_in_that_an_old_index_does_not_know() 
         assert_eq!((report.faults, report.unlisted), (2, 2));
         rig.pass().await.unwrap();
     }
-    let report = verified(&rig, false).await;
-    assert_eq!(
-        (report.faults, report.good),
-        (0, 4),
-        "{:?}",
-        report.findings
-    );
+    assert_sound(&rig, 4).await;
 }
 
 /// Another program's file may be like a message and not be it.
