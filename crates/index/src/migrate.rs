@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Every change of the schema, oldest first. One that was released is never edited.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_full_strength_imap.sql"),
     include_str!("migrations/0003_retention.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_silence.sql"),
     include_str!("migrations/0011_maildrop_rows.sql"),
     include_str!("migrations/0012_own_time.sql"),
+    include_str!("migrations/0013_maildrop_listing.sql"),
 ];
 
 /// The version of the schema, `PRAGMA user_version`; 0 is an empty file.

@@ -46,6 +46,7 @@ impl Index {
         mailbox: MailboxId,
         epoch: Option<UidValidity>,
     ) -> Result<Vec<RetainedRow>, IndexError> {
+        // By their places, as in `pop3`.
         const ROW: &str = "
             SELECT id, uid, internal_date, stored_at, proven_at, flags, file,
               coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at
@@ -58,8 +59,10 @@ impl Index {
                 self.list(doing, &sql, (mailbox.0, epoch.as_u32()), retained)
             }
             None => {
-                let sql = format!("{ROW} AND uid IS NULL ORDER BY id");
-                self.list(doing, &sql, [mailbox.0], retained)
+                let sql = format!("{ROW} AND uid IS NULL");
+                let mut rows: Vec<RetainedRow> = self.list(doing, &sql, [mailbox.0], retained)?;
+                rows.sort_unstable_by_key(|row| row.key);
+                Ok(rows)
             }
         }
     }
@@ -92,24 +95,24 @@ impl Index {
 
 fn retained(row: &Row<'_>) -> rusqlite::Result<RetainedRow> {
     // Borrowed: a million rows are read in one go.
-    let flags = FlagSet::from_index(row.get_ref("flags")?.as_str()?);
-    let file = row.get_ref("file")?.as_str()?;
+    let flags = FlagSet::from_index(row.get_ref(5)?.as_str()?);
+    let file = row.get_ref(6)?.as_str()?;
     let letters = file.rsplit_once(":2,").map_or("", |(_, letters)| letters);
     let has = |flag: Flag| {
         let mut letters = letters.chars().filter_map(Flag::from_letter);
         flags.has(flag) || letters.any(|letter| letter == flag)
     };
-    let absent_at = column::time(row, "absent_at")?;
-    let deleted_at = column::time(row, "deleted_at")?;
+    let absent_at = column::time(row, 8)?;
+    let deleted_at = column::time(row, 9)?;
     Ok(RetainedRow {
-        key: MessageKey(row.get("id")?),
-        uid: column::uid(row, "uid")?,
-        internal_date: column::time(row, "internal_date")?,
-        stored_at: column::time(row, "stored_at")?.unwrap_or_default(),
-        proven_at: column::time(row, "proven_at")?,
+        key: MessageKey(row.get(0)?),
+        uid: column::uid(row, 1)?,
+        internal_date: column::time(row, 2)?,
+        stored_at: column::time(row, 3)?.unwrap_or_default(),
+        proven_at: column::time(row, 4)?,
         flagged: has(Flag::Flagged),
         read: has(Flag::Seen),
-        octets: column::count(row, "octets")?.unwrap_or_default(),
+        octets: column::count(row, 7)?.unwrap_or_default(),
         local: match (absent_at, deleted_at) {
             (_, Some(_)) => LocalCopy::Deleted,
             (Some(_), None) => LocalCopy::Missing,

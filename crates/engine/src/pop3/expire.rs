@@ -3,6 +3,7 @@
 use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::events;
+use crate::pop3::identify::{Known, Sign};
 use crate::pop3::{announced, confirm, returned};
 use crate::prove::prove;
 use crate::rehearsal::Leave;
@@ -40,12 +41,8 @@ pub(crate) struct Left {
 /// The messages of the listing that we know.
 #[derive(Debug)]
 pub(crate) struct Holding {
-    /// All of them, by number.
-    pub(crate) held: HashMap<u32, MessageKey>,
-    /// Those that nothing but UIDL and size has identified.
-    pub(crate) by_name: HashSet<u32>,
-    /// Those that only their octets identify for certain.
-    pub(crate) by_likeness: HashSet<u32>,
+    /// All of them.
+    pub(crate) held: Vec<Known>,
     /// Messages that earlier sessions of this pass have removed by rules that the brake is asked for.
     pub(crate) went: u64,
     /// Those that were retrieved in this session.
@@ -183,25 +180,22 @@ async fn let_go(
     (session, holding): (&mut Transaction, &Holding),
     report: &mut PassReport,
 ) -> Result<BTreeMap<u32, Leaving>, EngineError> {
-    let held = &holding.held;
     retain::look_for_absent(account, mailbox, report).await?;
     let id = mailbox.id;
     let read = move |index: &mut Index| Ok((index.maildrop(id)?, index.retained(id, None)?));
     let (rows, retained) = account.shared.index.call(read).await?;
     let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
-    let unproven: HashMap<u32, MessageKey> = held
-        .iter()
-        .filter(|(_, key)| rows.get(key).is_some_and(|row| row.proven_at.is_none()))
-        .map(|(number, key)| (*number, *key))
-        .collect();
+    let held: HashMap<MessageKey, Known> = holding.held.iter().map(|k| (k.key, *k)).collect();
+    let is_open = |key| rows.get(key).is_some_and(|row| row.proven_at.is_none());
+    let unproven = held.values().filter(|known| is_open(&known.key));
+    let unproven: HashMap<u32, MessageKey> = unproven.map(|k| (k.number, k.key)).collect();
     let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven, &rows).await?;
-    let numbers: HashMap<MessageKey, u32> = held.iter().map(|(n, key)| (*key, *n)).collect();
-    // `held` maps only what UIDL and size, header, or octets have identified.
+    // Held is only what UIDL and size, header, or octets have identified.
     let facts = retained.iter().filter_map(|row| {
         if rows.get(&row.key).is_some_and(returned::is_given_up) {
             return None;
         }
-        numbers.get(&row.key)?;
+        held.get(&row.key)?;
         let facts = retain::facts(row, 0);
         let identified = !doubtful.contains(&row.key);
         Some(Facts {
@@ -209,7 +203,7 @@ async fn let_go(
             ..facts
         })
     });
-    let held = Held {
+    let judged = Held {
         mailbox,
         facts: facts.collect(),
         went: holding.went,
@@ -219,19 +213,21 @@ async fn let_go(
         usage: Usage::default(),
         now: account.ages_by(),
     };
-    let held = (vec![held], &holding.stored);
-    let going = retain::let_go(account, held, judge, report).await?;
+    let judged = (vec![judged], &holding.stored);
+    let going = retain::let_go(account, judged, judge, report).await?;
     let numbered = going.into_iter();
-    let numbered = numbered.filter_map(|(key, why)| Some((*numbers.get(&key)?, (key, why))));
+    let numbered = numbered.filter_map(|(key, why)| Some((held.get(&key)?.number, (key, why))));
     let mut going: BTreeMap<u32, Going> = numbered.collect();
-    let among = |numbers: &HashSet<u32>| -> HashMap<u32, &Pop3Row> {
-        let asked = going.iter().filter(|(number, _)| numbers.contains(number));
-        let asked = asked.filter_map(|(number, (key, _))| Some((*number, rows.get(key)?)));
-        asked.collect()
+    let known_by = |sign| -> HashMap<u32, &Pop3Row> {
+        let known = going.values().filter_map(|(key, _)| held.get(key));
+        let known = known.filter(|known| known.by == sign);
+        known
+            .filter_map(|known| Some((known.number, rows.get(&known.key)?)))
+            .collect()
     };
     let asked = confirm::Asked {
-        by_header: among(&holding.by_name),
-        by_octets: among(&holding.by_likeness),
+        by_header: known_by(Sign::Name),
+        by_octets: known_by(Sign::Likeness),
     };
     let strangers = confirm::strangers(account, mailbox, session, asked).await?;
     going.retain(|_, (key, _)| !strangers.contains(key));

@@ -1,7 +1,7 @@
 //! Which listed messages are known, by UIDL and size, by header, or not at all.
 
 use crate::context::{Account, LocalMailbox, now};
-use crate::deliver::Orphans;
+use crate::deliver::{Orphans, Stored};
 use crate::error::EngineError;
 use crate::events;
 use crate::header;
@@ -10,19 +10,17 @@ use postrider_core::message::{MessageKey, ServerRef, Sha256};
 use postrider_core::plan::pop3::{
     Identity, KnownMessage, KnownState, ListedMessage, Plan, plan_pop3, settle,
 };
+use postrider_core::plan::unchanged::Unchanged;
 use postrider_index::{Attachment, Index, Pop3Row};
 use postrider_pop3::{Maildrop, Transaction, UidlState};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The listing, sorted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Identified {
-    /// Messages whose identity is certain enough not to fetch them, by number.
-    pub(crate) known: HashMap<u32, MessageKey>,
-    /// Those among them that nothing but UIDL and size has identified.
-    pub(crate) by_name: HashSet<u32>,
-    /// Those among them that only their octets identify for certain: without a UIDL, or without a Message-ID.
-    pub(crate) by_likeness: HashSet<u32>,
+    /// Messages whose identity is certain enough not to fetch them.
+    pub(crate) known: Vec<Known>,
     /// Messages that the server had confirmed to have deleted.
     pub(crate) expired: HashSet<MessageKey>,
     /// Messages to fetch.
@@ -33,6 +31,44 @@ pub(crate) struct Identified {
     /// rehearsal alone, which does not fetch it.
     pub(crate) suspected: HashSet<MessageKey>,
     pub(crate) absent: Absent,
+}
+
+/// A listed message that we know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// Its number in this session.
+    pub(crate) number: u32,
+    pub(crate) key: MessageKey,
+    pub(crate) by: Sign,
+}
+
+impl Known {
+    const fn by_name((number, key): (u32, MessageKey)) -> Self {
+        let by = Sign::Name;
+        Self { number, key, by }
+    }
+
+    /// `None` where it has no number: no maildrop lists it.
+    pub(crate) fn by_octets(stored: &Stored) -> Option<Self> {
+        Some(Self {
+            number: stored.number?,
+            key: stored.key,
+            by: Sign::Octets,
+        })
+    }
+}
+
+/// By what a listed message was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// Nothing but UIDL and size.
+    Name,
+    /// Its header too.
+    Header,
+    /// Its header, and only its octets would make it certain: it is without a UIDL, or without a Message-ID.
+    Likeness,
+    /// Its octets, which came in this session.
+    Octets,
 }
 
 /// Known messages that the listing lacks. Empty when only one witness says so (R5).
@@ -59,22 +95,23 @@ pub(crate) async fn identify(
     account: &Account,
     mailbox: &LocalMailbox,
     session: &mut Transaction,
-    maildrop: &Maildrop,
+    maildrop: Maildrop,
     report: &mut PassReport,
 ) -> Result<Identified, EngineError> {
-    let listing: Vec<_> = maildrop.messages.iter().map(listed_message).collect();
+    let agree = maildrop.witnesses_agree;
+    let listing: Arc<[_]> = maildrop.messages.into_iter().map(listed_message).collect();
+    if agree && let Some(known) = unchanged(account, mailbox, &listing).await? {
+        return Ok(Identified {
+            known,
+            ..Identified::default()
+        });
+    }
     let (rows, known, plan) = compare(account, mailbox, &listing).await?;
     let mut sorted = Identified {
-        known: HashMap::with_capacity(listing.len()),
-        by_name: HashSet::with_capacity(listing.len()),
-        by_likeness: HashSet::new(),
         expired: expired(&rows),
-        new: Vec::new(),
-        orphans: Orphans::new(),
-        suspected: HashSet::new(),
-        absent: Absent::default(),
+        ..Identified::default()
     };
-    if maildrop.witnesses_agree {
+    if agree {
         sorted.absent.expired = plan.expired;
         sorted.absent.vanished = plan.vanished;
     } else {
@@ -83,16 +120,13 @@ pub(crate) async fn identify(
     }
     let doubtful = doubtful(account, &rows);
     let (mut open, mut displaced) = (Vec::new(), Vec::new());
-    for ((number, identity), listed) in plan.listed.into_iter().zip(&listing) {
+    for ((number, identity), listed) in plan.listed.into_iter().zip(&*listing) {
         match identity {
             Identity::Known(key) if doubtful.contains(&key) => {
                 displaced.push(key);
                 sorted.new.push(listed.clone());
             }
-            Identity::Known(key) => {
-                sorted.by_name.insert(number);
-                sorted.known.insert(number, key);
-            }
+            Identity::Known(key) => sorted.known.push(Known::by_name((number, key))),
             Identity::Compare(mut candidates) => {
                 candidates.retain(|key| !doubtful.contains(key));
                 open.push((candidates, listed));
@@ -103,7 +137,6 @@ pub(crate) async fn identify(
     let headers = headers(session, &open).await?;
     let settled = settle_open(open, &headers, &known);
     sorted.known.extend(settled.known);
-    sorted.by_likeness = settled.by_likeness;
     sorted.new.extend(settled.new);
     sorted.orphans = orphans(mailbox, &rows, &sorted.known);
     if account.part.leave().is_none() {
@@ -119,6 +152,30 @@ pub(crate) async fn identify(
     };
     account.shared.index.call(write).await?;
     Ok(sorted)
+}
+
+/// The listed messages where the maildrop is as it was when we last looked, which needs no more than one look at
+/// each; else `None`.
+async fn unchanged(
+    account: &Account,
+    mailbox: &LocalMailbox,
+    listing: &Arc<[ListedMessage]>,
+) -> Result<Option<Vec<Known>>, EngineError> {
+    let (id, listing, lets_go) = (mailbox.id, Arc::clone(listing), account.lets_go());
+    let look = move |index: &mut Index| {
+        // Where the policy deletes, nothing but their octets will do.
+        if lets_go && index.holds_unreceived(id)? {
+            return Ok(None);
+        }
+        let Some(mut unchanged) = Unchanged::new(&listing) else {
+            return Ok(None);
+        };
+        let look = |key, uidl: Option<&str>, octets| unchanged.look(key, uidl, octets);
+        let has_seen_all = index.look_through_maildrop(id, look)?;
+        Ok(has_seen_all.then(|| unchanged.finish()).flatten())
+    };
+    let same = account.shared.index.call(look).await?;
+    Ok(same.map(|same| same.into_iter().map(Known::by_name).collect()))
 }
 
 /// Compares the listing with what the maildrop held when we last looked; and, where that does not say what
@@ -160,8 +217,7 @@ fn doubtful(account: &Account, rows: &[Pop3Row]) -> HashSet<MessageKey> {
 /// What the headers told.
 #[derive(Default)]
 struct Settled {
-    known: Vec<(u32, MessageKey)>,
-    by_likeness: HashSet<u32>,
+    known: Vec<Known>,
     attach: Vec<Attachment>,
     /// Known messages whose unique-id another message bears now, unless its octets say otherwise.
     replaced: Vec<MessageKey>,
@@ -188,10 +244,16 @@ fn settle_open(
         let found = header.and_then(|header| settle(candidates, listed, *header));
         if let Some(&KnownMessage { key, named, .. }) = found {
             claimed.insert(key);
-            settled.known.push((listed.number, key));
-            if listed.uidl.is_none() || !named {
-                settled.by_likeness.insert(listed.number);
-            }
+            let is_certain = listed.uidl.is_some() && named;
+            settled.known.push(Known {
+                number: listed.number,
+                key,
+                by: if is_certain {
+                    Sign::Header
+                } else {
+                    Sign::Likeness
+                },
+            });
             settled.attach.push(Attachment {
                 key,
                 server: ServerRef::Pop3 {
@@ -245,11 +307,11 @@ fn known_message(row: &Pop3Row) -> KnownMessage {
     }
 }
 
-fn listed_message(listed: &postrider_pop3::ListedMessage) -> ListedMessage {
+fn listed_message(listed: postrider_pop3::ListedMessage) -> ListedMessage {
     ListedMessage {
         number: listed.number,
-        uidl: match &listed.uidl {
-            UidlState::Unique(uidl) => Some(uidl.clone()),
+        uidl: match listed.uidl {
+            UidlState::Unique(uidl) => Some(uidl),
             UidlState::Ambiguous | UidlState::Missing => None,
         },
         size_octets: listed.octets,
@@ -257,8 +319,8 @@ fn listed_message(listed: &postrider_pop3::ListedMessage) -> ListedMessage {
 }
 
 /// Rows that no listed message was found to be: what is fetched may be one of them.
-fn orphans(mailbox: &LocalMailbox, rows: &[Pop3Row], known: &HashMap<u32, MessageKey>) -> Orphans {
-    let found: HashSet<_> = known.values().collect();
+fn orphans(mailbox: &LocalMailbox, rows: &[Pop3Row], known: &[Known]) -> Orphans {
+    let found: HashSet<_> = known.iter().map(|known| known.key).collect();
     let mut orphans = Orphans::new();
     for row in rows.iter().filter(|row| !found.contains(&row.key)) {
         orphans
@@ -271,7 +333,7 @@ fn orphans(mailbox: &LocalMailbox, rows: &[Pop3Row], known: &HashMap<u32, Messag
 
 /// Of the messages that the listing lacks as many as there are new ones of their size.
 fn suspected(rows: &[Pop3Row], sorted: &Identified) -> HashSet<MessageKey> {
-    let found: HashSet<_> = sorted.known.values().collect();
+    let found: HashSet<_> = sorted.known.iter().map(|known| known.key).collect();
     let absent = sorted.absent.vanished.iter().chain(&sorted.absent.expired);
     let absent: HashSet<_> = absent.filter(|key| !found.contains(key)).collect();
     let mut by_size: HashMap<Option<u64>, Vec<MessageKey>> = HashMap::new();

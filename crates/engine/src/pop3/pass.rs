@@ -6,6 +6,7 @@ use crate::context::{Account, LocalMailbox, now};
 use crate::error::EngineError;
 use crate::local;
 use crate::place;
+use crate::pop3::identify::Known;
 use crate::pop3::{announced, download, expire, identify, limits, returned};
 use crate::report::{PassReport, Progress};
 use crate::strength;
@@ -82,11 +83,12 @@ async fn session(
     announced::note(account, session.capabilities()).await?;
     report.login_delay = session.capabilities().login_delay();
     let maildrop = session.survey().await?;
+    let listed = maildrop.messages.len() as u64;
     let mut identified =
-        identify::identify(account, mailbox, &mut session, &maildrop, report).await?;
+        identify::identify(account, mailbox, &mut session, maildrop, report).await?;
     limits::hold_back(account, mailbox, &mut identified.new, report).await?;
     let mut listing = Listing {
-        listed: maildrop.messages.len() as u64,
+        listed,
         new: identified.new.len() as u64,
         went: 0,
         is_limited: session.limits_sessions(),
@@ -106,8 +108,6 @@ async fn session(
     let stored = download::download(account, &mut session, order, report).await?;
     let mut holding = expire::Holding {
         held: identified.known,
-        by_name: identified.by_name,
-        by_likeness: identified.by_likeness,
         went,
         retrieved: stored.iter().map(|message| message.key).collect(),
         stored: stored
@@ -116,17 +116,18 @@ async fn session(
             .map(|m| m.key)
             .collect(),
     };
-    let numbered = stored.iter().filter_map(|m| Some((m.number?, m.key)));
-    holding.held.extend(numbered);
+    holding
+        .held
+        .extend(stored.iter().filter_map(Known::by_octets));
     let mut absent = identified.absent;
     if !absent.is_empty() {
-        let mut here: HashSet<_> = holding.held.values().copied().collect();
+        let mut here: HashSet<_> = holding.held.iter().map(|known| known.key).collect();
         // A rehearsal has fetched nothing; what most likely would have been found again is not missed.
         here.extend(identified.suspected);
         absent.forget(&here);
         settle_absent(account, mailbox, absent, report).await?;
     }
-    let held = holding.held.values().copied();
+    let held = holding.held.iter().map(|known| known.key);
     returned::note(account, mailbox, &identified.expired, held).await?;
     record_state(account, mailbox, listing.listed).await?;
     let ended = expire::expire_and_quit(account, mailbox, session, holding, report).await?;

@@ -30,7 +30,7 @@ fn a_new_index_is_private_durable_and_readable_beside_its_writer() {
     assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
     assert_eq!(pragma("synchronous"), "Integer(2)");
     assert_eq!(pragma("foreign_keys"), "Integer(1)");
-    assert_eq!(pragma("user_version"), "Integer(12)");
+    assert_eq!(pragma("user_version"), "Integer(13)");
     let mut reader = Index::open_read_only(&state).unwrap();
     assert_eq!(reader.statuses().unwrap(), []);
     let name = postrider_core::account::AccountName::parse("x").unwrap();
@@ -188,7 +188,7 @@ fn an_index_of_the_first_version_keeps_everything_when_it_is_brought_up() {
             .query_row(sql, (), |row| row.get::<_, i64>(0))
     };
     assert_eq!(told("SELECT at FROM ledger WHERE action = 'stored'"), Ok(5));
-    assert_eq!(told("PRAGMA user_version"), Ok(12));
+    assert_eq!(told("PRAGMA user_version"), Ok(13));
     // Tables that were made anew are still what others refer to.
     assert_eq!(told("SELECT uidvalidity FROM mailboxes"), Ok(7));
     assert_eq!(

@@ -49,6 +49,10 @@ fn call_everything(bench: &mut Bench) {
     index.stamps(&[mailbox]).unwrap();
     index.set_stamps(&[]).unwrap();
     index.maildrop(mailbox).unwrap();
+    index
+        .look_through_maildrop(mailbox, |_, _, _| true)
+        .unwrap();
+    index.holds_unreceived(mailbox).unwrap();
     index.former_maildrop(mailbox).unwrap();
     index.retained(mailbox, None).unwrap();
     index.file_of(&keys).unwrap();
@@ -184,7 +188,7 @@ fn what_a_maildrop_held_once_does_not_slow_down_what_it_holds() {
     });
     assert_eq!(seen.len(), 2, "{seen:?}");
     for sql in &seen {
-        // Its own index, and in its order: nothing is sorted.
+        // Its own index: nothing else is read, and nothing sorted.
         let plan = plan(&bench.index, sql);
         assert_eq!(
             plan,
@@ -192,6 +196,23 @@ fn what_a_maildrop_held_once_does_not_slow_down_what_it_holds() {
             "{sql}"
         );
     }
+}
+
+#[test]
+fn what_a_listing_is_compared_with_comes_in_its_order() {
+    let mut bench = Bench::new();
+    let seen = statements_of(&mut bench, |bench| {
+        let look = |_, _: Option<&str>, _| true;
+        let mailbox = bench.mailbox;
+        assert!(bench.index.look_through_maildrop(mailbox, look).unwrap());
+    });
+    for sql in &seen {
+        // Nothing is sorted.
+        let plan = plan(&bench.index, sql);
+        let search = "SEARCH message USING INDEX message_in_maildrop (mailbox=?)";
+        assert_eq!(plan, [search], "{sql}");
+    }
+    assert_eq!(seen.len(), 1);
 }
 
 /// The statements that `call` runs.
