@@ -31,6 +31,9 @@ pub enum UidlState {
 /// What a listing may cost us, in octets: some 400,000 messages with unique-ids of common length (R11).
 pub(crate) const MOST_OCTETS: usize = 40 << 20;
 
+/// Room is made for as many messages before the first row has come.
+const MOST_AT_ONCE: u32 = 65_536;
+
 /// Collects the rows of one listing session: LIST's first, and then UIDL's.
 #[derive(Debug)]
 pub(crate) struct Rows {
@@ -49,10 +52,11 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) const fn new(count: u32) -> Self {
+    pub(crate) fn new(count: u32) -> Self {
         Self {
             count,
-            messages: Vec::new(),
+            // STAT may say anything.
+            messages: Vec::with_capacity(count.min(MOST_AT_ONCE) as usize),
             told: Vec::new(),
             next: 0,
             octets: 0,
@@ -209,10 +213,11 @@ const fn is_blank(octet: u8) -> bool {
 
 /// Digits only: no sign, unlike `str::parse`.
 fn parse_decimal(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(text).ok()?.parse().ok()
+    let digit = |number: u64, octet: &u8| {
+        let digit = octet.is_ascii_digit().then(|| u64::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    text.iter().try_fold(0, digit).filter(|_| !text.is_empty())
 }
 
 #[cfg(test)]
