@@ -7,7 +7,7 @@ use crate::open::Index;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::UnixTime;
 use postrider_core::uidl::Uidl;
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 /// A message of a maildrop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Index {
     /// # Errors
     /// When the database refuses.
     pub fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
-        let sql = format!("{ROW} AND {HELD}");
+        let sql = format!("{ROW} mailbox = ? AND {HELD}");
         let doing = "list the messages of a maildrop";
         let mut rows: Vec<Pop3Row> = self.list(doing, &sql, [mailbox.0], pop3_row)?;
         // Its index goes by unique-ids, which most servers give out in this order: SQLite would copy them all.
@@ -98,6 +98,22 @@ impl Index {
         held.map_err(IndexError::sql(doing))
     }
 
+    /// Messages of maildrops, in the order of `keys`; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pop3_rows(&self, keys: &[MessageKey]) -> Result<Vec<Pop3Row>, IndexError> {
+        let sql = format!("{ROW} id = ?");
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut row = |key: &MessageKey| statement.query_row([key.0], pop3_row).optional();
+            let rows = keys.iter().filter_map(|key| row(key).transpose());
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let doing = "look up messages of a maildrop";
+        self.read_at_once(doing, || read().map_err(IndexError::sql(doing)))
+    }
+
     /// What a maildrop has held and holds no more, oldest first: its content still says what need not be
     /// fetched again when unique-ids change (R4). What was forgotten with its file is to be fetched again, and is not
     /// among it.
@@ -106,7 +122,7 @@ impl Index {
     /// When the database refuses.
     pub fn former_maildrop(&self, mailbox: MailboxId) -> Result<Vec<Pop3Row>, IndexError> {
         let sql = format!(
-            "{ROW} AND uid_validity IS NULL AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL)
+            "{ROW} mailbox = ? AND uid_validity IS NULL AND (vanished_at IS NOT NULL OR expired_at IS NOT NULL)
               AND NOT (uidl IS NULL AND removed_at IS NOT NULL)
             ORDER BY id"
         );
@@ -138,7 +154,7 @@ const ROW: &str = "
     SELECT id, uidl, server_octets, octets_crlf, header_sha256, sha256,
       received, proven_at, expire_requested_at, expire_because, expired_at, vanished_at, returns,
       message_id IS NOT NULL
-    FROM message WHERE mailbox = ?";
+    FROM message WHERE";
 
 fn pop3_row(row: &Row<'_>) -> rusqlite::Result<Pop3Row> {
     let uidl = row.get_ref(1)?.as_str_or_null()?;

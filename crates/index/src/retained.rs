@@ -33,6 +33,8 @@ pub struct RetainedRow {
     pub octets: u64,
     /// What became of its file, as far as scans noticed.
     pub local: LocalCopy,
+    /// How often it was listed again after the server had confirmed its deletion (POP3).
+    pub returns: u64,
 }
 
 impl Index {
@@ -49,7 +51,8 @@ impl Index {
         // By their places, as in `pop3`.
         const ROW: &str = "
             SELECT id, uid, internal_date, stored_at, proven_at, flags, file,
-              coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at
+              coalesce(server_octets, octets_crlf) AS octets, absent_at, deleted_at,
+              returns
             FROM message
             WHERE mailbox = ? AND vanished_at IS NULL AND expired_at IS NULL AND undone_at IS NULL";
         let doing = "list what is retained";
@@ -118,6 +121,7 @@ fn retained(row: &Row<'_>) -> rusqlite::Result<RetainedRow> {
             (Some(_), None) => LocalCopy::Missing,
             (None, None) => LocalCopy::Present,
         },
+        returns: column::count(row, 10)?.unwrap_or_default(),
     })
 }
 

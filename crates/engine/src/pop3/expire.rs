@@ -181,27 +181,22 @@ async fn let_go(
     report: &mut PassReport,
 ) -> Result<BTreeMap<u32, Leaving>, EngineError> {
     retain::look_for_absent(account, mailbox, report).await?;
-    let id = mailbox.id;
-    let read = move |index: &mut Index| Ok((index.maildrop(id)?, index.retained(id, None)?));
-    let (rows, retained) = account.shared.index.call(read).await?;
-    let rows: HashMap<MessageKey, Pop3Row> = rows.into_iter().map(|row| (row.key, row)).collect();
+    let (id, index) = (mailbox.id, &account.shared.index);
+    let mut retained = index.call(move |index| index.retained(id, None)).await?;
     let held: HashMap<MessageKey, Known> = holding.held.iter().map(|k| (k.key, *k)).collect();
-    let is_open = |key| rows.get(key).is_some_and(|row| row.proven_at.is_none());
-    let unproven = held.values().filter(|known| is_open(&known.key));
-    let unproven: HashMap<u32, MessageKey> = unproven.map(|k| (k.number, k.key)).collect();
-    let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven, &rows).await?;
     // Held is only what UIDL and size, header, or octets have identified.
-    let facts = retained.iter().filter_map(|row| {
-        if rows.get(&row.key).is_some_and(returned::is_given_up) {
-            return None;
-        }
-        held.get(&row.key)?;
-        let facts = retain::facts(row, 0);
-        let identified = !doubtful.contains(&row.key);
-        Some(Facts {
-            identified,
-            ..facts
-        })
+    retained.retain(|row| held.contains_key(&row.key));
+    let unproven = retained.iter().filter(|row| row.proven_at.is_none());
+    let unproven: Vec<Known> = unproven
+        .filter_map(|row| held.get(&row.key).copied())
+        .collect();
+    let doubtful = confirm_by_second_fetch(account, mailbox, session, &unproven).await?;
+    let judged = retained
+        .iter()
+        .filter(|row| !returned::is_given_up(row.returns));
+    let facts = judged.map(|row| Facts {
+        identified: !doubtful.contains(&row.key),
+        ..retain::facts(row, 0)
     });
     let judged = Held {
         mailbox,
@@ -218,6 +213,7 @@ async fn let_go(
     let numbered = going.into_iter();
     let numbered = numbered.filter_map(|(key, why)| Some((held.get(&key)?.number, (key, why))));
     let mut going: BTreeMap<u32, Going> = numbered.collect();
+    let rows = rows(account, going.values().map(|(key, _)| *key).collect()).await?;
     let known_by = |sign| -> HashMap<u32, &Pop3Row> {
         let known = going.values().filter_map(|(key, _)| held.get(key));
         let known = known.filter(|known| known.by == sign);
@@ -236,6 +232,18 @@ async fn let_go(
         (number, Leaving { going, uidl })
     });
     Ok(leaving.collect())
+}
+
+/// What the index knows of these messages.
+async fn rows(
+    account: &Account,
+    keys: Vec<MessageKey>,
+) -> Result<HashMap<MessageKey, Pop3Row>, EngineError> {
+    let rows = account
+        .shared
+        .index
+        .call(move |index| index.pop3_rows(&keys));
+    Ok(rows.await?.into_iter().map(|row| (row.key, row)).collect())
 }
 
 /// Whether these local copies are proven, now if not before.
@@ -259,17 +267,14 @@ async fn all_proven(
 /// says of them.
 pub(crate) async fn lost_answers(
     account: &Account,
-    mailbox: &LocalMailbox,
     keys: &[MessageKey],
 ) -> Result<Vec<Left>, EngineError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let id = mailbox.id;
-    let rows = account.shared.index.call(move |index| index.maildrop(id));
-    let rows = rows.await?.into_iter();
-    let asked: HashSet<_> = keys.iter().collect();
-    let left = rows.filter(|row| asked.contains(&row.key)).map(|row| {
+    let (index, keys) = (&account.shared.index, keys.to_vec());
+    let rows = index.call(move |index| index.pop3_rows(&keys)).await?;
+    let left = rows.into_iter().map(|row| {
         let rule = row.expire_because.unwrap_or_else(|| "retention".to_owned());
         Left {
             key: row.key,
@@ -286,15 +291,15 @@ async fn confirm_by_second_fetch(
     account: &Account,
     mailbox: &LocalMailbox,
     session: &mut Transaction,
-    unproven: &HashMap<u32, MessageKey>,
-    rows: &HashMap<MessageKey, Pop3Row>,
+    unproven: &[Known],
 ) -> Result<HashSet<MessageKey>, EngineError> {
+    let rows = rows(account, unproven.iter().map(|known| known.key).collect()).await?;
     let differs = |key: &MessageKey| {
         let row = rows.get(key);
         row.is_none_or(|row| row.server_octets != Some(row.octets_crlf))
     };
-    let suspect = unproven.iter().filter(|(_, key)| differs(key));
-    let suspect: HashMap<u32, MessageKey> = suspect.map(|(n, key)| (*n, *key)).collect();
+    let suspect = unproven.iter().filter(|known| differs(&known.key));
+    let suspect: HashMap<u32, MessageKey> = suspect.map(|k| (k.number, k.key)).collect();
     let mut doubtful: HashSet<_> = suspect.values().copied().collect();
     if suspect.is_empty() {
         return Ok(doubtful);

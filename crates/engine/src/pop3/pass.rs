@@ -161,7 +161,7 @@ async fn settle_absent(
     report.expired += expired.len() as u64;
     report.vanished += vanished.len() as u64;
     let index = &account.shared.index;
-    let expired = expire::lost_answers(account, mailbox, &expired).await?;
+    let expired = expire::lost_answers(account, &expired).await?;
     for left in &expired {
         account.note(&mailbox.name, || Deed::Settle {
             message: left.key,

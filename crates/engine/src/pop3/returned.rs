@@ -8,15 +8,15 @@ use crate::context::{Account, LocalMailbox};
 use crate::error::EngineError;
 use crate::retain;
 use postrider_core::message::MessageKey;
-use postrider_index::{Index, Pop3Row};
+use postrider_index::Index;
 use std::collections::HashSet;
 
 /// So many times a message comes back before its deletion is given up.
 const MOST_RETURNS: u64 = 2;
 
-/// Whether the server was asked often enough to delete this message.
-pub(crate) const fn is_given_up(row: &Pop3Row) -> bool {
-    row.returns >= MOST_RETURNS
+/// Whether the server was asked often enough to delete a message that came back so often.
+pub(crate) const fn is_given_up(returns: u64) -> bool {
+    returns >= MOST_RETURNS
 }
 
 /// Notes which of the `expired` messages are `held` by the server again, and tells of those that are
@@ -31,17 +31,12 @@ pub(crate) async fn note(
     if back.is_empty() {
         return Ok(());
     }
-    let (id, keys) = (mailbox.id, back.clone());
     let note = move |index: &mut Index| {
-        index.note_returned(&keys)?;
-        index.maildrop(id)
+        index.note_returned(&back)?;
+        index.pop3_rows(&back)
     };
-    let rows = account.shared.index.call(note).await?;
-    let back: HashSet<_> = back.into_iter().collect();
-    let given_up = rows
-        .iter()
-        .filter(|row| back.contains(&row.key) && is_given_up(row));
-    let given_up = given_up.count() as u64;
+    let rows = account.shared.index.call(note).await?.into_iter();
+    let given_up = rows.filter(|row| is_given_up(row.returns)).count() as u64;
     if given_up > 0 {
         let because = "the server confirms deletions and does not carry them out; \
             it is not asked again";
