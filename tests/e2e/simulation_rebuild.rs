@@ -46,6 +46,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A copy of the state directory as it is.
+fn backed_up(rig: &Rig) -> PathBuf {
+    let backup = rig.root().join("backup");
+    copy(&rig.state_dir(), &backup);
+    backup
+}
+
+/// The state directory is what it was then.
+fn put_back(rig: &Rig, backup: &Path) {
+    fs::remove_dir_all(rig.state_dir()).unwrap();
+    copy(backup, &rig.state_dir());
+}
+
 /// Puts a message into a mailbox as another program would.
 fn deliver(rig: &Rig, mailbox: &str, name: &str, octets: &str, mtime: i64) -> PathBuf {
     let dir = rig.maildir().join(mailbox);
@@ -122,15 +135,13 @@ async fn flags_that_a_reader_set_meanwhile_survive_the_loss_of_the_index() {
 async fn r4_an_old_index_takes_in_what_it_misses() {
     let rig = filled(Options::default()).await;
     rig.pass().await.unwrap();
-    let backup = rig.root().join("backup");
-    copy(&rig.state_dir(), &backup);
+    let backup = backed_up(&rig);
     for n in 20..25 {
         rig.account
             .append("Sent", message("Sent", n), &[], 1_700_000_100);
     }
     rig.pass().await.unwrap();
-    fs::remove_dir_all(rig.state_dir()).unwrap();
-    copy(&backup, &rig.state_dir());
+    put_back(&rig, &backup);
     rig.server.store().forget_commands();
     let report = rig.pass().await.unwrap();
     assert_eq!(report.new, 0);
@@ -144,8 +155,7 @@ async fn r4_an_old_index_does_not_delete_the_last_copies() {
     let mut rig = filled(Options::default()).await;
     rig.settings.brake = None;
     rig.pass().await.unwrap();
-    let backup = rig.root().join("backup");
-    copy(&rig.state_dir(), &backup);
+    let backup = backed_up(&rig);
     rig.settings.retention = Policy::DELETE;
     rig.pass().await.unwrap();
     rig.settings.retention = Policy::KEEP;
@@ -154,8 +164,7 @@ async fn r4_an_old_index_does_not_delete_the_last_copies() {
     rig.pass().await.unwrap();
     let before = rig.stored();
     assert_eq!(before.len(), 28);
-    fs::remove_dir_all(rig.state_dir()).unwrap();
-    copy(&backup, &rig.state_dir());
+    put_back(&rig, &backup);
     rig.settings.vanished = Vanished::Delete;
     let report = rig.pass().await.unwrap();
     assert_eq!(report.vanished, 27);
@@ -175,16 +184,14 @@ async fn r4_an_old_index_does_not_delete_the_last_copies_of_what_it_comes_to_see
         let mut rig = filled(Options::default()).await;
         rig.settings.brake = None;
         rig.pass().await.unwrap();
-        let backup = rig.root().join("backup");
-        copy(&rig.state_dir(), &backup);
+        let backup = backed_up(&rig);
         rig.settings.retention = Policy::DELETE;
         rig.account
             .append("INBOX", message("INBOX", 30), &[], 1_700_000_100);
         rig.pass().await.unwrap();
         rig.settings.retention = Policy::KEEP;
         let before = rig.stored();
-        fs::remove_dir_all(rig.state_dir()).unwrap();
-        copy(&backup, &rig.state_dir());
+        put_back(&rig, &backup);
         rig.settings.vanished = Vanished::Delete;
         if chosen {
             for command in ["EXAMINE Sent", "EXAMINE \"Sent\""] {

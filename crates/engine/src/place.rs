@@ -90,6 +90,19 @@ pub(crate) fn wire_name(row: &MailboxRow) -> WireName {
     name.unwrap_or_else(|| WireName::from_octets(row.wire_name.as_bytes()))
 }
 
+/// What parts the levels of names at this server; `None` where they have but one.
+pub(crate) fn delimiter(listed: &[Listed]) -> Option<char> {
+    let inbox = listed.iter().find(|listed| listed.name.is_inbox());
+    let of = inbox.or_else(|| listed.first());
+    of.and_then(|listed| listed.delimiter)
+}
+
+/// A name as a server spells it whose levels this parts.
+pub(crate) fn spelt(name: &MailboxName, delimiter: Option<char>) -> WireName {
+    let parts = delimiter.map(String::from).unwrap_or_default();
+    WireName::encode(&name.levels().join(&parts))
+}
+
 /// The one mailbox of a POP3 account. It is the mail tree's root: nothing else lies there.
 pub(crate) fn maildrop(settings: &AccountSettings) -> NewMailbox {
     NewMailbox {

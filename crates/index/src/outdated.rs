@@ -75,7 +75,8 @@ impl Index {
                 .map_err(failed())?;
             if let Some(seen) = seen {
                 for mailbox in unseen(&transaction, account, seen).map_err(failed())? {
-                    disbelieve(&transaction, mailbox, now).map_err(failed())?;
+                    let all = (mailbox, Doubted::All);
+                    disbelieve(&transaction, all, now).map_err(failed())?;
                 }
                 let end = "UPDATE account SET outdated_at = NULL WHERE id = ?";
                 transaction.execute(end, [account.0]).map_err(failed())?;
@@ -99,16 +100,34 @@ fn unseen(
     Ok(all)
 }
 
-/// Forgets who the messages of a mailbox are at the server, and what the server said of it.
-fn disbelieve(transaction: &Transaction<'_>, mailbox: MailboxId, now: Now) -> rusqlite::Result<()> {
-    let displace = "
-        UPDATE message SET uid_validity = NULL, uid = NULL, vanished_at = coalesce(vanished_at, ?1),
+/// Which messages of a mailbox are not believed any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doubted {
+    All,
+    /// Those that are known by their likeness alone.
+    Unreceived,
+}
+
+/// Forgets who such messages of a mailbox are at the server, and what the server said of it. Says how many.
+pub(crate) fn disbelieve(
+    transaction: &Transaction<'_>,
+    (mailbox, doubted): (MailboxId, Doubted),
+    now: Now,
+) -> rusqlite::Result<usize> {
+    let which = match doubted {
+        Doubted::All => "",
+        Doubted::Unreceived => "AND received = 0",
+    };
+    let displace = format!(
+        "UPDATE message SET uid_validity = NULL, uid = NULL, vanished_at = coalesce(vanished_at, ?1),
           released_at = coalesce(released_at, ?1)
-        WHERE mailbox = ?2 AND uid IS NOT NULL AND expired_at IS NULL";
-    transaction.execute(displace, (now.0.as_seconds(), mailbox.0))?;
+        WHERE mailbox = ?2 AND uid IS NOT NULL AND expired_at IS NULL {which}"
+    );
+    let displaced = transaction.execute(&displace, (now.0.as_seconds(), mailbox.0))?;
     let forget = "
         UPDATE mailbox SET uid_next = NULL, highest_mod_seq = NULL, messages = NULL WHERE id = ?";
-    transaction.execute(forget, [mailbox.0]).map(drop)
+    transaction.execute(forget, [mailbox.0])?;
+    Ok(displaced)
 }
 
 #[cfg(test)]

@@ -14,11 +14,12 @@ use crate::ledger::{self, Action};
 use crate::mailboxes::MailboxId;
 use crate::message::HeaderFields;
 use crate::open::Index;
+use crate::outdated::{Doubted, disbelieve};
 use crate::returned;
 use postrider_core::flag::FlagSet;
 use postrider_core::message::{MessageKey, Sha256};
 use postrider_core::time::{Now, UnixTime};
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 /// A file, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,34 +192,23 @@ impl Index {
     /// When the database refuses.
     pub fn doubt_unreceived(&mut self, account: AccountId, now: Now) -> Result<usize, IndexError> {
         let doing = "doubt what was never compared";
-        let doubted = "
-            SELECT 1 FROM message WHERE received = 0 AND uid IS NOT NULL AND expired_at IS NULL
-              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
-        let forget = format!(
-            "UPDATE mailbox SET uid_next = NULL, highest_mod_seq = NULL, messages = NULL
-             WHERE account = ?1 AND EXISTS ({doubted} AND message.mailbox = mailbox.id)"
-        );
-        let displace = "
-            UPDATE message SET uid_validity = NULL, uid = NULL, vanished_at = coalesce(vanished_at, ?2),
-              released_at = coalesce(released_at, ?2)
-            WHERE received = 0 AND uid IS NOT NULL AND expired_at IS NULL
-              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?1)";
         let failed = || IndexError::sql(doing);
+        let sql = "
+            SELECT DISTINCT mailbox FROM message
+            WHERE received = 0 AND uid IS NOT NULL AND expired_at IS NULL
+              AND mailbox IN (SELECT id FROM mailbox WHERE account = ?)";
+        let mailbox = |row: &Row<'_>| row.get(0).map(MailboxId);
+        let mailboxes: Vec<MailboxId> = self.list(doing, sql, [account.0], mailbox)?;
         // Nearly always there is nothing, and nothing is written.
-        let any = format!("SELECT EXISTS ({doubted})");
-        let any = self
-            .connection
-            .query_row(&any, [account.0], |row| row.get(0));
-        if !any.map_err(failed())? {
+        if mailboxes.is_empty() {
             return Ok(0);
         }
         let transaction = self.transaction(doing)?;
-        transaction
-            .execute(&forget, [account.0])
-            .map_err(failed())?;
-        let displaced = transaction
-            .execute(displace, (account.0, now.0.as_seconds()))
-            .map_err(failed())?;
+        let mut displaced = 0;
+        for mailbox in mailboxes {
+            let unreceived = (mailbox, Doubted::Unreceived);
+            displaced += disbelieve(&transaction, unreceived, now).map_err(failed())?;
+        }
         transaction.commit().map_err(failed())?;
         Ok(displaced)
     }

@@ -10,8 +10,7 @@ use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::place;
 use crate::take_in;
-use postrider_core::mailbox::MailboxName;
-use postrider_imap::{Capabilities, Listed, WireName};
+use postrider_imap::{Capabilities, Listed};
 use postrider_index::{Index, MailboxId, MailboxRow, NewMailbox};
 use postrider_maildir::name::token_of;
 use postrider_maildir::{Entry, Mailbox, MaildirError, name_of, scan};
@@ -84,7 +83,8 @@ fn owner(
         return (!is_seen).then(|| Owner::New(place::listed(settings, shown)));
     }
     let name = name_of(settings.layout, relative)?;
-    let wire_name = spelt(&name, listed).to_string();
+    let delimiter = place::delimiter(listed).or(Some('/'));
+    let wire_name = place::spelt(&name, delimiter).to_string();
     let is_another = listed.iter().any(|l| l.wire_name.to_string() == wire_name)
         || rows.iter().any(|row| row.wire_name == wire_name);
     (!is_another).then(|| {
@@ -95,12 +95,6 @@ fn owner(
             path: directory.clone(),
         })
     })
-}
-
-/// As the server would spell the name.
-fn spelt(name: &MailboxName, listed: &[Listed]) -> WireName {
-    let delimiter = listed.iter().find_map(|listed| listed.delimiter);
-    WireName::encode(&name.levels().join(&delimiter.unwrap_or('/').to_string()))
 }
 
 /// Files of our making that are no message's.

@@ -5,6 +5,7 @@ use crate::context::{Account, now};
 use crate::delivery_pool::DeliveryPool;
 use crate::error::EngineError;
 use crate::events;
+use crate::place;
 use crate::push::refused;
 use crate::rehearsal::Leave;
 use crate::step::Step as Point;
@@ -93,19 +94,14 @@ fn mailbox(
     listed: &[Listed],
     (name, wire_name): (&MailboxName, Option<WireName>),
 ) -> Option<Listed> {
-    let inbox = listed.iter().find(|listed| listed.name.is_inbox());
-    let delimiter = inbox
-        .or_else(|| listed.first())
-        .and_then(|listed| listed.delimiter);
+    let delimiter = place::delimiter(listed);
     let parted = |level: &String| delimiter.is_some_and(|delimiter| level.contains(delimiter));
     let is_flat = delimiter.is_none() && name.levels().len() > 1;
     if is_flat || name.levels().iter().any(parted) {
         return None;
     }
-    let parts = delimiter.map(String::from).unwrap_or_default();
-    let spelt = WireName::encode(&name.levels().join(&parts));
     Some(Listed {
-        wire_name: wire_name.unwrap_or(spelt),
+        wire_name: wire_name.unwrap_or_else(|| place::spelt(name, delimiter)),
         name: name.clone(),
         delimiter,
         role: None,
