@@ -81,8 +81,9 @@ fn stray(row: &Row<'_>) -> rusqlite::Result<Stray> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Relocation;
+    use super::MOST_ALIKE;
     use crate::testing::{Bench, epoch, found, imap, message, new_mailbox, now};
+    use crate::{FoundFile, Relocation};
     use postrider_core::message::Sha256;
     use postrider_core::uid::Uid;
 
@@ -144,5 +145,25 @@ mod tests {
         let state: (Option<i64>, Option<i64>, Option<i64>) =
             bench.index.connection.query_row(sql, [], row).unwrap();
         assert_eq!(state, (Some(210), None, None));
+    }
+
+    #[test]
+    fn r11_of_very_many_strays_few_are_held() {
+        let mut bench = Bench::new();
+        let one_of = |n: u32| FoundFile {
+            base: format!("base-{n}"),
+            file: format!("new/base-{n}"),
+            ..found(2, true)
+        };
+        let files: Vec<_> = (0..MOST_ALIKE + 6).map(one_of).collect();
+        let taken_in = bench.index.take_in(bench.mailbox, &files, now(9), now(9));
+        let keys = taken_in.unwrap();
+        bench.index.mark_outdated(bench.account, now(10)).unwrap();
+        let alike = bench.index.strays_with(bench.account, Sha256([2; 32]));
+        let alike: Vec<_> = alike.unwrap().iter().map(|stray| stray.key).collect();
+        assert_eq!(alike, keys[..MOST_ALIKE as usize], "the oldest");
+        let newest = bench.index.strays(bench.account, 3).unwrap();
+        let newest: Vec<_> = newest.iter().rev().map(|stray| stray.key).collect();
+        assert_eq!(newest, keys[keys.len() - 3..], "the newest");
     }
 }
