@@ -8,6 +8,7 @@ use postrider_core::retention::Policy;
 use postrider_engine::{Shutdown, Steps, UndoOptions, release};
 use postrider_mailserver::Options;
 use postrider_tests::dice::Dice;
+use postrider_tests::policies::latest;
 use postrider_tests::rig::{Rig, files, is_in, message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,6 +36,9 @@ enum Event {
     MoveThere,
     Renumber,
     DeleteMailbox,
+    DeleteThere,
+    RenameThere,
+    ReuseThere,
 }
 
 /// Everything goes at once and is asked back.
@@ -132,9 +136,29 @@ const POPPING: [Event; 10] = [
     Event::Flag,
 ];
 
+/// A maildrop that others read too, and whose server gives out new unique-ids and old ones.
+const LEAVING: [Event; 14] = [
+    Event::Mail,
+    Event::Mail,
+    Event::Pass,
+    Event::Pass,
+    Event::Pass,
+    Event::CutPass,
+    Event::CutPass,
+    Event::Repair,
+    Event::LoseIndex,
+    Event::Flag,
+    Event::DeleteThere,
+    Event::DeleteThere,
+    Event::RenameThere,
+    Event::ReuseThere,
+];
+
 struct Life {
     rig: Rig,
     dice: Dice,
+    /// Unique-ids that the server has given out.
+    uidls: BTreeSet<String>,
     /// Every message that ever came, as it stands in a file.
     sent: BTreeSet<String>,
     told: String,
@@ -190,6 +214,8 @@ impl Life {
 
     async fn event(&mut self, event: Event) {
         let steps = Steps::stop_after(1 + self.dice.roll(STEPS) as u64);
+        let there = self.rig.account.messages("INBOX").into_iter();
+        self.uidls.extend(there.map(|message| message.uidl));
         match event {
             Event::Mail => self.mail(),
             Event::Pass => drop(self.rig.pass().await.unwrap()),
@@ -238,6 +264,9 @@ impl Life {
                 self.rig.account.bump_uid_validity(mailbox);
             }
             Event::DeleteMailbox => self.delete_mailbox(),
+            Event::DeleteThere => self.delete_there(),
+            Event::RenameThere => self.rig.account.pop3_uidls_change(),
+            Event::ReuseThere => self.reuse_there(),
         }
     }
 
@@ -268,6 +297,27 @@ impl Life {
         let (here, there) = (self.rig.stored(), self.rig.expected(&[mailbox]));
         if there.keys().all(|text| here.contains_key(text)) {
             self.rig.account.delete(mailbox);
+        }
+    }
+
+    /// Somebody deletes a message that is here.
+    fn delete_there(&mut self) {
+        let here = self.rig.stored();
+        let mut messages = self.rig.account.messages("INBOX");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+        messages.retain(|message| here.contains_key(&text(&message.bytes)));
+        if let Some(message) = self.dice.of(&messages) {
+            self.rig.account.expunge("INBOX", message.uid);
+        }
+    }
+
+    /// A message gets a unique-id that another had, or has in the eyes of whoever did not look since.
+    fn reuse_there(&mut self) {
+        let messages = self.rig.account.messages("INBOX");
+        let mut free: Vec<_> = self.uidls.iter().cloned().collect();
+        free.retain(|uidl| messages.iter().all(|message| message.uidl != *uidl));
+        if let (Some(message), Some(uidl)) = (self.dice.of(&messages), self.dice.of(&free)) {
+            self.rig.account.set_uidl(message.uid, uidl);
         }
     }
 
@@ -318,6 +368,7 @@ async fn live(protocol: Protocol, policy: Policy, events: &[Event], seed: u64) {
     let mut life = Life {
         rig,
         dice: Dice::new(seed),
+        uidls: BTreeSet::new(),
         sent: BTreeSet::new(),
         told: format!("seed {seed}, {protocol:?}:"),
     };
@@ -331,7 +382,7 @@ async fn live(protocol: Protocol, policy: Policy, events: &[Event], seed: u64) {
         life.rig.pass().await.unwrap();
         life.check();
     }
-    if policy == Policy::KEEP {
+    if protocol == Protocol::Imap && policy == Policy::KEEP {
         life.assert_alike();
     }
     let report = verified(&life.rig, false).await;
@@ -373,4 +424,11 @@ async fn r1_r3_r4_what_both_sides_change_is_never_lost_or_twice_and_ends_alike()
 #[tokio::test]
 async fn r1_r3_r4_what_a_maildrop_held_is_never_lost_or_twice() {
     lives(Protocol::Pop3, Policy::DELETE, &POPPING).await;
+}
+
+#[tokio::test]
+async fn r1_r3_r4_what_a_maildrop_holds_under_changing_names_is_never_lost_or_twice() {
+    for policy in [Policy::KEEP, latest(3), Policy::DELETE] {
+        lives(Protocol::Pop3, policy, &LEAVING).await;
+    }
 }
