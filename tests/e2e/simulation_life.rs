@@ -311,11 +311,21 @@ impl Life {
         }
     }
 
-    /// A message gets a unique-id that another had, or has in the eyes of whoever did not look since.
+    /// A message gets a unique-id that another had. One that is still there in our eyes would have to be as long, and
+    /// be compared in every pass, to be told from it.
     fn reuse_there(&mut self) {
         let messages = self.rig.account.messages("INBOX");
         let mut free: Vec<_> = self.uidls.iter().cloned().collect();
         free.retain(|uidl| messages.iter().all(|message| message.uidl != *uidl));
+        if self.rig.state_dir().join("index.db").exists() {
+            let known = |uidl: &String| {
+                let there = "vanished_at IS NULL AND expired_at IS NULL";
+                let known =
+                    format!("SELECT count(*) FROM messages WHERE uidl = '{uidl}' AND {there}");
+                self.rig.count(&known) > 0
+            };
+            free.retain(|uidl| !known(uidl));
+        }
         if let (Some(message), Some(uidl)) = (self.dice.of(&messages), self.dice.of(&free)) {
             self.rig.account.set_uidl(message.uid, uidl);
         }

@@ -260,6 +260,11 @@ async fn r5_an_empty_listing_that_stat_contradicts_makes_nothing_vanish() {
         0,
         "{outcome:?}"
     );
+    // They are told of, too, where all that is listed is as it was.
+    let lie = Action::Answer("+OK 6 999".to_owned());
+    rig.server.faults().plan(Fault::on("STAT", lie));
+    assert_eq!(rig.pass().await.unwrap().skipped, 1);
+    assert_eq!(rig.pass().await.unwrap().skipped, 0);
 }
 
 #[tokio::test]

@@ -103,6 +103,27 @@ async fn r4_what_comes_under_the_unique_id_of_a_message_that_was_gone_is_fetched
     assert!(has(&rig, &reading("is on")));
 }
 
+/// Somebody has deleted yesterday's before we looked again.
+#[tokio::test]
+async fn r4_what_comes_in_the_place_of_what_went_is_fetched_though_its_header_is_the_same() {
+    for policy in [Policy::KEEP, after(30), Policy::DELETE] {
+        let mut rig = rig(Policy::KEEP).await;
+        first(&rig, &reading("fails"));
+        rig.pass().await.unwrap();
+        rig.settings.retention = policy;
+        let old = rig.account.messages("INBOX")[0].uid;
+        rig.account.expunge("INBOX", old);
+        rig.account.append("INBOX", reading("is on"), &[], WHEN);
+        passes(&rig).await;
+        assert!(has(&rig, &reading("is on")), "{policy}");
+        assert_eq!(rig.stored().len(), 2, "{policy}");
+        // The same under another name is the same.
+        rig.account.pop3_uidls_change();
+        passes(&rig).await;
+        assert_eq!(rig.stored().values().sum::<usize>(), 2, "{policy}");
+    }
+}
+
 #[tokio::test]
 async fn r4_without_unique_ids_a_rule_of_ages_fetches_nothing_twice() {
     let rig = rig(after(30)).await;

@@ -146,8 +146,9 @@ const fn is_there(known: &KnownMessage) -> bool {
 }
 
 /// Settles a [`Identity::Compare`] once the header's hash is known: the one candidate with that
-/// header and that size, if it is the only one; else the message must be fetched and compared whole. So
-/// must one that was gone, unless its header has a Message-ID: what has come may be another.
+/// header and that size, if it is the only one; else the message must be fetched and compared whole. So must one
+/// whose header has no Message-ID: what has come may be another. But where it has no unique-id either, it would be
+/// fetched in every pass, and one that is there is taken for it.
 #[must_use]
 pub fn settle<'k>(
     candidates: impl IntoIterator<Item = &'k KnownMessage>,
@@ -157,7 +158,7 @@ pub fn settle<'k>(
     let alike = |m: &&KnownMessage| m.header == Some(header) && m.size_octets == listed.size_octets;
     let mut matching = candidates.into_iter().filter(alike);
     let first = matching.next()?;
-    let is_told = first.named || is_there(first);
+    let is_told = first.named || (listed.uidl.is_none() && is_there(first));
     (is_told && matching.next().is_none()).then_some(first)
 }
 
@@ -306,25 +307,30 @@ mod tests {
     }
 
     #[test]
-    fn r1_a_header_without_a_message_id_does_not_bring_back_what_was_gone() {
-        let listed = ListedMessage {
-            number: 1,
-            uidl: uidl("a"),
-            size_octets: Some(5),
-        };
-        for (was, named, is_it) in [
-            ("a/5x", true, true),
-            ("a/5x", false, false),
-            ("a/5!", false, false),
-            ("b/5", false, true),
-            ("b/5?", false, true),
+    fn r1_r4_a_header_without_a_message_id_tells_nothing_of_what_has_a_unique_id() {
+        for (was, named, comes, is_it) in [
+            ("a/5x", true, "a/5", true),
+            ("a/5x", false, "a/5", false),
+            ("a/5!", false, "a/5", false),
+            ("b/5", true, "a/5", true),
+            ("b/5", false, "a/5", false),
+            ("b/5?", false, "a/5", false),
+            ("-/5", false, "-/5", true),
+            ("-/5?", false, "-/5", true),
+            ("-/5!", false, "-/5", false),
+            ("-/5!", true, "-/5", true),
         ] {
             let known = [KnownMessage {
                 named,
                 ..known_row(1, was)
             }];
+            let listed = ListedMessage {
+                number: 1,
+                uidl: uidl(comes.split_once('/').unwrap().0),
+                size_octets: Some(5),
+            };
             let settled = settle(&known, &listed, Sha256([1; 32]));
-            assert_eq!(settled.is_some(), is_it, "{was} {named}");
+            assert_eq!(settled.is_some(), is_it, "{was} {named} {comes}");
         }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) enum Sign {
     Name,
     /// Its header too.
     Header,
-    /// Its header, and only its octets would make it certain: it is without a UIDL, or without a Message-ID.
+    /// Its header, and only its octets would make it certain: it is without a UIDL.
     Likeness,
     /// Its octets, which came in this session.
     Octets,
@@ -242,13 +242,12 @@ fn settle_open(
         let candidates = candidates.iter().filter_map(|key| by_key.get(key).copied());
         let header = headers.get(&listed.number);
         let found = header.and_then(|header| settle(candidates, listed, *header));
-        if let Some(&KnownMessage { key, named, .. }) = found {
+        if let Some(&KnownMessage { key, .. }) = found {
             claimed.insert(key);
-            let is_certain = listed.uidl.is_some() && named;
             settled.known.push(Known {
                 number: listed.number,
                 key,
-                by: if is_certain {
+                by: if listed.uidl.is_some() {
                     Sign::Header
                 } else {
                     Sign::Likeness
